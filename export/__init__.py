@@ -1,0 +1,26 @@
+"""Any Keras 3 model to TFLite, with proof that the file runs on the real runtime and gives the right numbers."""
+
+if __name__ != "keraslayers.export":
+    raise ImportError(
+        f"This package is `keraslayers.export`, not `{__name__}`: import it under that name, or every class "
+        "would exist twice. In a checkout `import keraslayers.export` works from the repository's root."
+    )
+
+from keraslayers.export.artifact import Artifact
+from keraslayers.export.pipeline import PRECISIONS, prove, to_tflite
+from keraslayers.export.proof import Proof, Verdict
+from keraslayers.export.report import NotProvenError, Report
+from keraslayers.export.targets import TARGETS, Target
+
+__all__ = [
+    "PRECISIONS",
+    "TARGETS",
+    "Artifact",
+    "NotProvenError",
+    "Proof",
+    "Report",
+    "Target",
+    "Verdict",
+    "prove",
+    "to_tflite",
+]

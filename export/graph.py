@@ -1,0 +1,185 @@
+"""Reads what a .tflite file says of itself: inputs, outputs, operators, tensor types."""
+
+import math
+import struct
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+
+# Calibration gives a tensor that is always zero a scale near 1e-8.
+FLAT = 1e-7
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """An input or output of a .tflite file.
+
+    Attributes:
+        name: name in the file's signature, else the tensor's own.
+        index: index of the tensor in the file.
+        shape: with a 1 where the file leaves the size open.
+        dtype: NumPy's name of the type.
+        scale, zero_point: real value = scale * (integer - zero_point); None where not quantized.
+        step: smallest difference between two values: its scale, or that of the integers which the file turns into
+            floats at its end. None for floats all through.
+    """
+
+    name: str
+    index: int
+    shape: tuple[int, ...]
+    dtype: str
+    scale: float | None = None
+    zero_point: int | None = None
+    step: float | None = None
+
+    def quantize(self, values):
+        """Real values to what this tensor holds. Values that are of its dtype already pass through."""
+        values = np.asarray(values)
+        if self.scale is None or values.dtype == self.dtype:
+            return values.astype(self.dtype)
+        limits = np.iinfo(self.dtype)
+        steps = np.round(values / self.scale) + self.zero_point
+        return np.clip(steps, limits.min, limits.max).astype(self.dtype)
+
+    def dequantize(self, values):
+        """What this tensor holds to real values, in float64."""
+        values = np.asarray(values, "float64")
+        return values if self.scale is None else (values - self.zero_point) * self.scale
+
+
+@dataclass(frozen=True)
+class Graph:
+    """What a .tflite file says of itself.
+
+    Attributes:
+        inputs, outputs: tensors, in the order of the file's signature.
+        operators: how often each operator stands in the main graph, by name.
+        integer: whether its activations are integers (full integer quantization).
+        weight_dtypes: the types of its constant tensors, most elements first.
+        flat: names of integer activations whose range is next to nothing: they were zero on every sample.
+    """
+
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+    operators: dict[str, int]
+    integer: bool
+    weight_dtypes: tuple[str, ...]
+    flat: tuple[str, ...]
+
+    @property
+    def total(self):
+        """Number of operators in the main graph."""
+        return sum(self.operators.values())
+
+
+def read_graph(blob):
+    """Reads the bytes of a .tflite file.
+
+    Raises:
+        ValueError: if they are empty, of another format, or damaged.
+    """
+    if len(blob) == 0:
+        raise ValueError("not a TFLite file: it is empty.")
+    if len(blob) < 8 or bytes(blob[4:8]) != b"TFL3":
+        raise ValueError(
+            f"not a TFLite file: bytes 4 to 8 must be b'TFL3', got {bytes(blob[4:8])!r}. "
+            "Give a .tflite file; a .keras model becomes one with `keraslayers export`."
+        )
+    try:
+        return _read(bytes(blob))
+    # What the flatbuffer reader raises on offsets that lead out of the file.
+    except (struct.error, IndexError, KeyError, TypeError, AttributeError, OverflowError, UnicodeDecodeError) as error:
+        raise ValueError(f"a damaged TFLite file ({len(blob)} bytes): its tables point outside of it.") from error
+    except ValueError as error:
+        raise ValueError(f"a damaged TFLite file ({len(blob)} bytes): {error}") from error
+
+
+def _read(blob):
+    from ai_edge_litert import schema_py_generated as schema  # slow to import, needed only here
+
+    operator_names = _names(schema.BuiltinOperator)
+    type_names = {code: name.lower() for code, name in _names(schema.TensorType).items()}
+    model = schema.Model.GetRootAsModel(blob, 0)
+    if model.SubgraphsLength() < 1:
+        raise ValueError("it holds no graph.")
+    main = model.Subgraphs(0)
+
+    def many(length):
+        # A damaged length could otherwise keep the loop busy for hours.
+        if length * 4 > len(blob):
+            raise ValueError("a list in it is longer than the file.")
+        return range(length)
+
+    codes = []
+    for i in many(model.OperatorCodesLength()):
+        code = model.OperatorCodes(i)
+        builtin = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
+        name = operator_names[builtin]
+        codes.append(code.CustomCode().decode() if name == "CUSTOM" else name)
+    operators = Counter(codes[main.Operators(i).OpcodeIndex()] for i in many(main.OperatorsLength()))
+
+    # Where the file ends in DEQUANTIZE, the integers before it tell how fine its outputs can be.
+    integers_of = {}
+    activations = {main.Inputs(i) for i in many(main.InputsLength())}
+    for i in many(main.OperatorsLength()):
+        operator = main.Operators(i)
+        activations.update(operator.Outputs(j) for j in many(operator.OutputsLength()))
+        if codes[operator.OpcodeIndex()] == "DEQUANTIZE":
+            integers_of[operator.Outputs(0)] = operator.Inputs(0)
+    sizes = Counter()
+    for i in many(main.TensorsLength()):
+        tensor = main.Tensors(i)
+        if i not in activations:
+            sizes[type_names[tensor.Type()]] += math.prod(_shape(tensor, many))
+    # The borders may be floats though all between them are integers.
+    borders = {main.Inputs(i) for i in many(main.InputsLength())} | {
+        main.Outputs(i) for i in many(main.OutputsLength())
+    }
+    held = Counter(type_names[main.Tensors(i).Type()] for i in activations - borders or borders)
+
+    def quantization_of(tensor):
+        quantization = tensor.Quantization()
+        if quantization is None or quantization.ScaleLength() != 1:
+            return None, None
+        return float(quantization.Scale(0)), int(quantization.ZeroPoint(0)) if quantization.ZeroPointLength() else 0
+
+    def describe(index, name):
+        tensor = main.Tensors(index)
+        scale, zero_point = quantization_of(tensor)
+        dtype = type_names[tensor.Type()]
+        name = name or tensor.Name().decode()
+        step = scale or quantization_of(main.Tensors(integers_of.get(index, index)))[0]
+        return Tensor(name, index, _shape(tensor, many), dtype, scale, zero_point, step)
+
+    flat = [main.Tensors(i) for i in sorted(activations) if 0 < (quantization_of(main.Tensors(i))[0] or 0) < FLAT]
+
+    # Signature names are what an app uses; a file without a signature has tensor names only.
+    named = {"Inputs": {}, "Outputs": {}}
+    if model.SignatureDefsLength():
+        signature = model.SignatureDefs(0)
+        for side, names in named.items():
+            for i in many(getattr(signature, f"{side}Length")()):
+                entry = getattr(signature, side)(i)
+                names[entry.Name().decode()] = entry.TensorIndex()
+    for side, names in named.items():
+        if not names:
+            for i in many(getattr(main, f"{side}Length")()):
+                index = getattr(main, side)(i)
+                names[main.Tensors(index).Name().decode()] = index
+    return Graph(
+        inputs=tuple(describe(index, name) for name, index in named["Inputs"].items()),
+        outputs=tuple(describe(index, name) for name, index in named["Outputs"].items()),
+        operators=dict(sorted(operators.items(), key=lambda item: (-item[1], item[0]))),
+        integer=held["int8"] + held["int16"] + held["uint8"] > held["float32"],
+        weight_dtypes=tuple(dtype for dtype, _ in sizes.most_common()),
+        flat=tuple(tensor.Name().decode() for tensor in flat),
+    )
+
+
+def _names(enumeration):
+    return {code: name for name, code in vars(enumeration).items() if isinstance(code, int)}
+
+
+def _shape(tensor, many):
+    return tuple(max(1, tensor.Shape(j)) for j in many(tensor.ShapeLength()))

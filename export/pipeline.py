@@ -1,0 +1,156 @@
+"""From a Keras model, or a file, to a file with proof: the two doors of this package."""
+
+import os
+from pathlib import Path
+
+from keraslayers.export.artifact import Artifact
+from keraslayers.export.convert import convert
+from keraslayers.export.graph import read_graph
+from keraslayers.export.interface import interface_of
+from keraslayers.export.passes import PASSES
+from keraslayers.export.passes.rewrite import graph_of
+from keraslayers.export.progress import step
+from keraslayers.export.proof import PROOF_SAMPLES, prove_blob
+from keraslayers.export.report import describe
+from keraslayers.export.runtimes import RUNTIMES
+from keraslayers.export.samples import make_up, name_samples
+from keraslayers.export.targets import find_target
+
+from keraslayers import _checks
+
+PRECISIONS = ("float32", "float16", "dynamic", "int8")
+IO = ("float32", "int8", "uint8")
+
+
+def to_tflite(model, *, target="cpu", precision="float32", samples=None, io="float32", batch_size=1):
+    """Exports a Keras 3 model to TFLite and proves the file on the real runtimes.
+
+    The model stays as it is. The names of its inputs and outputs become those of the file's signature.
+
+    Args:
+        model: a built `keras.Model`: Functional, Sequential, or subclassed and called once.
+        target: `"cpu"` or `"gpu"`, or a `Target`: the runtimes that the file is proven on.
+        precision: `"float32"`; `"float16"` (weights of 16 bits); `"dynamic"` (weights of 8 bits, activations in
+            floats); `"int8"` (all integer; needs samples).
+        samples: typical inputs, prepared as for training: an array of (samples, ...), a list of arrays for several
+            inputs, a dict by input name, or a `tf.data.Dataset` (read up to 512 samples). int8 takes its ranges
+            from all of them; the proof runs the first 16. Without them the proof makes inputs up.
+        io: dtype of the file's inputs and outputs: `"int8"` and `"uint8"` go with int8 precision only.
+        batch_size: the file's batch; phones want 1.
+
+    Returns:
+        An `Artifact`. Its report tells whether the file is PROVEN; nothing is raised if it is not, see
+        `Report.require`.
+
+    Raises:
+        TypeError, ValueError: if an argument does not fit; before any work is done.
+        RuntimeError: if the converter refuses the model.
+    """
+    who = "to_tflite"
+    target = find_target(who, target)
+    _checks.choice(who, "precision", precision, PRECISIONS)
+    _checks.choice(who, "io", io, IO)
+    batch_size = _checks.positive_int(who, "batch_size", batch_size)
+    if io != "float32" and precision != "int8":
+        raise ValueError(f"`{who}`: `io`={io!r} needs precision='int8'; got precision={precision!r}.")
+    interface = interface_of(who, model)
+    if samples is None and precision == "int8":
+        raise ValueError(
+            f"`{who}`: precision='int8' needs `samples` to measure ranges on: some hundred typical inputs, prepared "
+            f"as for training: samples=x_train[:200], an array of (samples, {_sizes(interface.inputs[0].shape)})."
+        )
+    if samples is not None:
+        samples = name_samples(who, samples, interface.inputs)
+    shapes = _static_shapes(who, interface, samples, batch_size)
+
+    with step(f"preparing {model.name}"):
+        ready, passes = prepare(model, target, precision)
+    with step(f"converting {model.name} to {precision}"):
+        blob = convert(interface, ready, shapes, precision, samples, io)
+    graph = read_graph(blob)
+    if samples is None:
+        samples = make_up(interface.inputs)
+    with step(f"running {model.name} in Keras"):
+        expected = interface.predict({name: values[:PROOF_SAMPLES] for name, values in samples.items()})
+    proofs = prove_blob(blob, graph, samples, target.runtimes, expected=expected, precision=precision)
+    report = describe(
+        blob,
+        graph,
+        proofs,
+        name=model.name,
+        target=target.name,
+        precision=precision,
+        io=io,
+        passes=passes,
+        parameters=model.count_params(),
+    )
+    return Artifact(blob, report)
+
+
+def prepare(model, target, precision):
+    """Applies the passes that the target and precision want.
+
+    Returns:
+        (a model with the same outputs, the count of changes by pass). A subclassed model is code, not a graph: it
+        passes through as it is.
+    """
+    done = {}
+    if graph_of(model) is not None:
+        for name, (function, wanted) in PASSES.items():
+            if wanted(target, precision):
+                model, count = function(model)
+                done |= {name: count} if count else {}
+    return model, done
+
+
+def _static_shapes(who, interface, samples, batch_size):
+    """The file's shapes: the model's, with the batch set, and sizes the model leaves open taken from the samples."""
+    shapes = {}
+    for entry in interface.inputs:
+        sizes = entry.shape[1:]
+        if None in sizes:
+            if samples is None:
+                raise ValueError(
+                    f"`{who}`: `model` {interface.model.name!r} leaves the size of input `{entry.name}` open: "
+                    f"{entry.shape}. A file has one size: give `samples` of that size, or build the model with it."
+                )
+            sizes = samples[entry.name].shape[1:]
+        shapes[entry.name] = (batch_size, *sizes)
+    return shapes
+
+
+def _sizes(shape):
+    return ", ".join("any" if size is None else str(size) for size in shape[1:])
+
+
+def prove(tflite, runtimes=None, samples=None):
+    """Proves an existing .tflite file against LiteRT's built-in kernels, the code that defines the format.
+
+    Args:
+        tflite: path of the file, or its bytes.
+        runtimes: names out of `"cpu"`, `"gpu"`; all by default.
+        samples: inputs to run, as in `to_tflite`; made up from a fixed seed by default.
+
+    Returns:
+        A `Report`.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if it is no TFLite file, a runtime is unknown, or the samples do not fit.
+    """
+    who = "prove"
+    if isinstance(tflite, bytes | bytearray):
+        blob, name = bytes(tflite), "model.tflite"
+    else:
+        path = Path(os.fspath(tflite))
+        if not path.is_file():
+            raise FileNotFoundError(f"`{who}`: `tflite`: there is no file {str(path)!r}.")
+        blob, name = path.read_bytes(), path.name
+    runtimes = RUNTIMES if runtimes is None else [runtimes] if isinstance(runtimes, str) else runtimes
+    runtimes = tuple(_checks.choice(who, "runtimes", runtime, RUNTIMES) for runtime in runtimes)
+    try:
+        graph = read_graph(blob)
+    except ValueError as error:
+        raise ValueError(f"`{who}`: `tflite` {name!r} is {error}") from error.__cause__
+    samples = make_up(graph.inputs) if samples is None else name_samples(who, samples, graph.inputs)
+    return describe(blob, graph, prove_blob(blob, graph, samples, runtimes), name=name)

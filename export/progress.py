@@ -1,0 +1,17 @@
+"""Shows what is going on, where a person is looking."""
+
+from contextlib import contextmanager
+
+from rich.console import Console
+
+_console = Console(stderr=True)
+
+
+@contextmanager
+def step(what):
+    """Shows `what` beside a spinner while the block runs; silent where stderr is not a terminal."""
+    if not _console.is_terminal:
+        yield
+        return
+    with _console.status(what):
+        yield

@@ -1,0 +1,126 @@
+"""What is known of an exported file: what it is, what made it, what it did on each runtime."""
+
+import hashlib
+import json
+import platform
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from keraslayers.export import files
+from keraslayers.export.proof import Proof, Verdict
+
+TOOLS = ("keraslayers", "keras", "tensorflow", "ai-edge-litert", "numpy")
+
+
+class NotProvenError(RuntimeError):
+    """A file was required to be proven and is not."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What is known of a .tflite file.
+
+    Attributes:
+        name: of the model or file.
+        size: of the file in bytes.
+        sha256: of the file.
+        operators: how often each operator stands in it.
+        inputs, outputs: names, shapes, dtypes, quantization.
+        weight_dtypes: types of its constants, most elements first.
+        proofs: one a runtime.
+        target, precision, io, passes: how it was made; None for a file from elsewhere.
+        parameters: of the Keras model; None for a file from elsewhere.
+        tools: versions of what made and ran it.
+        host: the machine that ran it.
+    """
+
+    name: str
+    size: int
+    sha256: str
+    operators: dict
+    inputs: tuple
+    outputs: tuple
+    weight_dtypes: tuple
+    proofs: tuple[Proof, ...]
+    target: str | None = None
+    precision: str | None = None
+    io: str | None = None
+    passes: dict | None = None
+    parameters: int | None = None
+    tools: dict = field(default_factory=dict)
+    host: str = ""
+
+    @property
+    def ok(self):
+        """Whether the file is PROVEN on every runtime asked for."""
+        return all(proof.verdict is Verdict.PROVEN for proof in self.proofs)
+
+    def proof(self, runtime):
+        """Returns the proof of that runtime."""
+        return {proof.runtime: proof for proof in self.proofs}[runtime]
+
+    def require(self):
+        """Returns the report if it is ok.
+
+        Raises:
+            NotProvenError: which says on what runtime, and why.
+        """
+        if not self.ok:
+            faults = [f"{p.runtime}: {p.verdict}, {p.reason}" for p in self.proofs if p.verdict is not Verdict.PROVEN]
+            raise NotProvenError(f"{self.name!r} is not proven. {'. '.join(faults)}.")
+        return self
+
+    def to_json(self):
+        """Returns the report as JSON text."""
+        return json.dumps({"ok": self.ok, **asdict(self)}, indent=2) + "\n"
+
+    def to_html(self, path):
+        """Writes the report as one HTML file that needs no other.
+
+        Raises:
+            ImportError: if the extra `keraslayers[report]` is not installed.
+            OSError: if the path cannot be written.
+        """
+        from keraslayers.export import page
+
+        files.write({Path(path): page.render("report.html", report=self).encode()})
+
+    def __str__(self):
+        from keraslayers.export import tables
+
+        return tables.to_text(tables.of_report(self))
+
+
+def describe(blob, graph, proofs, **made):
+    """Builds the Report of a file.
+
+    Args:
+        blob: the file.
+        graph: what `read_graph` says of it.
+        proofs: what it did.
+        **made: further fields of Report.
+    """
+    return Report(
+        size=len(blob),
+        sha256=hashlib.sha256(blob).hexdigest(),
+        operators=graph.operators,
+        inputs=tuple(asdict(tensor) for tensor in graph.inputs),
+        outputs=tuple(asdict(tensor) for tensor in graph.outputs),
+        weight_dtypes=graph.weight_dtypes,
+        proofs=proofs,
+        tools={name: found for name in TOOLS if (found := _version(name))},
+        host=f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
+        **made,
+    )
+
+
+def _version(name):
+    if name == "keraslayers":
+        from keraslayers import __version__  # a checkout has no metadata
+
+        return __version__
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None

@@ -1,0 +1,104 @@
+"""Runs a .tflite file on one runtime in a child process, and tells what came of it."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+WORKER = Path(__file__).with_name("worker.py")
+# A file that takes longer than this on one runtime is called hung.
+TIME_LIMIT = 900
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of running a file on a runtime.
+
+    Attributes:
+        outputs: by output name an array of (calls, *shape), as the file holds it; None if it did not run.
+        reason: why it did not run, in the runtime's own words where it has any; empty if it ran.
+        missing: whether it did not run because the runtime is not on this machine.
+        died: whether the runtime took its process with it, or hung.
+        operators: how many operators the file has, as the runtime counts them.
+        delegated: how many of them the runtime's accelerator took (XNNPACK, the GPU).
+        partitions: in how many pieces it took them.
+        latency_ms: median time of one call on this host, in milliseconds.
+        device: what computed, in the runtime's words.
+    """
+
+    outputs: dict[str, np.ndarray] | None = None
+    reason: str = ""
+    missing: bool = False
+    died: bool = False
+    operators: int | None = None
+    delegated: int | None = None
+    partitions: int | None = None
+    latency_ms: float | None = None
+    device: str = ""
+
+
+def run_in_child(kind, blob, graph, inputs, *, environment=None, options=None):
+    """Runs `blob` in a fresh process.
+
+    Args:
+        kind: which function of `worker.py` runs it.
+        blob: bytes of the file.
+        graph: what `read_graph` says of it.
+        inputs: by input name an array of (calls, *shape), as the file wants it.
+        environment: variables to set in the child.
+        options: passed to the function in `worker.py`.
+
+    Returns:
+        (Outcome, the child's error stream as text).
+    """
+    with tempfile.TemporaryDirectory(prefix="keraslayers-") as folder:
+        folder = Path(folder)
+        (folder / "model.tflite").write_bytes(blob)
+        request = {
+            "kind": kind,
+            "inputs": [[tensor.name, tensor.index] for tensor in graph.inputs],
+            "outputs": [[t.name, t.index, t.shape, t.dtype] for t in graph.outputs],
+            "options": options or {},
+        }
+        (folder / "request.json").write_text(json.dumps(request))
+        np.savez(folder / "inputs.npz", *(inputs[tensor.name] for tensor in graph.inputs))
+        # -P: the worker's own folder stays out of its module path. It imports LiteRT and NumPy, not TensorFlow.
+        command = [sys.executable, "-P", str(WORKER), str(folder)]
+        try:
+            done = subprocess.run(
+                command,
+                env={**os.environ, **(environment or {})},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                timeout=TIME_LIMIT,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            return Outcome(reason=f"the runtime did not finish within {TIME_LIMIT} s", died=True), ""
+        said = done.stderr.decode(errors="replace")
+        answer = folder / "answer.json"
+        if not answer.exists():
+            return Outcome(reason=_death(done.returncode, said), died=True), said
+        answer = json.loads(answer.read_text())
+        if "error" in answer:
+            return Outcome(reason=answer["error"]), said
+        with np.load(folder / "outputs.npz", allow_pickle=False) as stored:
+            outputs = {tensor.name: stored[f"arr_{i}"] for i, tensor in enumerate(graph.outputs)}
+        return Outcome(outputs, **answer), said
+
+
+def _death(code, said):
+    how = f"exit code {code}"
+    if code < 0:
+        how = signal.Signals(-code).name
+    # Fatal log lines look like `F0000 00:00:12.3  38 model.cc:218] Check failed: ...`.
+    last = re.findall(r"^F\d{4} .*?\] (.*)$", said, re.MULTILINE)
+    return f"the runtime died ({how})" + (f": {last[-1]}" if last else "")

@@ -1,0 +1,60 @@
+"""Reports as tables for a terminal."""
+
+import io
+
+from rich.console import Console, Group
+from rich.table import Table
+from rich.text import Text
+
+COLOURS = {"PROVEN": "bold green", "WRONG": "bold red", "REJECTED": "bold red", "UNTESTED": "bold yellow"}
+
+
+def verdict(proof):
+    """The verdict's word in its colour."""
+    return Text(str(proof.verdict), style=COLOURS[proof.verdict])
+
+
+def number(value, form):
+    """A figure, or a dash where there is none."""
+    return "-" if value is None else format(value, form)
+
+
+def of_report(report):
+    """A report as a rich renderable."""
+    about = [f"{report.size:,} bytes"]
+    about += [
+        f"{word} {value}" for word, value in (("target", report.target), ("precision", report.precision)) if value
+    ]
+    title = f"{report.name}: {', '.join(about)}"
+    proofs = Table(title=title, title_justify="left", title_style="bold")
+    for column in ("runtime", "verdict"):
+        proofs.add_column(column)
+    for column in ("delegated", "partitions", "max error", "SNR dB", "agreement", "ms (this host)"):
+        proofs.add_column(column, justify="right")
+    for proof in report.proofs:
+        proofs.add_row(
+            proof.runtime,
+            verdict(proof),
+            "-" if proof.operators is None else f"{number(proof.delegated, 'd')}/{proof.operators}",
+            number(proof.partitions, "d"),
+            number(proof.max_error, ".2g"),
+            number(proof.snr_db, ".1f"),
+            number(proof.agreement, ".1%"),
+            number(proof.latency_ms, ".2f"),
+        )
+    parts = [proofs]
+    for side, tensors in (("input", report.inputs), ("output", report.outputs)):
+        for tensor in tensors:
+            quantized = ""
+            if tensor["scale"] is not None:
+                quantized = f", real = {tensor['scale']:.6g} * (integer - {tensor['zero_point']})"
+            parts.append(Text(f"{side} {tensor['name']}: {tensor['dtype']} {list(tensor['shape'])}{quantized}"))
+    parts += [Text(f"{proof.runtime}: {proof.reason}") for proof in report.proofs if proof.reason]
+    return Group(*parts)
+
+
+def to_text(renderable, width=110):
+    """A rich renderable as plain text."""
+    page = io.StringIO()
+    Console(file=page, width=width, color_system=None).print(renderable)
+    return page.getvalue()

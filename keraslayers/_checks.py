@@ -1,0 +1,71 @@
+"""Error messages that say who, which argument, what was expected, what came, and the remedy."""
+
+import difflib
+import numbers
+import operator
+
+import keras
+
+
+def register(cls):
+    """Registers a class for saving under the package name `keraslayers`."""
+    return keras.saving.register_keras_serializable(package="keraslayers")(cls)
+
+
+def choice(who, argument, value, choices):
+    """Returns `value` if it is one of `choices`, else raises a ValueError that names the nearest ones."""
+    choices = tuple(choices)
+    if value in choices:
+        return value
+    listed = ", ".join(repr(name) for name in choices)
+    near = difflib.get_close_matches(str(value), [str(name) for name in choices], n=3, cutoff=0.5)
+    hint = f" Did you mean {' or '.join(repr(name) for name in near)}?" if near else ""
+    raise ValueError(f"`{who}`: `{argument}` must be one of {listed}; got {value!r}.{hint}")
+
+
+def positive_int(who, argument, value):
+    """Returns `value` as an int if it is a whole number above zero, else raises."""
+    message = f"`{who}`: `{argument}` must be a whole number; got {value!r}."
+    if isinstance(value, bool):
+        raise TypeError(message)
+    try:
+        number = operator.index(value)
+    except TypeError:  # an array has an __index__ too, which refuses all but a single whole number
+        raise TypeError(message) from None
+    if number < 1:
+        raise ValueError(f"`{who}`: `{argument}` must be at least 1; got {number}.")
+    return number
+
+
+def fraction(who, argument, value):
+    """Returns `value` as a float if it is a number within (0, 1], else raises."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise TypeError(f"`{who}`: `{argument}` must be a number within (0, 1]; got {value!r}.")
+    if not 0 < value <= 1:
+        raise ValueError(f"`{who}`: `{argument}` must be within (0, 1]; got {value!r}.")
+    return float(value)
+
+
+def data_format(who, value):
+    """Returns `"channels_last"` or `"channels_first"`; None stands for Keras's own setting."""
+    if value is None:
+        return keras.config.image_data_format()
+    return choice(who, "data_format", value, ("channels_last", "channels_first"))
+
+
+def channels(who, shape, data_format, rank=None):
+    """Returns the channels of an input of `shape`, which must be known.
+
+    The rank must be `rank`, or 2 at least where none is given.
+    """
+    shape = tuple(shape)
+    if len(shape) != rank if rank else len(shape) < 2:
+        axes = rank or "2 or more"
+        raise ValueError(f"`{who}`: the input must have {axes} axes, the batch included; got the shape {shape}.")
+    axis = -1 if data_format == "channels_last" else 1
+    if shape[axis] is None:
+        raise ValueError(
+            f"`{who}`: the channels must be known, which are axis {axis} with data_format={data_format!r}; "
+            f"got the shape {shape}."
+        )
+    return shape[axis]

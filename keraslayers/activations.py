@@ -1,0 +1,101 @@
+"""Hard activations: piecewise linear stand-ins for sigmoid, swish and tanh that phones compute cheaply."""
+
+import keras
+from keras import ops
+
+from keraslayers import _checks
+
+# Each formula is relu6(slope * x + 3) / 6.
+_SLOPES = {"mobilenet": 1.0, "keras2": 1.2, "binarynet": 3.0}
+
+
+def hard_sigmoid(x, variant="mobilenet"):
+    """Piecewise linear sigmoid, by one of the three formulas in use.
+
+    Args:
+        x: tensor of any shape.
+        variant: `"mobilenet"` is relu6(x + 3) / 6 (Howard et al. 2019, arXiv:1905.02244, section 5.2;
+            PyTorch and Keras 3 use it), `"keras2"` is clip(0.2 x + 0.5, 0, 1) (Keras before 3, Theano),
+            `"binarynet"` is clip((x + 1) / 2, 0, 1) (Courbariaux et al. 2016, arXiv:1602.02830, eq. 3).
+
+    Returns:
+        A tensor of the shape and dtype of `x`, within [0, 1].
+
+    Raises:
+        ValueError: if `variant` is none of the three.
+    """
+    slope = _SLOPES[_checks.choice("hard_sigmoid", "variant", variant, _SLOPES)]
+    return ops.relu6((x if slope == 1.0 else slope * x) + 3.0) * (1.0 / 6.0)
+
+
+class _Activation(keras.layers.Layer):
+    """An elementwise layer: any input shape, the same output shape, no weights."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.supports_masking = True
+
+    def compute_output_shape(self, input_shape):
+        return tuple(input_shape)
+
+
+@_checks.register
+class HardSigmoid(_Activation):
+    """Piecewise linear sigmoid.
+
+    Input shape: any. Output shape: the same.
+
+    Args:
+        variant: the formula, `"mobilenet"` (default), `"keras2"` or `"binarynet"`; see
+            `keraslayers.hard_sigmoid`.
+
+    Raises:
+        ValueError: if `variant` is none of the three.
+
+    Source: Howard et al. 2019, arXiv:1905.02244, section 5.2; those of the other variants stand at
+    `keraslayers.hard_sigmoid`.
+    """
+
+    def __init__(self, variant="mobilenet", **kwargs):
+        super().__init__(**kwargs)
+        self.variant = _checks.choice("HardSigmoid", "variant", variant, _SLOPES)
+
+    def call(self, inputs):
+        return hard_sigmoid(inputs, self.variant)
+
+    def get_config(self):
+        return {**super().get_config(), "variant": self.variant}
+
+
+@_checks.register
+class HardSwish(_Activation):
+    """x * relu6(x + 3) / 6.
+
+    Input shape: any. Output shape: the same. Source: Howard et al. 2019, arXiv:1905.02244, section 5.2.
+    """
+
+    def call(self, inputs):
+        return ops.hard_swish(inputs)
+
+
+@_checks.register
+class HardTanh(_Activation):
+    """clip(x, -1, 1).
+
+    Input shape: any. Output shape: the same. Source: Collobert 2004, "Large Scale Machine Learning" (thesis).
+    """
+
+    def call(self, inputs):
+        return ops.hard_tanh(inputs)
+
+
+@_checks.register
+class ReLU6(_Activation):
+    """min(max(x, 0), 6).
+
+    Input shape: any. Output shape: the same. Source: Krizhevsky 2010, "Convolutional Deep Belief Networks on
+    CIFAR-10"; Sandler et al. 2018 (MobileNet V2), arXiv:1801.04381, section 4.
+    """
+
+    def call(self, inputs):
+        return ops.relu6(inputs)

@@ -1,0 +1,49 @@
+"""What is known of a network before it is built: its paper, and what each published variant costs."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Reference:
+    """One published variant of a network, at the `input_shape` of its `Spec` and with the paper's classes.
+
+    Args:
+        options: the builder's options that make this variant.
+        trainable_parameters: exact.
+        parameters: exact, with the moving averages of batch normalization.
+        multiply_adds: of convolutions and Dense layers; biases, normalization and pooling count nothing.
+        top1: accuracy in percent on the ImageNet validation set as published by `source`, for weights that
+            are not part of this library; None where nobody published one.
+        source: where the variant is defined and `top1` is published.
+    """
+
+    options: dict
+    trainable_parameters: int
+    parameters: int
+    multiply_adds: int
+    top1: float | None
+    source: str
+
+
+@dataclass(frozen=True)
+class Spec:
+    """One network: how to build it and where it comes from.
+
+    Args:
+        name: the name that `create` takes.
+        builder: the function that returns the keras.Model.
+        paper: authors and title.
+        year: year of the paper.
+        url: where to read it.
+        input_shape: (height, width, channels) of the paper, which `input_shape=None` stands for.
+        references: one `Reference` a published variant, at least one.
+    """
+
+    name: str
+    builder: Callable
+    paper: str
+    year: int
+    url: str
+    input_shape: tuple[int, int, int]
+    references: tuple[Reference, ...]

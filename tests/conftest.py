@@ -1,0 +1,14 @@
+"""What every test starts from: a quiet TensorFlow and the same random numbers."""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read once, when TensorFlow is first imported
+
+import keras
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def seed():
+    """Seeds Python, numpy and the backend, so that no test depends on which ran before it."""
+    keras.utils.set_random_seed(0)

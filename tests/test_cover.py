@@ -1,0 +1,84 @@
+"""Whatever is public is judged, saved under its own name, documented, and free of TensorFlow."""
+
+import ast
+import inspect
+import pathlib
+import sys
+
+import keras
+import pytest
+
+import keraslayers
+from tests.cases import CASES, FUNCTIONS
+
+PUBLIC = {name: getattr(keraslayers, name) for name in keraslayers.__all__}
+LAYERS = {name: thing for name, thing in PUBLIC.items() if inspect.isclass(thing)}
+SOURCES = sorted(pathlib.Path(keraslayers.__file__).parent.glob("*.py"))
+
+# The layers train on every backend of Keras, so they see no backend; and arrows never point back at export or models.
+ALLOWED = {"keras", "keraslayers", "numpy", *sys.stdlib_module_names}
+ABOVE = ("keraslayers.export", "keraslayers.models")
+
+every_layer = pytest.mark.parametrize("layer", LAYERS.values(), ids=LAYERS)
+
+
+def missing(public, judged):
+    return sorted(name for name, thing in public.items() if not any(thing is other for other in judged))
+
+
+def test_everything_public_is_judged():
+    judged = [*(case.layer for case in CASES), *(case.function for case in FUNCTIONS)]
+    assert not (names := missing(PUBLIC, judged)), f"no row in tests/cases.py for: {', '.join(names)}"
+
+
+def test_a_missing_row_is_noticed():
+    judged = [case.layer for case in CASES if case.layer is not keraslayers.ReLU6]
+    assert missing(LAYERS, judged) == ["ReLU6"]
+
+
+def test_public_names_are_sorted_and_there():
+    assert sorted(set(keraslayers.__all__)) == keraslayers.__all__
+    # Whatever the layer files define without an underscore is meant for everyone.
+    for name, thing in vars(keraslayers).items():
+        if callable(thing) and not name.startswith("_"):
+            assert name in keraslayers.__all__, f"{name} is imported but not in keraslayers.__all__"
+
+
+def test_names_of_rows_differ():
+    for rows in (CASES, FUNCTIONS):
+        names = [row.name for row in rows]
+        assert len(names) == len(set(names))
+
+
+@every_layer
+def test_registered_under_the_package(layer):
+    name = f"keraslayers>{layer.__name__}"
+    assert keras.saving.get_registered_name(layer) == name
+    assert keras.saving.get_registered_object(name) is layer
+
+
+@every_layer
+@pytest.mark.parametrize("part", ["Input shape", "Output", "Source"])
+def test_documented(layer, part):
+    assert part in vars(layer).get("__doc__", ""), f"the docstring of {layer.__name__} has no {part!r}"
+
+
+@every_layer
+def test_every_argument_is_documented(layer):
+    arguments = set(inspect.signature(layer).parameters) - {"kwargs"}
+    for name in arguments:
+        assert f"{name}:" in layer.__doc__ or f"{name}," in layer.__doc__, f"{layer.__name__} documents no {name!r}"
+
+
+@pytest.mark.parametrize("path", [path for path in SOURCES if path.name != "__main__.py"], ids=lambda path: path.name)
+def test_layers_import_keras_alone(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{path.name}:{node.lineno}: imports are absolute here"
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        for name in names:
+            assert name.split(".")[0] in ALLOWED, f"{path.name}:{node.lineno} imports {name}"
+            assert not name.startswith(ABOVE), f"{path.name}:{node.lineno} imports {name}, which is built on the layers"
