@@ -1,11 +1,11 @@
 """The only file that touches the TFLite converter."""
 
-import contextlib
-import logging
-import os
 import tempfile
+import warnings
 
 import keras
+
+from keraslayers._quiet import quiet
 
 
 def convert(interface, model, shapes, precision, samples, io):
@@ -37,16 +37,18 @@ def convert(interface, model, shapes, precision, samples, io):
     def serve(*tensors):
         return interface(tensors, model)
 
-    with tempfile.TemporaryDirectory(prefix="keraslayers-") as folder, _quiet():
-        archive = keras.export.ExportArchive()
-        archive.track(model)
-        archive.add_endpoint("serve", serve, signature)
-        archive.write_out(folder, verbose=False)
-        converter = tf.lite.TFLiteConverter.from_saved_model(folder)
-        _configure(converter, tf, precision, io)
-        if precision == "int8":
-            converter.representative_dataset = _calibration(samples, shapes)
+    with tempfile.TemporaryDirectory(prefix="keraslayers-") as folder, quiet(), warnings.catch_warnings():
+        # The converter itself calls what it warns of, once for every int8 file.
+        warnings.filterwarnings("ignore", r"\s*Warning: tf\.lite\.Interpreter is deprecated", UserWarning)
         try:
+            archive = keras.export.ExportArchive()
+            archive.track(model)
+            archive.add_endpoint("serve", serve, signature)
+            archive.write_out(folder, verbose=False)
+            converter = tf.lite.TFLiteConverter.from_saved_model(folder)
+            _configure(converter, tf, precision, io)
+            if precision == "int8":
+                converter.representative_dataset = _calibration(samples, shapes)
             return converter.convert()
         except (tf.errors.OpError, RuntimeError, ValueError, TypeError) as error:
             error.add_note(f"`to_tflite`: the TFLite converter refused model {interface.model.name!r}.")
@@ -57,6 +59,7 @@ def convert(interface, model, shapes, precision, samples, io):
                 raise
             raise RuntimeError(
                 f"`to_tflite`: the TFLite converter refused model {interface.model.name!r}: {_gist(str(error))}"
+                f"{_remedy(interface.model)}"
             ) from error
 
 
@@ -87,26 +90,18 @@ def _calibration(samples, shapes):
 
 
 def _gist(words):
-    """The lines of a converter error that say something."""
-    lines = [line.strip() for line in words.splitlines() if "error:" in line]
-    return " ".join(lines[:3])[:600] or words[:600]
+    """The lines of a converter error that say something: which operators it has no kernels for, else its errors."""
+    lines = [line.strip() for line in words.splitlines()]
+    lacking = [line for line in lines if line.startswith(("TF Select ops:", "Custom ops:"))]
+    return " ".join(lacking or [line for line in lines if "error:" in line][:3])[:600] or words[:600]
 
 
-@contextlib.contextmanager
-def _quiet():
-    """Silences what the converter writes about every export, on stderr below Python too."""
-    loggers = [logging.getLogger(name) for name in ("tensorflow", "absl")]
-    levels = [logger.level for logger in loggers]
-    kept = os.dup(2)
-    with tempfile.TemporaryFile() as said, open(os.devnull, "w") as sink:
-        os.dup2(said.fileno(), 2)
-        for logger in loggers:
-            logger.setLevel(logging.ERROR)
-        try:
-            with contextlib.redirect_stdout(sink):
-                yield
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
-            for logger, level in zip(loggers, levels, strict=True):
-                logger.setLevel(level)
+def _remedy(model):
+    """What to do about layers that compute in floats for which TFLite has hardly a kernel; empty without any."""
+    odd = {layer.compute_dtype for layer in model._flatten_layers()} & {"float16", "bfloat16", "float64"}
+    if not odd:
+        return ""
+    return (
+        f". It computes in {' and '.join(sorted(odd))}: build it anew under the dtype policy 'float32' and give it "
+        "these weights, new.set_weights(model.get_weights())"
+    )

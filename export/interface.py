@@ -1,10 +1,13 @@
 """A Keras model from outside: what goes in, what comes out, under which names."""
 
+import inspect
 import re
 from dataclasses import dataclass
 
 import keras
 import numpy as np
+
+from keraslayers.export.passes.rewrite import graph_of
 
 
 @dataclass(frozen=True)
@@ -14,6 +17,7 @@ class Input:
     name: str
     shape: tuple[int | None, ...]
     dtype: str
+    scale: None = None  # a file's inputs may hold quantized integers, a model's do not
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,12 @@ class Interface:
         for start in range(0, len(arrays[0]), batch_size):
             outputs = self([keras.ops.convert_to_tensor(x[start : start + batch_size]) for x in arrays])
             parts.append({name: keras.ops.convert_to_numpy(value) for name, value in outputs.items()})
+            for name, value in parts[-1].items():
+                if value.ndim == 0:
+                    raise ValueError(
+                        f"`to_tflite`: output `{name}` of model {self.model.name!r} is a single number for the whole "
+                        "batch; every output must keep the batch as its first axis."
+                    )
         return {name: np.concatenate([part[name] for part in parts]).astype("float64") for name in parts[0]}
 
 
@@ -56,32 +66,55 @@ def interface_of(who, model):
         kind = f"{type(model).__module__}.{type(model).__qualname__}"
         hint = " It is a Keras 2 model: build it with Keras 3." if kind.startswith("tf_keras") else ""
         raise TypeError(f"`{who}`: `model` must be a `keras.Model`; got {kind}.{hint}")
-    if getattr(model, "inputs", None):
-        tensors = model.inputs
-        structure = model.input if isinstance(model, keras.Sequential) else model._inputs_struct
-        inputs = _named([(_given_name(t.name), tuple(t.shape), t.dtype) for t in tensors])
+    graph = graph_of(model)
+    if graph is not None:
+        structure = graph._inputs_struct
+        flat = keras.tree.flatten_with_path(structure)
+        keyed = isinstance(structure, dict)  # then its keys are what the user calls the inputs
+        names = ["_".join(map(str, path)) if keyed else _given_name(tensor.name) for path, tensor in flat]
+        inputs = [(name, tuple(tensor.shape), tensor.dtype) for name, (_, tensor) in zip(names, flat, strict=True)]
+        inputs = _named(inputs)
+        for entry in inputs:
+            if not re.fullmatch(r"[A-Za-z0-9.][A-Za-z0-9_.-]*", entry.name):
+                raise ValueError(
+                    f"`{who}`: `model` {model.name!r} has an input named {entry.name!r}; in a file a name is made of "
+                    "letters, digits, `_`, `.` and `-`. Give it such a name: keras.Input(..., name=...)."
+                )
         return Interface(model, inputs, structure)
     if not model.built:
         remedy = "give it an `Input`, call it on data, or `model.build((None, ...))`"
         raise ValueError(f"`{who}`: `model` {model.name!r} is not built; {remedy} first.")
     # A subclassed model tells no more than the shape it was built with.
     config = model.get_build_config() or {}
-    shapes = config.get("input_shape", config.get("shapes_dict"))
-    if shapes is None:
+    shapes = config.get("input_shape")
+    if shapes is None or _takes_several(model):
         raise ValueError(
-            f"`{who}`: `model` {model.name!r} is a subclassed model whose input shape is not known. Call it once on "
+            f"`{who}`: `model` {model.name!r} is a subclassed model whose input shapes are not known. Call it once on "
             "data of the shape to export, or wrap it: keras.Model(inputs, model(inputs))."
         )
-    named = shapes.items() if isinstance(shapes, dict) else [(None, shapes)]
-    dtype = model.input_dtype if isinstance(getattr(model, "input_dtype", None), str) else keras.config.floatx()
-    inputs = _named([(name, (None, *shape[1:]), dtype) for name, shape in named])
-    structure = {name: 0 for name, _ in named} if isinstance(shapes, dict) else 0
-    return Interface(model, inputs, structure)
+    if isinstance(shapes, dict):
+        named, structure = sorted(shapes.items()), dict.fromkeys(shapes, 0)
+    elif shapes and isinstance(shapes[0], list | tuple):
+        named, structure = [(None, shape) for shape in shapes], [0] * len(shapes)
+    else:
+        named, structure = [(None, shapes)], 0
+    return Interface(
+        model, _named([(name, (None, *shape[1:]), keras.config.floatx()) for name, shape in named]), structure
+    )
+
+
+def _takes_several(model):
+    """Whether `call` wants a second tensor, of which Keras keeps no shape."""
+    arguments = list(inspect.signature(model.call).parameters.values())[1:]
+    return any(a.default is a.empty and a.kind is a.POSITIONAL_OR_KEYWORD and a.name != "training" for a in arguments)
 
 
 def _given_name(name):
-    """A tensor's name; None if Keras made it up: `keras_tensor_12` counts what else the process has built."""
-    return None if re.fullmatch(r"keras_tensor(_\d+)?", name) else name
+    """A tensor's name; None if Keras made it up: `keras_tensor_12` counts what else the process has built.
+
+    In a model from a file it is called after its layer, `input_layer_3`.
+    """
+    return None if re.fullmatch(r"(keras_tensor|input_layer)(_\d+)?", name) else name
 
 
 def _named(entries):
@@ -95,7 +128,7 @@ def name_outputs(model, outputs):
     if isinstance(outputs, dict):
         names = ["_".join(str(part) for part in path) for path, _ in flat]
     else:
-        names = list(getattr(model, "output_names", None) or [])
+        names = list(getattr(graph_of(model), "output_names", None) or [])
         if len(names) != len(flat):
             names = ["output"] if len(flat) == 1 else [f"output_{i}" for i in range(len(flat))]
     seen = {}

@@ -1,14 +1,12 @@
 """From a Keras model, or a file, to a file with proof: the two doors of this package."""
 
+import math
 import os
 from pathlib import Path
 
+from keraslayers import _checks
 from keraslayers.export.artifact import Artifact
-from keraslayers.export.convert import convert
 from keraslayers.export.graph import read_graph
-from keraslayers.export.interface import interface_of
-from keraslayers.export.passes import PASSES
-from keraslayers.export.passes.rewrite import graph_of
 from keraslayers.export.progress import step
 from keraslayers.export.proof import PROOF_SAMPLES, prove_blob
 from keraslayers.export.report import describe
@@ -16,10 +14,12 @@ from keraslayers.export.runtimes import RUNTIMES
 from keraslayers.export.samples import make_up, name_samples
 from keraslayers.export.targets import find_target
 
-from keraslayers import _checks
-
 PRECISIONS = ("float32", "float16", "dynamic", "int8")
 IO = ("float32", "int8", "uint8")
+# Types of inputs and outputs that a proof can compare: NumPy has them, and they are numbers.
+NUMBERS = ("float16", "float32", "float64", "bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32")
+# An image of 4096 x 4096 x 1; a damaged file may claim any size, and the proof makes up eight samples of it.
+MOST_ELEMENTS = 2**24
 
 
 def to_tflite(model, *, target="cpu", precision="float32", samples=None, io="float32", batch_size=1):
@@ -46,6 +46,10 @@ def to_tflite(model, *, target="cpu", precision="float32", samples=None, io="flo
         TypeError, ValueError: if an argument does not fit; before any work is done.
         RuntimeError: if the converter refuses the model.
     """
+    # Here, as `prove` needs neither Keras nor TensorFlow and should not wait for them.
+    from keraslayers.export.convert import convert
+    from keraslayers.export.interface import interface_of
+
     who = "to_tflite"
     target = find_target(who, target)
     _checks.choice(who, "precision", precision, PRECISIONS)
@@ -94,6 +98,9 @@ def prepare(model, target, precision):
         (a model with the same outputs, the count of changes by pass). A subclassed model is code, not a graph: it
         passes through as it is.
     """
+    from keraslayers.export.passes import PASSES
+    from keraslayers.export.passes.rewrite import graph_of
+
     done = {}
     if graph_of(model) is not None:
         for name, (function, wanted) in PASSES.items():
@@ -148,9 +155,29 @@ def prove(tflite, runtimes=None, samples=None):
         blob, name = path.read_bytes(), path.name
     runtimes = RUNTIMES if runtimes is None else [runtimes] if isinstance(runtimes, str) else runtimes
     runtimes = tuple(_checks.choice(who, "runtimes", runtime, RUNTIMES) for runtime in runtimes)
+    if not runtimes:
+        raise ValueError(f"`{who}`: `runtimes` is empty: nothing would be proven. Give some of {', '.join(RUNTIMES)}.")
     try:
         graph = read_graph(blob)
     except ValueError as error:
         raise ValueError(f"`{who}`: `tflite` {name!r} is {error}") from error.__cause__
+    _check_borders(who, name, graph)
     samples = make_up(graph.inputs) if samples is None else name_samples(who, samples, graph.inputs)
     return describe(blob, graph, prove_blob(blob, graph, samples, runtimes), name=name)
+
+
+def _check_borders(who, name, graph):
+    """Refuses a file whose inputs or outputs are no arrays of numbers of a size to speak of."""
+    for side, tensors in (("input", graph.inputs), ("output", graph.outputs)):
+        if not tensors:
+            raise ValueError(f"`{who}`: `tflite` {name!r} has no {side}s: there is nothing to compare.")
+        for tensor in tensors:
+            if tensor.dtype not in NUMBERS:
+                raise ValueError(
+                    f"`{who}`: `tflite` {name!r}: {side} `{tensor.name}` is of type {tensor.dtype}; only numbers can "
+                    f"be compared: {', '.join(NUMBERS)}."
+                )
+            if math.prod(tensor.shape) > MOST_ELEMENTS:
+                raise ValueError(
+                    f"`{who}`: `tflite` {name!r}: {side} `{tensor.name}` of shape {tensor.shape} is too large to run."
+                )

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
+
 from keraslayers.export.progress import step
 from keraslayers.export.runtimes import RUNTIMES, cpu
 
@@ -117,7 +118,7 @@ def _judge(name, outcome, graph, meaning, expected, precision, count):
     }
     if outcome.outputs is None:
         verdict = Verdict.UNTESTED if outcome.missing else Verdict.REJECTED
-        reason = outcome.reason
+        reason = outcome.reason.rstrip(". ")
         if graph.flat and not outcome.missing:
             reason += (
                 f". Activation {', '.join(graph.flat[:3])} was zero on every sample, so that its scale is next to "

@@ -54,7 +54,7 @@ class Report:
     @property
     def ok(self):
         """Whether the file is PROVEN on every runtime asked for."""
-        return all(proof.verdict is Verdict.PROVEN for proof in self.proofs)
+        return bool(self.proofs) and all(proof.verdict is Verdict.PROVEN for proof in self.proofs)
 
     def proof(self, runtime):
         """Returns the proof of that runtime."""

@@ -28,10 +28,7 @@ def name_samples(who, samples, inputs):
     if hasattr(samples, "element_spec"):
         samples = _from_dataset(who, samples, inputs)
     if isinstance(samples, dict):
-        wanted = [tensor.name for tensor in inputs]
-        if set(samples) != set(wanted):
-            raise ValueError(f"`{who}`: `samples` must have the keys {wanted}; got {list(samples)}.")
-        samples = [samples[name] for name in wanted]
+        samples = _in_order(who, samples, inputs)
     elif len(inputs) == 1:
         listed = isinstance(samples, list | tuple) and len(samples) == 1
         if not (listed and np.ndim(samples[0]) == len(inputs[0].shape)):
@@ -49,6 +46,14 @@ def name_samples(who, samples, inputs):
     return named
 
 
+def _in_order(who, by_name, inputs):
+    """A dict's values in the order of the inputs."""
+    wanted = [tensor.name for tensor in inputs]
+    if set(by_name) != set(wanted):
+        raise ValueError(f"`{who}`: `samples` must have the keys {wanted}; got {list(by_name)}.")
+    return [by_name[name] for name in wanted]
+
+
 def _what(samples):
     count = f" of {len(samples)}" if isinstance(samples, list | tuple) else ""
     shape = f" of shape {samples.shape}" if hasattr(samples, "shape") else ""
@@ -58,7 +63,10 @@ def _what(samples):
 def _check(who, tensor, values):
     where = f"`{who}`: `samples` for input `{tensor.name}`"
     wanted = f"(samples, {', '.join('any' if size is None else str(size) for size in tensor.shape[1:])})"
-    values = np.asarray(values)
+    try:
+        values = np.asarray(values)
+    except ValueError as error:  # a list of arrays of several shapes
+        raise ValueError(f"{where} must be one array of shape {wanted}: {error}") from None
     if values.dtype.kind not in "fiub" and values.dtype.name != "bfloat16":
         raise TypeError(f"{where} must be numbers of dtype {tensor.dtype}; got dtype {values.dtype}.")
     fits = values.ndim == len(tensor.shape) and all(
@@ -71,30 +79,41 @@ def _check(who, tensor, values):
         raise ValueError(f"{where} must have the shape {wanted}; got {values.shape}.{hint}")
     if len(values) == 0:
         raise ValueError(f"{where} are empty; give some dozens of typical inputs.")
-    if values.dtype.kind == "f" and not np.all(np.isfinite(values)):
+    kind = values.dtype.kind
+    if not (tensor.scale is not None and kind == "f"):  # real values are quantized later
+        wants = np.dtype(tensor.dtype).kind
+        if wants != kind and {wants, kind} != {"i", "u"}:
+            # Integers for floats are nearly always pixels that training has scaled and these have not.
+            raise TypeError(
+                f"{where} must be of dtype {tensor.dtype}, as the model was trained; got {values.dtype}. "
+                f"If that is meant: samples.astype({str(tensor.dtype)!r})."
+            )
+        with np.errstate(over="ignore"):  # too large for float32: infinity, which is told below
+            cast = values.astype(tensor.dtype)
+        if wants in "iu" and not np.array_equal(cast, values):
+            raise ValueError(
+                f"{where} must fit dtype {tensor.dtype}; got values from {values.min()} to {values.max()}."
+            )
+        values = cast
+    if kind == "f" and not np.all(np.isfinite(values)):
         bad = int(np.sum(~np.all(np.isfinite(values.reshape(len(values), -1)), axis=1)))
         raise ValueError(f"{where} hold NaN or infinity in {bad} of {len(values)} samples.")
-    quantized = getattr(tensor, "scale", None) is not None
-    if values.dtype == tensor.dtype or (quantized and values.dtype.kind == "f"):
-        return values
-    if np.dtype(tensor.dtype).kind != values.dtype.kind and np.dtype(tensor.dtype).kind in "fi":
-        # Integers for floats are nearly always pixels that training has scaled and these have not.
-        raise TypeError(
-            f"{where} must be of dtype {tensor.dtype}, as the model was trained; got {values.dtype}. "
-            f"If that is meant: samples.astype({str(tensor.dtype)!r})."
-        )
-    return values.astype(tensor.dtype)
+    return values
 
 
 def _from_dataset(who, dataset, inputs):
     spec = dataset.element_spec
     labelled = isinstance(spec, tuple) and len(spec) in (2, 3)
     first = spec[0] if labelled else spec
-    parts = list(first.values()) if isinstance(first, dict) else list(first) if isinstance(first, tuple) else [first]
-    ranks = {len(part.shape) - len(tensor.shape) for part, tensor in zip(parts, inputs, strict=False)}
+    if isinstance(first, dict):
+        parts = _in_order(who, first, inputs)
+    else:
+        parts = list(first) if isinstance(first, tuple) else [first]
+    known = all(part.shape.rank is not None for part in parts)
+    ranks = {part.shape.rank - len(tensor.shape) for part, tensor in zip(parts, inputs, strict=False)} if known else ()
     batched = ranks == {0}
     if not batched and ranks != {-1}:
-        shapes = [tuple(part.shape) for part in parts]
+        shapes = [tuple(part.shape) if part.shape.rank is not None else "of any rank" for part in parts]
         raise ValueError(
             f"`{who}`: `samples`: the dataset must give batches or single samples for the inputs "
             f"{[(t.name, t.shape) for t in inputs]}; its elements are {shapes}."

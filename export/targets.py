@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from keraslayers import _checks
+from keraslayers.export.runtimes import RUNTIMES
 
 
 @dataclass(frozen=True)
@@ -33,5 +34,9 @@ TARGETS = {
 def find_target(who, target):
     """Returns the target of that name; a Target passes through. Unknown names raise, with the nearest named."""
     if isinstance(target, Target):
+        for runtime in target.runtimes:
+            _checks.choice(who, f"target {target.name!r}: runtimes", runtime, RUNTIMES)
+        if not target.runtimes:
+            raise ValueError(f"`{who}`: `target` {target.name!r} names no runtimes: nothing would be proven.")
         return target
     return TARGETS[_checks.choice(who, "target", target, TARGETS)]

@@ -2,27 +2,20 @@
 
 import importlib as _importlib
 import os as _os
+import sys as _sys
+
+__version__ = "0.1.0"
 
 _here = _os.path.dirname(_os.path.abspath(__file__))
 if not _os.path.isdir(_os.path.join(_here, "models")):  # a checkout, not an installed wheel
     __path__.append(_os.path.dirname(_here))
 
-from keraslayers.activations import HardSigmoid, HardSwish, HardTanh, ReLU6, hard_sigmoid
-from keraslayers.channel_shuffle import ChannelShuffle, channel_shuffle
-from keraslayers.squeeze_excite import SqueezeExcite
-
-__version__ = "0.1.0"
-
-__all__ = [
-    "ChannelShuffle",
-    "HardSigmoid",
-    "HardSwish",
-    "HardTanh",
-    "ReLU6",
-    "SqueezeExcite",
-    "channel_shuffle",
-    "hard_sigmoid",
-]
+# As a command, `keraslayers` or `python -m keraslayers`, this starts at once: Keras takes seconds to import, and only
+# some commands need it.
+_command = _sys.orig_argv[1:3] == ["-m", "keraslayers"] or _os.path.basename((_sys.argv or [""])[0]) == "keraslayers"
+if not _command:
+    from keraslayers._public import *
+    from keraslayers._public import __all__ as __all__
 
 
 def __getattr__(name):

@@ -4,11 +4,11 @@ import difflib
 import numbers
 import operator
 
-import keras
-
 
 def register(cls):
     """Registers a class for saving under the package name `keraslayers`."""
+    import keras  # here, as the command line checks its arguments before it waits for Keras
+
     return keras.saving.register_keras_serializable(package="keraslayers")(cls)
 
 
@@ -48,6 +48,8 @@ def fraction(who, argument, value):
 
 def data_format(who, value):
     """Returns `"channels_last"` or `"channels_first"`; None stands for Keras's own setting."""
+    import keras
+
     if value is None:
         return keras.config.image_data_format()
     return choice(who, "data_format", value, ("channels_last", "channels_first"))

@@ -4,9 +4,9 @@ import numbers
 
 from keras import layers
 
-from keraslayers import SqueezeExcite
 from keraslayers.models import _blocks
 from keraslayers.models._spec import Reference, Spec
+from keraslayers.squeeze_excite import SqueezeExcite
 
 INPUT_SHAPE = (224, 224, 3)
 NORM = {"epsilon": 1e-3, "momentum": 0.999}  # the published code of the paper

@@ -2,7 +2,8 @@
 
 from keras import layers
 
-from keraslayers import ChannelShuffle, _checks
+from keraslayers import _checks
+from keraslayers.channel_shuffle import ChannelShuffle
 from keraslayers.models import _blocks
 from keraslayers.models._spec import Reference, Spec
 

@@ -3,18 +3,24 @@
 import ast
 import inspect
 import pathlib
+import re
 import sys
 
 import keras
 import pytest
 
 import keraslayers
+from keraslayers import export
+from keraslayers.export.passes import PASSES
+from keraslayers.export.runtimes import RUNTIMES
 from tests.cases import CASES, FUNCTIONS
 
 PUBLIC = {name: getattr(keraslayers, name) for name in keraslayers.__all__}
 LAYERS = {name: thing for name, thing in PUBLIC.items() if inspect.isclass(thing)}
 SOURCES = sorted(pathlib.Path(keraslayers.__file__).parent.glob("*.py"))
 
+# The command line is built on everything, the layers on nothing.
+FRONT = ("__main__.py", "_demo.py")
 # The layers train on every backend of Keras, so they see no backend; and arrows never point back at export or models.
 ALLOWED = {"keras", "keraslayers", "numpy", *sys.stdlib_module_names}
 ABOVE = ("keraslayers.export", "keraslayers.models")
@@ -70,7 +76,7 @@ def test_every_argument_is_documented(layer):
         assert f"{name}:" in layer.__doc__ or f"{name}," in layer.__doc__, f"{layer.__name__} documents no {name!r}"
 
 
-@pytest.mark.parametrize("path", [path for path in SOURCES if path.name != "__main__.py"], ids=lambda path: path.name)
+@pytest.mark.parametrize("path", [path for path in SOURCES if path.name not in FRONT], ids=lambda path: path.name)
 def test_layers_import_keras_alone(path):
     for node in ast.walk(ast.parse(path.read_text())):
         names = []
@@ -82,3 +88,47 @@ def test_layers_import_keras_alone(path):
         for name in names:
             assert name.split(".")[0] in ALLOWED, f"{path.name}:{node.lineno} imports {name}"
             assert not name.startswith(ABOVE), f"{path.name}:{node.lineno} imports {name}, which is built on the layers"
+
+
+# --- the export
+
+TESTS = {path.name: path.read_text() for path in pathlib.Path(__file__).parent.glob("test_*.py")}
+
+
+@pytest.mark.parametrize("name", export.__all__)
+def test_everything_public_in_the_export_is_tested(name):
+    used = re.compile(rf"\b{name}\b")
+    assert any(used.search(text) for file, text in TESTS.items() if file != "test_cover.py"), f"no test uses {name}"
+
+
+def test_public_names_of_the_export_are_there_and_documented():
+    assert sorted(set(export.__all__)) == sorted(export.__all__)
+    for name in export.__all__:
+        thing = getattr(export, name)
+        assert not callable(thing) or thing.__doc__, f"{name} has no docstring"
+
+
+@pytest.mark.parametrize("name", PASSES)
+def test_passes_show_what_they_do_and_are_tested(name):
+    function, wanted = PASSES[name]
+    assert function.__name__ == name
+    assert function.__module__ == f"keraslayers.export.passes.{name}"  # one a file
+    for part in ("Given:", "Result:", "Returns:"):
+        assert part in function.__doc__, f"the docstring of {name} has no {part!r}"
+    assert f"def test_{name}" in TESTS["test_passes.py"]
+    assert any(wanted(target, precision) for target in export.TARGETS.values() for precision in export.PRECISIONS)
+
+
+@pytest.mark.parametrize("name", RUNTIMES)
+def test_runtimes_say_whether_they_are_there_and_run(name):
+    runtime = RUNTIMES[name]
+    assert isinstance(runtime.available(), str)
+    assert list(inspect.signature(runtime.run).parameters) == ["blob", "graph", "inputs"]
+    assert any(name in target.runtimes for target in export.TARGETS.values())
+
+
+def test_targets_name_runtimes_that_are_there():
+    for name, target in export.TARGETS.items():
+        assert target.name == name
+        assert target.description
+        assert set(target.runtimes) <= set(RUNTIMES)

@@ -1,10 +1,9 @@
 """Hard-swish in operators that XNNPACK takes in int8."""
 
 import keras
-from keras import ops
-from keraslayers.export.passes.rewrite import rewrite
 
-from keraslayers import HardSwish
+from keraslayers.activations import HardSwish
+from keraslayers.export.passes.rewrite import first, rewrite
 
 
 def lower_hard_swish(model):
@@ -22,21 +21,29 @@ def lower_hard_swish(model):
 
 
 def _applies(layer, *args, **kwargs):
+    kind = type(layer)  # a subclass may compute something else
     hard_swish = (
-        isinstance(layer, HardSwish)
-        or (isinstance(layer, keras.layers.Activation) and layer.activation is keras.activations.hard_silu)
-        or type(layer).__name__ == "HardSilu"  # keras.ops.hard_silu in a Functional model
+        kind is HardSwish
+        or (kind is keras.layers.Activation and layer.activation is keras.activations.hard_silu)
+        # keras.ops.hard_silu in a Functional model, whose class is not public
+        or (kind.__name__ == "HardSilu" and kind.__module__.startswith("keras."))
     )
-    return hard_swish and len(args[0].shape) == 4 and args[0].shape[-1] is not None
+    return hard_swish and len(first(args, kwargs).shape) == 4 and first(args, kwargs).shape[-1] is not None
 
 
-def _replace(layer, x):
+def _replace(layer, fresh, *args, **kwargs):
+    x = first(args, kwargs)
+    # Every layer is named, since the names Keras makes up count what else the process has built, and the names stand
+    # in the file: one model gives one file.
     gate = keras.layers.DepthwiseConv2D(
         1,
         depthwise_initializer="ones",
         bias_initializer=keras.initializers.Constant(3.0),
         activation="relu6",
         data_format="channels_last",
-        name=f"{layer.name}_gate",
+        dtype=x.dtype,
+        name=fresh(f"{layer.name}_gate"),
     )
-    return ops.multiply(ops.multiply(x, 1.0 / 6.0), gate(x))
+    sixth = keras.layers.Rescaling(1.0 / 6.0, dtype=x.dtype, name=fresh(f"{layer.name}_sixth"))
+    product = keras.layers.Multiply(dtype=x.dtype, name=fresh(f"{layer.name}_product"))
+    return product([sixth(x), gate(x)])

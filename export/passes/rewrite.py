@@ -48,6 +48,11 @@ def graph_of(model):
     return model if hasattr(model, "_run_through_graph") else None
 
 
+def first(args, kwargs):
+    """The first argument of a call, which may have been given by name."""
+    return args[0] if args else next(iter(kwargs.values()))
+
+
 def calls(model):
     """Yields (layer, args, kwargs) for every call in a model, those in nested models included."""
     for nodes in graph_of(model)._nodes_by_depth.values():
@@ -69,7 +74,8 @@ def rewrite(model, applies, replace):
     Args:
         model: a Functional or Sequential model.
         applies: called as applies(layer, *args, **kwargs) with the call's symbolic inputs.
-        replace: called in the same way; returns the outputs in place of the layer's.
+        replace: called as replace(layer, fresh, *args, **kwargs); returns the outputs in place of the layer's.
+            `fresh` makes of a name one that no other layer has.
 
     Returns:
         (a model of the same inputs, outputs and weights, how many calls were replaced). Where none was, the model
@@ -79,27 +85,29 @@ def rewrite(model, applies, replace):
     if count == 0:
         return model, 0
     borrowed = {}
-    names = set()
-
-    def call(layer, *args, **kwargs):
-        inner = graph_of(layer)
-        if inner is not None:
-            return inner._run_through_graph(args[0], call_fn=call)
-        if applies(layer, *args, **kwargs):
-            return replace(layer, *args, **kwargs)
-        if id(layer) not in borrowed:
-            # Layers of two nested models may have one name.
-            name = layer.name
-            while name in names:
-                name += "_"
-            names.add(name)
-            borrow = Borrowed if isinstance(layer, keras.layers.Layer) else BorrowedOperation
-            borrowed[id(layer)] = borrow(layer, name)
-        return borrowed[id(layer)](*args, **kwargs)
-
     graph = graph_of(model)
     inputs = keras.tree.map_structure(
         lambda tensor: keras.Input(batch_shape=tensor.shape, dtype=tensor.dtype, name=tensor.name),
         graph._inputs_struct,
     )
+    names = {tensor.name for tensor in keras.tree.flatten(inputs)}
+
+    def fresh(name):
+        # Layers of two nested models may have one name.
+        while name in names:
+            name += "_"
+        names.add(name)
+        return name
+
+    def call(layer, *args, **kwargs):
+        inner = graph_of(layer)
+        if inner is not None:
+            return inner._run_through_graph(first(args, kwargs), call_fn=call)
+        if applies(layer, *args, **kwargs):
+            return replace(layer, fresh, *args, **kwargs)
+        if id(layer) not in borrowed:
+            borrow = Borrowed if isinstance(layer, keras.layers.Layer) else BorrowedOperation
+            borrowed[id(layer)] = borrow(layer, fresh(layer.name))
+        return borrowed[id(layer)](*args, **kwargs)
+
     return keras.Model(inputs, graph._run_through_graph(inputs, call_fn=call), name=model.name), count

@@ -98,7 +98,9 @@ def run_in_child(kind, blob, graph, inputs, *, environment=None, options=None):
 def _death(code, said):
     how = f"exit code {code}"
     if code < 0:
-        how = signal.Signals(-code).name
+        how = next((known.name for known in signal.Signals if known == -code), f"signal {-code}")
     # Fatal log lines look like `F0000 00:00:12.3  38 model.cc:218] Check failed: ...`.
     last = re.findall(r"^F\d{4} .*?\] (.*)$", said, re.MULTILINE)
+    if not last and code > 0:
+        last = said.split("\n")[-2:-1]  # how a Python traceback ends
     return f"the runtime died ({how})" + (f": {last[-1]}" if last else "")

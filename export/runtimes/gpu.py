@@ -86,5 +86,9 @@ def _own_words(said):
     listed = re.search(r"not supported by GPU delegate:\n(.*?)\n[^\n]*operations will run on the", said, re.DOTALL)
     if listed:
         return "; ".join(listed[1].splitlines())
+    # Of this it only warns, and the error that follows says nothing.
+    static = re.search(r"Attempting to use a delegate that only supports static-sized tensors.*\S", said)
+    if static:
+        return static[0]
     errors = re.findall(r"^(?:ERROR: |E\d{4} .*?\] )(.*\S)", said, re.MULTILINE)
     return errors[-1] if errors else ""

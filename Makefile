@@ -1,0 +1,49 @@
+# Everything runs in .venv, which the first command makes. PYTHON picks the interpreter.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# What the environment was made from: change it and the next command makes it anew.
+MADE := $(VENV)/.made
+
+.PHONY: demo test readme lint format bench clean
+
+demo: $(MADE) driver
+	$(BIN)/keraslayers demo
+
+test: lint driver
+	$(BIN)/python -m pytest -n 2 --dist loadscope
+
+lint: $(MADE)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(MADE)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(MADE) driver
+	$(BIN)/python -m benchmarks
+
+# Writes the demo's table into the README.
+readme: $(MADE) driver
+	$(BIN)/python -m benchmarks.readme
+
+$(MADE): setup.py pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "keraslayers needs Python 3.11 or newer")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	touch $@
+
+# The gpu runtime needs a Vulkan driver. Without a GPU that is the software one in Chromium; elsewhere than as root on
+# Debian the verdict on gpu reads UNTESTED and says what to install.
+.PHONY: driver
+driver:
+	@if [ ! -e /usr/lib/chromium/vk_swiftshader_icd.json ] && [ ! -e /opt/google/chrome/vk_swiftshader_icd.json ] \
+		&& [ -e /etc/debian_version ] && [ "$$(id -u)" = 0 ]; then \
+		echo "installing chromium for its Vulkan driver"; \
+		apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends chromium > /dev/null; \
+	fi
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info demo .pytest_cache .ruff_cache

@@ -1,0 +1,191 @@
+"""The command line. What is slow to import is imported by the command that needs it."""
+
+import os
+import sys
+import zipfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from keraslayers._quiet import quiet
+
+PROVEN, NOT_PROVEN, BAD_USE = 0, 1, 2
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+out = Console()
+err = Console(stderr=True)
+
+
+@app.callback()
+def keraslayers(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+):
+    """Layers, classic models and proven TFLite export for Keras 3.
+
+    Exit codes: 0 proven, 1 not proven, 2 bad use.
+    """
+
+
+@app.command()
+def demo(
+    model: Annotated[str, typer.Option(help="Which of `keraslayers models` to train.")] = "shufflenet_v2",
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over the 1,400 training images.")] = 15,
+    out_folder: Annotated[Path, typer.Option("--out", help="Folder for the files; made if missing.")] = Path("demo"),
+):
+    """Train a classic network on scanned digits, export it in every precision, prove it, show the result."""
+    from keraslayers import _demo
+
+    raise typer.Exit(PROVEN if _demo.run(model, epochs, out_folder, out) else NOT_PROVEN)
+
+
+@app.command()
+def models():
+    """List the classic networks: parameters, multiply-adds, paper."""
+    with quiet():
+        from keraslayers import models as classic
+    caption = "Parameters and multiply-adds at the paper's input size; the tests check both."
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold underline", caption=caption)
+    for column in ("name", "options"):
+        table.add_column(column, no_wrap=True)
+    for column in ("parameters", "mult-adds"):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("paper", no_wrap=True)
+    for name in classic.names():
+        spec = classic.spec(name)
+        for reference in spec.references:
+            options = [option if value is True else f"{option}={value}" for option, value in reference.options.items()]
+            table.add_row(
+                name,
+                ", ".join(options),
+                f"{reference.trainable_parameters:,}",
+                f"{reference.multiply_adds:,}",
+                spec.url.removeprefix("https://").removeprefix("doi.org/").replace("arxiv.org/abs/", "arXiv:"),
+            )
+    out.print(table)
+
+
+@app.command()
+def export(
+    model: Annotated[Path, typer.Argument(metavar="MODEL.keras", help="A saved Keras 3 model.")],
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="By default MODEL.tflite.")] = None,
+    target: Annotated[str, typer.Option(help="cpu or gpu.")] = "cpu",
+    precision: Annotated[str, typer.Option(help="float32, float16, dynamic or int8.")] = "float32",
+    samples: Annotated[
+        Path | None, typer.Option(help="Typical inputs, prepared as for training: .npy, or .npz by input name.")
+    ] = None,
+    io: Annotated[str, typer.Option(help="Inputs and outputs of an int8 file: float32, int8 or uint8.")] = "float32",
+    batch_size: Annotated[int, typer.Option(min=1, help="Batch of the file.")] = 1,
+    html: Annotated[Path | None, typer.Option(help="Write the report as a page, too.")] = None,
+):
+    """Export a saved model to TFLite and prove the file."""
+    with quiet():
+        from keraslayers.export import files, to_tflite
+    output = files.writable("export", "output", output or model.with_suffix(".tflite"), ".tflite")
+    html = html and files.writable("export", "html", html)
+    given = _load_samples("export", samples)
+    artifact = to_tflite(
+        _load_model("export", model), target=target, precision=precision, samples=given, io=io, batch_size=batch_size
+    )
+    artifact.save(output)
+    _show(artifact.report, html)
+    err.print(f"wrote {output} and {output.with_suffix('.json')}", highlight=False)
+    raise typer.Exit(PROVEN if artifact.report.ok else NOT_PROVEN)
+
+
+@app.command()
+def check(
+    file: Annotated[Path, typer.Argument(metavar="FILE.tflite", help="Any .tflite file, from whatever tool.")],
+    runtime: Annotated[list[str] | None, typer.Option(help="cpu or gpu; again for more. By default all.")] = None,
+    samples: Annotated[Path | None, typer.Option(help="Inputs to run: .npy, or .npz by input name.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write the report as a page, too.")] = None,
+):
+    """Prove any .tflite file on every runtime, against LiteRT's built-in kernels."""
+    with quiet():
+        from keraslayers.export import files, prove
+    html = html and files.writable("check", "html", html)
+    report = prove(file, runtimes=runtime or None, samples=_load_samples("check", samples))
+    _show(report, html)
+    raise typer.Exit(PROVEN if report.ok else NOT_PROVEN)
+
+
+def _show(report, html):
+    from keraslayers.export import tables
+
+    out.print(tables.of_report(report))
+    if html:
+        report.to_html(html)
+        err.print(f"wrote {html}", highlight=False)
+
+
+def _load_model(who, path):
+    """Loads a `.keras` file without running code out of it."""
+    if path.suffix != ".keras":
+        raise ValueError(f"`{who}`: `model` must be a `.keras` file, written by model.save('x.keras'); got {path}.")
+    if not path.is_file():
+        raise FileNotFoundError(f"`{who}`: `model`: there is no file {str(path)!r}.")
+    if not zipfile.is_zipfile(path):
+        raise ValueError(f"`{who}`: `model` {str(path)!r} is not a `.keras` file, or it is damaged.")
+    with quiet():
+        import keras
+
+        from keraslayers import _public  # noqa: F401  registers the layers
+
+    try:
+        return keras.models.load_model(path, compile=False, safe_mode=True)
+    except (ValueError, TypeError, KeyError, OSError) as error:
+        words = str(error)
+        reason, remedy = words.strip().splitlines()[0][:300], ""
+        if "ambda" in words:
+            reason = "it holds a Lambda, which is code, and code from a file is not run."
+            remedy = " Use a layer class in its place; or, if you trust the file, load it yourself and call to_tflite."
+        elif "Could not locate class" in words:
+            remedy = " Its class is not known here: in Python import it, load the model, and call to_tflite."
+        raise ValueError(f"`{who}`: `model` {str(path)!r} cannot be loaded: {reason}{remedy}") from error
+
+
+def _load_samples(who, path):
+    """Loads an array, or a dict of arrays by input name, without unpickling."""
+    import numpy as np
+
+    if path is None:
+        return None
+    if path.suffix not in (".npy", ".npz"):
+        raise ValueError(f"`{who}`: `samples` must be a .npy or .npz file; got {str(path)!r}.")
+    if not path.is_file():
+        raise FileNotFoundError(f"`{who}`: `samples`: there is no file {str(path)!r}.")
+    try:
+        loaded = np.load(path, allow_pickle=False)
+        return loaded if path.suffix == ".npy" else dict(loaded)
+    except (ValueError, EOFError, OSError, zipfile.BadZipFile) as error:
+        raise ValueError(f"`{who}`: `samples` {str(path)!r} holds no plain arrays: {error}") from error
+
+
+def main(arguments=None):
+    """Runs the command line; an error is one line, the traceback comes with --debug."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    try:
+        # --debug may stand anywhere; the app knows it for its help alone.
+        app([word for word in arguments if word != "--debug"], prog_name="keraslayers")
+    except (ValueError, TypeError, OSError, ImportError, RuntimeError) as error:
+        if "--debug" in arguments:
+            raise
+        err.print(f"[bold red]error[/]: {_one_line(error)}", highlight=False, soft_wrap=True)
+        sys.exit(NOT_PROVEN if isinstance(error, RuntimeError) else BAD_USE)
+
+
+def _one_line(error):
+    return escape(" ".join(str(error).split()) or type(error).__name__)
+
+
+if __name__ == "__main__":
+    main()

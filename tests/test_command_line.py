@@ -1,0 +1,226 @@
+"""The command line: what it prints, what it writes, how it exits."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from keraslayers import export, models
+from keraslayers.__main__ import main
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A trained-looking model in a `.keras` file, samples for it, and a proven `.tflite` file."""
+    folder = tmp_path_factory.mktemp("command")
+    keras.utils.set_random_seed(0)
+    model = models.LeNet5(modern=True)
+    model.save(folder / "lenet.keras")
+    samples = np.random.default_rng(0).random((16, 32, 32, 1), "float32")
+    np.save(folder / "x.npy", samples)
+    np.savez(folder / "x.npz", image=samples)
+    export.to_tflite(model, samples=samples).save(folder / "lenet.tflite")
+    return folder
+
+
+def run(capfd, *arguments):
+    """Exit code, stdout, stderr."""
+    with pytest.raises(SystemExit) as stopped:
+        main([str(word) for word in arguments])
+    written = capfd.readouterr()
+    return stopped.value.code, written.out, written.err
+
+
+def refused(capfd, *arguments):
+    """The one line in which bad use is refused."""
+    code, out, err = run(capfd, *arguments)
+    assert code == 2
+    assert out == ""
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
+    return err
+
+
+def test_models_lists_every_network_with_its_counts(capfd):
+    code, out, _ = run(capfd, "models")
+    assert code == 0
+    for name in models.names():
+        spec = models.spec(name)
+        assert name in out
+        for reference in spec.references:
+            assert f"{reference.trainable_parameters:,}" in out
+            assert f"{reference.multiply_adds:,}" in out
+
+
+def test_export_writes_a_proven_file_and_its_report(folder, capfd, tmp_path):
+    code, out, err = run(
+        capfd, "export", folder / "lenet.keras", "--target", "gpu", "--precision", "int8", "--samples",
+        folder / "x.npy", "--io", "uint8", "-o", tmp_path / "a.tflite", "--html", tmp_path / "a.html",
+    )  # fmt: skip
+    assert code == 0, err
+    assert out.count("PROVEN") == 2
+    report = json.loads((tmp_path / "a.json").read_text())
+    assert report["ok"]
+    assert report["target"] == "gpu"
+    assert report["inputs"][0] | {"index": 0} == {
+        "name": "image", "index": 0, "shape": [1, 32, 32, 1], "dtype": "uint8",
+        "scale": pytest.approx(1 / 255, rel=0.01), "zero_point": 0, "step": pytest.approx(1 / 255, rel=0.01),
+    }  # fmt: skip
+    assert "PROVEN" in (tmp_path / "a.html").read_text()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.html", "a.json", "a.tflite"]
+
+
+def test_export_names_the_file_after_the_model_and_takes_samples_by_name(folder, capfd, tmp_path):
+    model = tmp_path / "net.keras"
+    model.write_bytes((folder / "lenet.keras").read_bytes())
+    code, _, err = run(capfd, "export", model, "--samples", folder / "x.npz", "--batch-size", 2)
+    assert code == 0, err
+    assert json.loads((tmp_path / "net.json").read_text())["inputs"][0]["shape"] == [2, 32, 32, 1]
+
+
+def test_check_proves_any_file(folder, capfd, tmp_path):
+    code, out, _ = run(capfd, "check", folder / "lenet.tflite", "--html", tmp_path / "page.html")
+    assert code == 0
+    assert out.count("PROVEN") == 2
+    assert "lenet.tflite" in (tmp_path / "page.html").read_text()
+
+
+def test_check_runs_the_runtimes_asked_for_on_the_samples_given(folder, capfd):
+    code, out, _ = run(capfd, "check", folder / "lenet.tflite", "--runtime", "cpu", "--samples", folder / "x.npy")
+    assert code == 0
+    assert "gpu" not in out
+
+
+def test_what_is_not_proven_exits_with_1(capfd, tmp_path):
+    image = keras.Input((4, 4, 8), name="image")
+    x = keras.layers.Reshape((4, 4, 2, 4))(image)
+    x = keras.layers.Permute((1, 2, 4, 3))(x)
+    model = keras.Model(image, keras.layers.Reshape((4, 4, 8))(x))
+    export.to_tflite(model).save(tmp_path / "rank5.tflite")
+    code, out, _ = run(capfd, "check", tmp_path / "rank5.tflite")
+    assert code == 1
+    assert "REJECTED" in out
+    assert "Tensor dimensions must be less than 5" in " ".join(out.split())
+
+
+@pytest.mark.parametrize("content", [b"", b"TFL3", b"\x1c\0\0\0TFL3" + bytes(range(256)) * 4, b"PK\x03\x04 a zip"])
+def test_check_refuses_what_is_no_tflite_file(content, capfd, tmp_path):
+    (tmp_path / "x.tflite").write_bytes(content)
+    assert "TFLite file" in refused(capfd, "check", tmp_path / "x.tflite")
+    assert [path.name for path in tmp_path.iterdir()] == ["x.tflite"]
+
+
+def test_check_refuses_a_missing_file_and_an_unknown_runtime(folder, capfd, tmp_path):
+    assert "there is no file" in refused(capfd, "check", tmp_path / "x.tflite")
+    assert "Did you mean 'gpu'" in refused(capfd, "check", folder / "lenet.tflite", "--runtime", "gpus")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--target", "gpuu"], "Did you mean 'gpu'"),
+        (["--precision", "int4"], "Did you mean 'int8'"),
+        (["--precision", "int8"], "needs `samples`"),
+        (["--io", "int8"], "needs precision='int8'"),
+        (["-o", "missing/a.tflite"], "there is no folder 'missing'"),
+        (["-o", "a.lite"], "must end in '.tflite'"),
+        (["--samples", "x.txt"], "must be a .npy or .npz file"),
+        (["--samples", "x.npy"], "there is no file 'x.npy'"),
+    ],
+)
+def test_export_refuses_bad_use_in_one_line(options, words, folder, capfd, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    model = tmp_path / "net.keras"
+    model.write_bytes((folder / "lenet.keras").read_bytes())
+    assert words in refused(capfd, "export", model, *options)
+    assert [path.name for path in tmp_path.iterdir()] == ["net.keras"]
+
+
+def test_export_refuses_pickled_samples(folder, capfd, tmp_path):
+    np.save(tmp_path / "x.npy", np.array([{"a": 1}], object), allow_pickle=True)
+    line = refused(
+        capfd, "export", folder / "lenet.keras", "--samples", tmp_path / "x.npy", "-o", tmp_path / "a.tflite"
+    )
+    assert "holds no plain arrays" in line
+
+
+def test_export_does_not_run_a_lambda_from_a_file(capfd, tmp_path):
+    image = keras.Input((4,))
+    keras.Model(image, keras.layers.Lambda(lambda x: x * 2)(image)).save(tmp_path / "net.keras")
+    assert "holds a Lambda, which is code" in refused(capfd, "export", tmp_path / "net.keras")
+    assert [path.name for path in tmp_path.iterdir()] == ["net.keras"]
+
+
+def test_export_says_what_to_do_about_a_class_it_does_not_know(capfd, tmp_path):
+    class Unknown(keras.layers.Layer):
+        def call(self, x):
+            return x * 2
+
+    image = keras.Input((4,))
+    keras.Model(image, Unknown()(image)).save(tmp_path / "net.keras")
+    assert "Its class is not known here" in refused(capfd, "export", tmp_path / "net.keras")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("net.h5", b"", "must be a `.keras` file"),
+        ("net.keras", None, "there is no file"),
+        ("net.keras", b"not a zip", "is not a `.keras` file, or it is damaged"),
+        ("net.keras", b"PK\x05\x06" + bytes(18), "cannot be loaded"),
+    ],
+)
+def test_export_refuses_what_is_no_model(name, content, words, capfd, tmp_path):
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    assert words in refused(capfd, "export", tmp_path / name)
+    assert not list(tmp_path.glob("*.tflite"))
+
+
+def test_debug_shows_the_traceback(capfd, tmp_path):
+    with pytest.raises(FileNotFoundError, match="there is no file"):
+        main(["check", str(tmp_path / "x.tflite"), "--debug"])
+
+
+def test_a_command_that_does_not_exist_exits_with_2(capfd):
+    code, _, err = run(capfd, "exprt")
+    assert code == 2
+    assert "Did you mean 'export'?" in err
+
+
+def python(*arguments):
+    return subprocess.run([sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def test_check_imports_neither_keras_nor_tensorflow(folder):
+    code = """
+import sys
+sys.argv = ["keraslayers", "check", sys.argv[1], "--runtime", "cpu"]
+try:
+    from keraslayers.__main__ import main
+    main()
+finally:
+    print(sorted({"keras", "tensorflow", "keraslayers.export.proof"} & set(sys.modules)))
+"""
+    done = python("-c", code, folder / "lenet.tflite")
+    assert "PROVEN" in done.stdout
+    assert done.stdout.splitlines()[-1] == "['keraslayers.export.proof']"
+
+
+def test_a_layer_of_this_library_loads_in_the_command(tmp_path):
+    from keraslayers import ChannelShuffle
+
+    image = keras.Input((4, 4, 8), name="image")
+    keras.Model(image, ChannelShuffle(2)(keras.layers.Conv2D(8, 1)(image))).save(tmp_path / "net.keras")
+    done = python("-m", "keraslayers", "export", tmp_path / "net.keras")
+    assert done.returncode == 0, done.stderr
+    assert "PROVEN" in done.stdout
+    # Nothing of what TensorFlow writes about itself.
+    assert "oneDNN" not in done.stderr
+    assert "Saved artifact" not in done.stdout

@@ -1,0 +1,62 @@
+"""The demo, with a small network and few epochs: everything it prints and writes."""
+
+import io
+import json
+import re
+
+import pytest
+from rich.console import Console
+
+from keraslayers import _demo
+
+FILES = [f"lenet5_{target}_{precision}" for target in ("cpu", "gpu") for precision in ("float16", "float32", "int8")]
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory):
+    """Whether all was proven, what was printed, and the folder."""
+    folder = tmp_path_factory.mktemp("demo") / "made" / "by it"
+    printed = Console(file=io.StringIO(), width=80)
+    return _demo.run("lenet5", 3, folder, printed), printed.file.getvalue(), folder
+
+
+def test_every_file_is_proven(ran):
+    proven, printed, _ = ran
+    assert proven
+    # Three precisions for cpu, and for gpu on both runtimes.
+    assert printed.count("PROVEN") == 9
+
+
+def test_the_table_fits_80_columns_whole(ran):
+    assert "…" not in ran[1]
+
+
+def test_accuracy_of_the_files_is_that_of_the_model(ran):
+    accuracy = float(re.search(r"accuracy in Keras: ([\d.]+)%", ran[1])[1])
+    assert accuracy > 80  # three epochs of LeNet-5; the full demo is held to 97 %
+    in_files = [float(row) for row in re.findall(r"PROVEN +[\d,]* +([\d.]+)%", ran[1])]
+    assert len(in_files) == 9
+    # int8 may cost a point, floats a rounding of the last digit shown.
+    assert min(in_files) >= accuracy - 1.0
+
+
+def test_it_writes_files_labels_and_one_page(ran):
+    folder = ran[2]
+    names = [f"{name}.{ending}" for name in FILES for ending in ("tflite", "json")]
+    assert sorted(path.name for path in folder.iterdir()) == sorted([*names, "labels.txt", "report.html"])
+    assert (folder / "labels.txt").read_text().split() == [str(digit) for digit in range(10)]
+    assert all(json.loads((folder / f"{name}.json").read_text())["ok"] for name in FILES)
+
+
+def test_the_page_holds_all_its_pictures_itself(ran):
+    page = (ran[2] / "report.html").read_text()
+    assert page.count("<figure><svg") == 5
+    assert page.count('class="verdict PROVEN"') == 9
+    assert not re.search(r'(?:src|href)="(?!#|data:)', page)
+    assert "viewport" in page
+
+
+def test_an_unknown_network_is_refused_before_anything_is_made(tmp_path):
+    with pytest.raises(ValueError, match="Did you mean 'lenet5'"):
+        _demo.run("lenet", 1, tmp_path / "out", Console(file=io.StringIO()))
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,437 @@
+"""From a Keras model to a proven file: every precision and target, names, models and samples of every form."""
+
+import hashlib
+import json
+import platform
+from importlib.metadata import version
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import layers, ops
+
+import keraslayers
+from keraslayers.export import PRECISIONS, TARGETS, Artifact, Proof, Report, Target, Verdict, to_tflite
+from tests.export_models import cnn, dense, enliven, needs_gpu, run_reference, samples
+
+
+@pytest.fixture(scope="module")
+def made():
+    """The network in every precision and for every target, each made once."""
+    cache = {}
+
+    def make(precision, target="gpu", io="float32"):
+        if (precision, target, io) not in cache:
+            keras.utils.set_random_seed(0)
+            model = cnn()
+            artifact = to_tflite(model, target=target, precision=precision, samples=samples(), io=io)
+            cache[precision, target, io] = model, artifact
+        return cache[precision, target, io]
+
+    return make
+
+
+@needs_gpu
+@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize("target", TARGETS)
+def test_every_precision_and_target_is_proven(made, precision, target):
+    artifact = made(precision, target)[1]
+    assert isinstance(artifact, Artifact)
+    report = artifact.report
+    assert isinstance(report, Report)
+    assert report.ok, report
+    assert report.require() is report
+    assert [proof.runtime for proof in report.proofs] == list(TARGETS[target].runtimes)
+    assert all(isinstance(proof, Proof) and proof.verdict is Verdict.PROVEN for proof in report.proofs)
+    assert (report.target, report.precision, report.io, report.name) == (target, precision, "float32", "cnn")
+
+
+@needs_gpu
+def test_lower_precision_is_smaller(made):
+    size = {precision: made(precision)[1].report.size for precision in PRECISIONS}
+    # 12,000 parameters, of which nearly all are 4, 2 or 1 bytes long; the graph itself is some 7,000 bytes.
+    assert 0.4 * size["float32"] < size["float16"] < 0.8 * size["float32"]
+    assert size["dynamic"] < 0.65 * size["float32"]
+    assert size["int8"] < 0.65 * size["float32"]
+    first = {precision: made(precision)[1].report.weight_dtypes[0] for precision in PRECISIONS}
+    assert first == {"float32": "float32", "float16": "float16", "dynamic": "int8", "int8": "int8"}
+
+
+@needs_gpu
+@pytest.mark.parametrize("precision", ["float32", "int8"])
+def test_report(made, precision):
+    model, artifact = made(precision)
+    report = artifact.report
+    assert report.size == len(artifact.tflite)
+    assert report.sha256 == hashlib.sha256(artifact.tflite).hexdigest()
+    assert report.parameters == model.count_params()
+    assert report.passes == {}
+    assert report.host == f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
+    others = ("keras", "tensorflow", "ai-edge-litert", "numpy")
+    assert report.tools == {"keraslayers": keraslayers.__version__, **{name: version(name) for name in others}}
+    (entry,), (exit_,) = report.inputs, report.outputs
+    assert (entry["name"], entry["shape"], entry["dtype"]) == ("image", (1, 8, 8, 3), "float32")
+    assert (exit_["name"], exit_["shape"], exit_["dtype"]) == ("classes", (1, 5), "float32")
+    assert entry["scale"] is exit_["scale"] is None  # floats outside
+    # Softmax in int8 is 1/256 by definition of the operator.
+    assert exit_["step"] == (pytest.approx(1 / 256) if precision == "int8" else None)
+    assert report.operators["CONV_2D"] == 3
+    assert report.operators["SOFTMAX"] == 1
+    assert ("QUANTIZE" in report.operators) == (precision == "int8")
+    gpu, cpu = report.proof("gpu"), report.proof("cpu")
+    assert gpu.delegated == gpu.operators == sum(report.operators.values())
+    assert cpu.operators == gpu.operators
+    assert "thread" in cpu.device
+    assert gpu.device
+    for proof in report.proofs:
+        assert proof.latency_ms > 0
+        assert proof.samples == 16
+        assert proof.reference == "the Keras model"
+        assert proof.agreement == 1.0
+        # Of the largest probability: float32 differs in roundings, int8 in a step or two of 1/256.
+        assert proof.max_error < (1e-6 if precision == "float32" else 3 / 256)
+        assert proof.snr_db is None or proof.snr_db > (100 if precision == "float32" else 25)
+        assert (proof.max_steps is not None) == (precision == "int8")
+    told = json.loads(report.to_json())
+    assert told["ok"] is True
+    assert told["sha256"] == report.sha256
+    assert [proof["verdict"] for proof in told["proofs"]] == ["PROVEN", "PROVEN"]
+    for word in ("cnn", "gpu", "cpu", "PROVEN", "image", "classes", f"{report.size:,}"):
+        assert word in str(report)
+
+
+def test_figures_are_those_of_an_independent_run(made):
+    model, artifact = made("int8", "cpu")
+    x = samples()[:16]
+    wanted = model.predict(x, verbose=0).astype("float64")
+    got = np.concatenate([run_reference(artifact.tflite, image=one[None])["classes"] for one in x]).astype("float64")
+    proof = artifact.report.proof("cpu")
+    # XNNPACK may round a step away from the reference kernels.
+    assert proof.max_error == pytest.approx(np.max(np.abs(got - wanted)), abs=1.5 / 256)
+    assert proof.agreement == np.mean(got.argmax(-1) == wanted.argmax(-1))
+
+
+@pytest.mark.parametrize("io", ["int8", "uint8"])
+def test_integers_outside(made, io):
+    model, artifact = made("int8", "cpu", io)
+    report = artifact.report.require()
+    (entry,), (exit_,) = report.inputs, report.outputs
+    assert (report.io, entry["dtype"], exit_["dtype"]) == (io, io, io)
+    assert exit_["scale"] == pytest.approx(1 / 256)
+    assert exit_["zero_point"] == {"int8": -128, "uint8": 0}[io]
+    x = samples()
+    # The range of the inputs spread over 255 steps.
+    assert entry["scale"] == pytest.approx(np.ptp(x) / 255, rel=1e-3)
+    for one in x[:4]:
+        limits = np.iinfo(io)
+        integers = np.clip(np.round(one / entry["scale"]) + entry["zero_point"], limits.min, limits.max).astype(io)
+        raw = run_reference(artifact.tflite, image=integers[None])["classes"]
+        assert raw.dtype == io
+        real = (raw.astype("float64") - exit_["zero_point"]) * exit_["scale"]
+        # Four steps: roundings of seven integer layers, at probabilities far from zero and one.
+        np.testing.assert_allclose(real, model.predict(one[None], verbose=0), atol=4 / 256)
+
+
+def test_one_model_gives_one_file():
+    model = cnn()
+    for options in ({}, {"precision": "int8"}):
+        first, second = (to_tflite(model, samples=samples(), **options) for _ in range(2))
+        assert first.report.sha256 == second.report.sha256
+
+
+def test_a_saved_and_loaded_model_gives_the_same_names(tmp_path):
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(2, name="y")])
+    model.save(tmp_path / "model.keras")
+    for each in (model, keras.saving.load_model(tmp_path / "model.keras")):
+        report = to_tflite(each).report.require()
+        assert [entry["name"] for entry in report.inputs] == ["input"]
+
+
+# --- names
+
+
+def two_inputs(structure=list, names=("left", "right")):
+    left, right = (keras.Input((size,), name=name) for name, size in zip(names, (3, 4), strict=True))
+    joined = layers.Concatenate(name="joined")([left, right])
+    one, two = layers.Dense(2, name="one")(joined), layers.Dense(5, name="two")(left)
+    inputs = [left, right] if structure is list else {"right": right, "left": left}
+    outputs = [one, two] if structure is list else {"second": two, "first": one}
+    return enliven(keras.Model(inputs, outputs))
+
+
+def values(count=6):
+    return {"left": samples(count, (3,)), "right": samples(count, (4,), seed=1)}
+
+
+def entries(tensors):
+    return {entry["name"]: entry["shape"] for entry in tensors}
+
+
+@needs_gpu
+@pytest.mark.parametrize("structure", [list, dict])
+def test_names_of_several_inputs_and_outputs(structure):
+    model, x = two_inputs(structure), values()
+    artifact = to_tflite(model, target="gpu", samples=x)
+    report = artifact.report.require()
+    assert entries(report.inputs) == {"left": (1, 3), "right": (1, 4)}
+    outputs = ("one", "two") if structure is list else ("first", "second")
+    assert entries(report.outputs) == dict(zip(outputs, [(1, 2), (1, 5)], strict=True))
+    assert report.proof("cpu").agreement is None  # there is no one list of classes
+    one = {name: value[:1] for name, value in x.items()}
+    wanted = model([one["left"], one["right"]] if structure is list else one)
+    wanted = dict(zip(outputs, wanted, strict=True)) if structure is list else wanted
+    got = run_reference(artifact.tflite, **one)
+    for name in outputs:
+        # Another order of summing seven products of about 1.
+        np.testing.assert_allclose(got[name], wanted[name], rtol=1e-5, atol=1e-6)
+
+
+def test_samples_of_several_inputs_go_by_order_or_name():
+    model, x = two_inputs(), values()
+    sums = set()
+    for given in (x, dict(reversed(x.items())), list(x.values()), tuple(x.values())):
+        sums.add(to_tflite(model, precision="int8", samples=given).report.require().sha256)
+    assert len(sums) == 1
+
+
+@pytest.mark.filterwarnings("ignore:When providing `inputs` as a dict")  # Keras would have the names equal the keys
+def test_keys_are_names_where_inputs_have_none():
+    model = two_inputs(dict, (None, None))
+    report = to_tflite(model, samples=values()).report.require()
+    assert entries(report.inputs) == {"left": (1, 3), "right": (1, 4)}
+
+
+def test_inputs_without_names():
+    report = to_tflite(two_inputs(list, (None, None)), samples=list(values().values())).report.require()
+    assert entries(report.inputs) == {"input_0": (1, 3), "input_1": (1, 4)}
+
+
+def test_a_shared_layer_gives_two_outputs():
+    left, right = keras.Input((3,), name="left"), keras.Input((3,), name="right")
+    shared = layers.Dense(2, name="shared")
+    model = enliven(keras.Model([left, right], [shared(left), shared(right)]))
+    artifact = to_tflite(model, samples=[samples(4, (3,)), samples(4, (3,), 1)])
+    assert list(entries(artifact.report.require().outputs)) == ["shared", "shared_1"]
+    got = run_reference(artifact.tflite, left=np.ones((1, 3), "float32"), right=np.zeros((1, 3), "float32"))
+    np.testing.assert_allclose(got["shared_1"][0], shared.bias, rtol=1e-6)  # zeros leave the bias
+
+
+class Both(layers.Layer):
+    def call(self, x):
+        return ops.maximum(x, 0.0), ops.minimum(x, 0.0)
+
+
+def test_a_layer_of_two_outputs_and_without_config():
+    x = keras.Input((4,), name="x")
+    model = enliven(keras.Model(x, Both(name="both")(layers.Dense(4)(x))))
+    report = to_tflite(model, samples=samples(6, (4,))).report.require()
+    assert list(entries(report.outputs)) == ["both", "both_1"]
+
+
+class NoConfig(layers.Layer):
+    def __init__(self, table):
+        super().__init__()
+        self.table = table
+
+    def call(self, x):
+        return x * self.table
+
+
+def test_a_layer_that_cannot_be_saved():
+    image = keras.Input((4, 4, 3))
+    x = keraslayers.HardSwish()(NoConfig(np.float32([1, 2, 3]))(image))
+    model = keras.Model(image, layers.Conv2D(2, 1)(x))
+    with pytest.raises(NotImplementedError):
+        model.get_layer("no_config").get_config()
+    report = to_tflite(model, precision="int8", samples=samples(16, (4, 4, 3))).report.require()
+    assert report.passes == {"lower_hard_swish": 1}
+
+
+# --- models
+
+
+def test_sequential_and_nested():
+    inner = keras.Sequential([keras.Input((8, 8, 3)), layers.Conv2D(4, 3), layers.GlobalAveragePooling2D()])
+    outer = enliven(keras.Sequential([keras.Input((8, 8, 3), name="image"), inner, layers.Dense(3, name="scores")]))
+    artifact = to_tflite(outer, samples=samples())
+    assert entries(artifact.report.require().inputs) == {"image": (1, 8, 8, 3)}
+    assert entries(artifact.report.outputs) == {"scores": (1, 3)}
+    called = keras.Sequential([layers.Dense(3)])  # built by its first data
+    called(samples(2, (4,)))
+    assert to_tflite(called, samples=samples(8, (4,))).report.ok
+
+
+class One(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.first, self.second = layers.Dense(4, name="first"), layers.Dense(2, name="second")
+
+    def call(self, x, training=False):
+        return self.second(self.first(x))
+
+
+class ByName(One):
+    def call(self, x):
+        return {"small": self.second(self.first(x["right"])), "large": self.first(x["right"]) + x["left"]}
+
+
+class InOrder(One):
+    def call(self, x):
+        return self.second(self.first(x[0]) + x[1]), self.first(x[0])
+
+
+@pytest.mark.parametrize(
+    ("kind", "x", "outputs"),
+    [
+        (One, samples(6, (3,)), {"output": (1, 2)}),
+        # The keys stand against the alphabet: Keras sorts them, and sizes tell a mix-up.
+        (ByName, {"right": samples(6, (3,)), "left": samples(6, (4,), 1)}, {"small": (1, 2), "large": (1, 4)}),
+        (InOrder, [samples(6, (3,)), samples(6, (4,), 1)], {"output_0": (1, 2), "output_1": (1, 4)}),
+    ],
+)
+@pytest.mark.parametrize("precision", ["float32", "int8"])
+def test_subclassed(kind, x, outputs, precision):
+    model = kind()
+    model(x)
+    report = to_tflite(enliven(model), precision=precision, samples=x).report.require()
+    assert entries(report.outputs) == outputs
+
+
+def test_open_sizes_come_from_the_samples():
+    image = keras.Input((None, None, 3), name="image")
+    model = keras.Model(image, layers.Conv2D(2, 3, name="y")(image))
+    report = to_tflite(enliven(model), samples=samples(4, (6, 9, 3))).report.require()
+    assert entries(report.inputs) == {"image": (1, 6, 9, 3)}
+    assert entries(report.outputs) == {"y": (1, 4, 7, 2)}
+
+
+@needs_gpu
+@pytest.mark.parametrize("precision", ["float32", "int8"])
+@pytest.mark.parametrize("count", [8, 10])  # 10 leaves the last call half empty
+def test_batches(precision, count):
+    report = to_tflite(cnn(), target="gpu", precision=precision, samples=samples(count), batch_size=4).report.require()
+    assert entries(report.inputs) == {"image": (4, 8, 8, 3)}
+    assert [proof.samples for proof in report.proofs] == [count, count]
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16", "float64"])
+def test_models_of_other_floats_are_refused_with_the_remedy(policy):
+    x = keras.Input((4,), name="x")
+    model = keras.Model(x, layers.Dense(3, dtype=policy)(x))
+    with pytest.raises(RuntimeError) as caught:
+        to_tflite(model)
+    kind = policy.removeprefix("mixed_")
+    assert "MatMul" in str(caught.value)
+    assert f"It computes in {kind}: build it anew under the dtype policy 'float32'" in str(caught.value)
+    # The remedy helps.
+    new = keras.Model(x, layers.Dense(3)(x))
+    new.set_weights(model.get_weights())
+    assert to_tflite(new).report.ok
+
+
+def test_integer_inputs():
+    tokens = keras.Input((5,), dtype="int32", name="tokens")
+    x = layers.GlobalAveragePooling1D()(layers.Embedding(10, 4)(tokens))
+    model = enliven(keras.Model(tokens, layers.Dense(2)(x)))
+    numbers = np.random.default_rng(0).integers(0, 10, (12, 5))
+    for options in ({}, {"samples": numbers}, {"samples": numbers, "precision": "int8"}):
+        (entry,) = to_tflite(model, **options).report.require().inputs
+        assert entry["dtype"] == "int32"
+
+
+def test_a_target_of_ones_own():
+    report = to_tflite(dense(), target=Target("board", ("cpu",), "a single-board computer")).report.require()
+    assert report.target == "board"
+
+
+def test_the_users_model_stays_as_it_is():
+    image = keras.Input((8, 8, 3), name="image")
+    x = keraslayers.HardSwish(name="act")(layers.Conv2D(4, 3, name="conv")(image))
+    x = layers.Dropout(0.5, name="drop")(layers.BatchNormalization(name="norm")(x))
+    model = keras.Model(image, layers.Dense(2, name="y")(layers.GlobalAveragePooling2D(name="pool")(x)))
+    model.compile("adam", "mse", metrics=["mae"])
+    x = samples(16)
+    model.fit(x, np.zeros((16, 2)), verbose=0)
+    model.evaluate(x, np.zeros((16, 2)), verbose=0)  # makes attributes
+    model.predict(x, verbose=0)
+
+    def state():
+        return {
+            "weights": [weight.tobytes() for weight in model.get_weights()],
+            "optimizer": [np.asarray(variable).tobytes() for variable in model.optimizer.variables],
+            "config": model.get_config(),
+            "nodes": {each.name: (len(each._inbound_nodes), len(each._outbound_nodes)) for each in model.layers},
+            "losses": len(model.losses),
+            "compiled": model.get_compile_config(),
+            "trainable": [each.trainable for each in model.layers],
+            "attributes": sorted(vars(model)),
+            "predictions": model.predict(x, verbose=0).tobytes(),
+            "evaluation": model.evaluate(x, np.zeros((16, 2)), verbose=0),
+        }
+
+    before = state()
+    given = x.copy()
+    assert to_tflite(model, precision="int8", samples=x).report.require().passes == {"lower_hard_swish": 1}
+    assert to_tflite(model, samples=x).report.ok
+    after = state()
+    for part, value in before.items():
+        assert after[part] == value, f"the export changed the model's {part}"
+    np.testing.assert_array_equal(x, given)
+    model.fit(x, np.zeros((16, 2)), verbose=0)  # it trains on
+
+
+# --- samples
+
+
+def datasets():
+    x, y = samples(20, (4,)), np.zeros(20)
+    plain = tf.data.Dataset.from_tensor_slices(x)
+    labelled = tf.data.Dataset.from_tensor_slices((x, y))
+    weighted = tf.data.Dataset.from_tensor_slices((x, y, y))
+    by_name = tf.data.Dataset.from_tensor_slices(({"x": x}, y))
+    return {
+        "array": x,
+        "list of one array": [x],
+        "list of rows": list(x),
+        "dict": {"x": x},
+        "tensor": tf.constant(x),
+        "float64": x.astype("float64"),
+        "dataset": plain,
+        "dataset of batches": plain.batch(6),
+        "labelled": labelled,
+        "labelled batches": labelled.batch(6),
+        "weighted batches": weighted.batch(6),
+        "by name": by_name,
+        "by name in batches": by_name.batch(6),
+    }
+
+
+def test_samples_of_every_form_mean_the_same():
+    model = dense()
+    sums = {
+        form: to_tflite(model, precision="int8", samples=given).report.require().sha256
+        for form, given in datasets().items()
+    }
+    assert set(sums.values()) == {sums["array"]}, sums
+
+
+def test_an_endless_dataset_ends():
+    endless = tf.data.Dataset.from_tensor_slices(samples(20, (4,))).repeat()
+    for dataset in (endless, endless.batch(7)):
+        assert to_tflite(dense(), precision="int8", samples=dataset).report.ok
+
+
+def test_a_dataset_of_several_inputs():
+    x = values(8)
+    by_name = tf.data.Dataset.from_tensor_slices((dict(reversed(x.items())), np.zeros(8)))
+    in_order = tf.data.Dataset.from_tensor_slices((tuple(x.values()), np.zeros(8)))
+    for dataset in (by_name, by_name.batch(3), in_order, in_order.batch(3)):
+        assert to_tflite(two_inputs(), precision="int8", samples=dataset).report.ok
+
+
+def test_calibration_sees_every_sample_and_the_proof_sixteen():
+    x = samples(40, (4,))
+    x[-1] = 50.0  # beyond the sixteenth
+    (entry,) = to_tflite(dense(), precision="int8", samples=x, io="int8").report.inputs
+    assert entry["scale"] == pytest.approx((50 - x.min()) / 255, rel=1e-3)

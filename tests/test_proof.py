@@ -1,0 +1,393 @@
+"""Verdicts: what is right is PROVEN, what is not is WRONG, REJECTED or UNTESTED, each with its reason."""
+
+import pathlib
+
+import flatbuffers
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from ai_edge_litert import schema_py_generated as schema
+from keras import layers
+
+from keraslayers.export import NotProvenError, Verdict, proof, prove, to_tflite
+from keraslayers.export.graph import Tensor, read_graph
+from keraslayers.export.proof import prove_blob, snr_db
+from keraslayers.export.runtimes import child, cpu, gpu
+from tests.export_models import cnn, dense, enliven, needs_gpu, run_reference, samples
+
+
+def verdicts(report):
+    return {each.runtime: str(each.verdict) for each in report.proofs}
+
+
+def image_model(shape, *chain):
+    image = keras.Input(shape, name="image")
+    x = image
+    for layer in chain:
+        x = layer(x)
+    return enliven(keras.Model(image, x))
+
+
+# --- what the GPU accelerator refuses, gets wrong, or dies of
+
+
+@needs_gpu
+def test_five_axes_are_rejected_by_the_gpu():
+    transpose = (layers.Reshape((4, 4, 2, 4)), layers.Permute((1, 2, 4, 3)), layers.Reshape((4, 4, 8)))
+    report = to_tflite(image_model((4, 4, 8), *transpose, layers.Conv2D(3, 1)), target="gpu").report
+    assert verdicts(report) == {"gpu": "REJECTED", "cpu": "PROVEN"}
+    assert "RESHAPE: Tensor dimensions must be less than 5" in report.proof("gpu").reason
+    assert "TRANSPOSE" in report.proof("gpu").reason
+    refused = report.proof("gpu")
+    assert refused.max_error is refused.latency_ms is None
+    assert refused.delegated < refused.operators
+    assert not report.ok
+    with pytest.raises(NotProvenError, match=r"is not proven\. gpu: REJECTED, .*RESHAPE"):
+        report.require()
+
+
+@needs_gpu
+def test_a_grouped_convolution_is_wrong_on_the_gpu():
+    report = to_tflite(image_model((6, 6, 24), layers.Conv2D(48, 3, groups=8)), target="gpu").report
+    assert verdicts(report) == {"gpu": "WRONG", "cpu": "PROVEN"}
+    reason = report.proof("gpu").reason
+    assert reason.startswith("output `conv2d")
+    assert "against the Keras model; float32 must reach 60 dB" in reason
+    assert report.proof("gpu").snr_db < 20
+    assert report.proof("gpu").latency_ms > 0  # it did run
+
+
+@needs_gpu
+def test_a_runtime_that_dies_is_told_and_survived():
+    report = to_tflite(image_model((6, 6, 24), layers.Conv2D(64, 3, groups=4)), target="gpu").report
+    assert verdicts(report) == {"gpu": "REJECTED", "cpu": "PROVEN"}
+    assert report.proof("gpu").reason == "the runtime died (SIGILL)"
+
+
+def squeeze_excite_with_dense():
+    image = keras.Input((4, 4, 8), name="image")
+    x = layers.Conv2D(16, 3, padding="same", activation="relu6")(image)
+    gate = layers.GlobalAveragePooling2D()(x)
+    gate = layers.Dense(16, activation="sigmoid")(layers.Dense(4, activation="relu")(gate))
+    x = layers.Multiply()([x, layers.Reshape((1, 1, 16))(gate)])
+    return enliven(keras.Model(image, layers.Conv2D(4, 1, name="y")(x)))
+
+
+@needs_gpu
+def test_squeeze_excite_with_dense_in_int8_is_wrong_on_the_gpu():
+    report = to_tflite(
+        squeeze_excite_with_dense(), target="gpu", precision="int8", samples=samples(32, (4, 4, 8))
+    ).report
+    assert verdicts(report) == {"gpu": "WRONG", "cpu": "PROVEN"}
+    assert "from LiteRT's built-in kernels on the same file" in report.proof("gpu").reason
+    assert report.proof("gpu").max_steps > 20 > 5 > report.proof("cpu").max_steps
+
+
+@needs_gpu
+def test_a_file_of_open_batch_says_why_the_gpu_refuses(stock):
+    report = prove(stock)
+    assert verdicts(report) == {"cpu": "PROVEN", "gpu": "REJECTED"}
+    assert "only supports static-sized tensors" in report.proof("gpu").reason
+
+
+# --- runtimes that hang, are missing, or break
+
+
+def test_a_runtime_that_hangs_is_rejected(monkeypatch):
+    tflite = to_tflite(dense()).tflite
+    monkeypatch.setattr(child, "TIME_LIMIT", 0.001)
+    graph = read_graph(tflite)
+    outcome = cpu.run(tflite, graph, {"x": samples(2, (1, 4))})
+    assert outcome.died
+    assert outcome.outputs is None
+    assert outcome.reason == "the runtime did not finish within 0.001 s"
+    assert verdicts(prove(tflite, "cpu")) == {"cpu": "REJECTED"}
+
+
+def test_no_driver_is_untested(monkeypatch, tmp_path):
+    monkeypatch.setattr(gpu, "SOFTWARE", [tmp_path / "none.json"])
+    monkeypatch.setattr(gpu, "DEVICES", [])
+    for variable in ("VK_DRIVER_FILES", "VK_ICD_FILENAMES"):
+        monkeypatch.delenv(variable, raising=False)
+    assert gpu.driver() is None
+    report = to_tflite(dense(), target="gpu").report
+    assert verdicts(report) == {"gpu": "UNTESTED", "cpu": "PROVEN"}
+    assert report.proof("gpu").reason == gpu.available() == gpu.REMEDY
+    assert "chromium" in gpu.REMEDY
+    assert not report.ok
+    with pytest.raises(NotProvenError, match=r"'head' is not proven\. gpu: UNTESTED, no Vulkan driver found: install"):
+        report.require()
+
+
+def test_a_driver_without_a_device_is_untested(monkeypatch, tmp_path):
+    manifest = tmp_path / "broken.json"
+    manifest.write_text(
+        '{"file_format_version": "1.0.0", "ICD": {"library_path": "./none.so", "api_version": "1.0.5"}}'
+    )
+    monkeypatch.setenv("VK_ICD_FILENAMES", str(manifest))
+    report = prove(to_tflite(dense()).tflite, "gpu")
+    assert verdicts(report) == {"gpu": "UNTESTED"}
+    assert report.proof("gpu").reason.startswith("the Vulkan driver gives no device")
+
+
+def test_drivers_of_a_real_gpu_come_first(monkeypatch, tmp_path):
+    for variable in ("VK_DRIVER_FILES", "VK_ICD_FILENAMES"):
+        monkeypatch.delenv(variable, raising=False)
+    for name in ("intel_icd.json", "lvp_icd.json"):
+        (tmp_path / name).write_text("{}")
+    software = tmp_path / "software.json"
+    software.write_text("{}")
+    monkeypatch.setattr(gpu, "SOFTWARE", [software])
+    monkeypatch.setattr(gpu, "MANIFESTS", [tmp_path])
+    monkeypatch.setattr(gpu, "DEVICES", ["/dev/nul*"])
+    monkeypatch.setattr(gpu, "_system_loader", lambda: True)
+    assert gpu.driver()["VK_ICD_FILENAMES"] == f"{tmp_path}/intel_icd.json:{software}"  # not Mesa's own software
+    monkeypatch.setattr(gpu, "MANIFESTS", [tmp_path / "none"])
+    assert gpu.driver()["VK_ICD_FILENAMES"] == str(software)
+
+
+def test_a_worker_that_breaks_tells_its_last_words():
+    tflite = to_tflite(dense()).tflite
+    outcome, _ = child.run_in_child("nothing", tflite, read_graph(tflite), {"x": samples(2, (1, 4))})
+    assert outcome.died
+    assert outcome.reason == "the runtime died (exit code 1): KeyError: 'nothing'"
+
+
+def test_the_last_words_of_a_process():
+    fatal = "INFO: x\nF0000 00:00:12.3    38 model.cc:218] Check failed: a == b\n*** stack\n"
+    assert child._death(-6, fatal) == "the runtime died (SIGABRT): Check failed: a == b"
+    assert child._death(-9, "") == "the runtime died (SIGKILL)"
+    assert child._death(3, "") == "the runtime died (exit code 3)"
+
+
+def test_nothing_is_left_in_the_temporary_folder(monkeypatch, tmp_path):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    to_tflite(dense(), precision="int8", samples=samples(8, (4,)))
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith("keraslayers-")] == []
+
+
+# --- files that compute something else
+
+
+def tampered(tflite):
+    """The file with the signs of its largest constant turned: it loads as before."""
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAsModel(tflite, 0))
+    buffers = [buffer.data for buffer in model.buffers if buffer.data is not None and len(buffer.data)]
+    largest = bytes(max(buffers, key=len))
+    assert tflite.count(largest) == 1
+    turned = (-np.frombuffer(largest, "float32")).tobytes()
+    return tflite.replace(largest, turned)
+
+
+@needs_gpu
+def test_a_tampered_file_is_wrong():
+    model, x = cnn(), samples(8)
+    artifact = to_tflite(model, samples=x)
+    artifact.report.require()
+    other = tampered(artifact.tflite)
+    assert len(other) == len(artifact.tflite)
+    assert not np.allclose(run_reference(other, image=x[:1])["classes"], model(x[:1]))
+    expected = {"classes": np.asarray(model(x), "float64")}
+    proofs = prove_blob(other, read_graph(other), {"image": x}, ("cpu", "gpu"), expected=expected, precision="float32")
+    for each in proofs:
+        assert each.verdict is Verdict.WRONG
+        assert "against the Keras model; float32 must reach 60 dB" in each.reason
+    # Nothing but the Keras model can know: by itself the file is fine.
+    assert prove(other, "cpu", x).ok
+
+
+def test_absurd_samples_are_named_as_the_cause():
+    x = samples(24, (4,))
+    x[-1] *= 1e5  # one sample takes all the steps there are
+    (cpu_proof,) = to_tflite(dense(), precision="int8", samples=x).report.proofs
+    assert cpu_proof.verdict is Verdict.WRONG
+    assert "int8 must reach 10 dB" in cpu_proof.reason
+    assert "the runtime computes what the file says, so it is quantization that lost the numbers" in cpu_proof.reason
+
+
+def test_a_dead_activation_is_named():
+    image = keras.Input((8, 8, 3), name="image")
+    dead = layers.Conv2D(4, 1, activation="relu", bias_initializer=keras.initializers.Constant(-100.0), name="dead")
+    model = keras.Model(image, layers.Conv2D(4, 1)(dead(image)))
+    assert not np.any(keras.Model(image, model.get_layer("dead").output)(samples()))
+    (cpu_proof,) = to_tflite(model, precision="int8", samples=samples()).report.proofs
+    assert cpu_proof.verdict is Verdict.REJECTED
+    assert "dead" in cpu_proof.reason
+    assert "was zero on every sample" in cpu_proof.reason
+    assert "give more typical samples, or look for dead units there" in cpu_proof.reason
+
+
+def test_nan_is_wrong():
+    x = keras.Input((4,), name="x")
+    model = keras.Model(x, keras.ops.log(layers.Dense(3, kernel_initializer="zeros")(x) - 1.0))
+    (cpu_proof,) = to_tflite(model).report.proofs
+    assert cpu_proof.verdict is Verdict.WRONG
+    assert cpu_proof.reason.endswith("holds NaN or infinity")
+    assert cpu_proof.max_error is cpu_proof.snr_db is None  # JSON has no NaN
+
+
+# --- files from elsewhere
+
+
+@pytest.fixture(scope="module")
+def stock():
+    """What TensorFlow's own converter makes of a model: the batch open, no names of ours."""
+    model = enliven(
+        keras.Sequential([keras.Input((8, 8, 3), name="image"), layers.Conv2D(4, 3), layers.Flatten(), layers.Dense(3)])
+    )
+    return tf.lite.TFLiteConverter.from_keras_model(model).convert()
+
+
+def test_path_bytes_and_runtimes(stock, tmp_path):
+    path = tmp_path / "stock.tflite"
+    path.write_bytes(stock)
+    for given, name in (
+        (path, "stock.tflite"),
+        (str(path), "stock.tflite"),
+        (stock, "model.tflite"),
+        (bytearray(stock), "model.tflite"),
+    ):
+        report = prove(given, runtimes="cpu").require()
+        assert report.name == name
+        assert (report.target, report.precision, report.passes, report.parameters) == (None,) * 4
+        (each,) = report.proofs
+        assert each.reference == "LiteRT's built-in kernels"
+        assert each.samples == 8
+    assert [each.runtime for each in prove(stock, ["cpu"]).proofs] == ["cpu"]
+    assert pathlib.Path(path).read_bytes() == stock
+
+
+def test_samples_of_ones_own(stock):
+    x = samples(5)
+    assert prove(stock, "cpu", x).require().proof("cpu").samples == 5
+    assert prove(stock, "cpu", {"image": x}).ok
+
+
+def test_quantized_files_take_real_values_and_integers():
+    artifact = to_tflite(dense(), precision="int8", samples=samples(16, (4,)), io="int8")
+    assert prove(artifact.tflite, "cpu", samples(5, (4,))).ok
+    assert prove(artifact.tflite, "cpu", np.int8([[1, -128, 127, 0]])).ok
+    assert prove(artifact.tflite, "cpu").ok
+
+
+class Functions(tf.Module):
+    def __init__(self):
+        super().__init__()
+        self.weight = tf.Variable(samples(3, (2,)))
+
+    @tf.function(input_signature=[tf.TensorSpec((1, 3), tf.float32, "v")])
+    def zeta(self, v):
+        return {"z": v @ self.weight}
+
+    @tf.function(input_signature=[tf.TensorSpec((1, 2), tf.float32, "u")])
+    def alpha(self, u):
+        return {"a": tf.nn.relu(u)}
+
+
+def test_several_signatures_and_none(tmp_path):
+    module = Functions()
+    tf.saved_model.save(module, str(tmp_path), signatures={"zeta": module.zeta, "alpha": module.alpha})
+    tflite = tf.lite.TFLiteConverter.from_saved_model(str(tmp_path)).convert()
+    report = prove(tflite, "cpu").require()  # the first
+    assert [entry["name"] for entry in (*report.inputs, *report.outputs)] == ["u", "a"]
+
+    tflite = tf.lite.TFLiteConverter.from_concrete_functions([module.zeta.get_concrete_function()], module).convert()
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAsModel(tflite, 0))
+    model.signatureDefs = None
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    bare = bytes(builder.Output())
+    assert schema.Model.GetRootAsModel(bare, 0).SignatureDefsLength() == 0
+    for runtime in ("cpu", *(() if gpu.available() else ("gpu",))):
+        report = prove(bare, runtime).require()
+        assert report.inputs[0]["shape"] == (1, 3)
+
+
+# --- the arithmetic
+
+
+def test_snr():
+    one = np.ones(4)
+    assert snr_db(one, one) is None
+    assert snr_db(one, one + 1e-8) is None  # rounding, not error
+    assert snr_db(one, one + 0.1) == pytest.approx(20)
+    assert snr_db(10 * one, 10 * one + 0.1) == pytest.approx(40)
+    assert snr_db(one, 0 * one) == pytest.approx(0)
+    assert snr_db(0 * one, one) < -200  # no signal at all
+
+
+@pytest.mark.parametrize("precision", proof.LIMITS)
+def test_too_far(precision):
+    wanted = np.random.default_rng(0).normal(size=(8, 5))
+    least, part = proof.LIMITS[precision]
+    noise = np.sqrt(np.mean(wanted**2)) * np.where(np.arange(40).reshape(8, 5) % 2, 1, -1)
+    assert proof._too_far(wanted, wanted, precision) == ""
+    assert proof._too_far(wanted, wanted + noise * 10 ** (-(least + 1) / 20), precision) == ""
+    assert f"{precision} must reach {least:.0f} dB" in proof._too_far(
+        wanted, wanted + noise * 10 ** (-(least - 1) / 20), precision
+    )
+    # One wrong number among many right ones has little power, and is wrong all the same.
+    many = np.random.default_rng(0).normal(size=10**6)
+    one_off = many.copy()
+    one_off[3] += 0.2 * np.ptp(many)
+    assert bool(proof._too_far(many, one_off, precision)) == (part is not None)
+
+
+def test_differs_in_floats():
+    meaning = np.linspace(0, 1, 11)
+    assert not proof._differs(meaning, meaning + 0.9e-3, False, None)
+    assert proof._differs(meaning, meaning + 1.1e-3, False, None)
+    assert not proof._differs(np.zeros(3), np.full(3, 1e-7), False, None)
+    assert not proof._differs(np.full(3, 100.0), np.full(3, 100.009), False, None)  # a constant has rounding too
+
+
+def test_differs_in_integers():
+    meaning = np.linspace(0, 1, 101)
+    step = 0.01
+    assert not proof._differs(meaning, meaning + 3 * step, True, step)
+    assert not proof._differs(np.zeros(5), np.full(5, 3 * step), True, step)  # few steps, whatever the spread
+    assert not proof._differs(meaning, meaning + 10 * step, True, step)  # carried on through a deep network
+    one_off = meaning.copy()
+    one_off[0] += 0.6
+    assert proof._differs(meaning, one_off, True, step)
+    assert proof._differs(meaning, meaning[::-1], True, step)
+    assert proof._differs(meaning, meaning + 0.2, True, step)  # each by less than half the spread, but all of them
+
+
+class Files:
+    """Stands for a graph of one input and one output."""
+
+    def __init__(self, shape, **quantization):
+        self.inputs = (Tensor("x", 0, shape, "int8" if quantization else "float32", **quantization),)
+        self.outputs = (Tensor("y", 1, shape, "int8" if quantization else "float32", **quantization),)
+
+
+@pytest.mark.parametrize(("batch", "count", "calls"), [(1, 5, 5), (4, 8, 2), (4, 9, 3), (4, 1, 1), (1, 1, 1)])
+def test_samples_go_in_call_by_call_and_come_out_one_by_one(batch, count, calls):
+    graph, x = Files((batch, 3)), samples(count, (3,))
+    inputs, counted = proof._calls({"x": x}, graph)
+    assert counted == count
+    assert inputs["x"].shape == (calls, batch, 3)
+    flat = inputs["x"].reshape(-1, 3)
+    np.testing.assert_array_equal(flat[:count], x)
+    np.testing.assert_array_equal(flat[count:], np.repeat(x[-1:], calls * batch - count, axis=0))
+    outputs = proof._values({"y": inputs["x"]}, graph, counted)
+    np.testing.assert_array_equal(outputs["y"], x)
+
+
+def test_real_values_become_integers_and_back():
+    graph = Files((1, 3), scale=0.5, zero_point=-10)
+    x = np.float32([[0, 1.1, -0.9], [1e6, -1e6, 5.0]])
+    inputs, count = proof._calls({"x": x}, graph)
+    np.testing.assert_array_equal(inputs["x"][:, 0], [[-10, -8, -12], [127, -128, 0]])
+    assert inputs["x"].dtype == "int8"
+    np.testing.assert_array_equal(proof._values({"y": inputs["x"]}, graph, count)["y"][0], [0, 1, -1])
+
+
+def test_agreement():
+    wanted = np.float64([[0, 1], [1, 0], [0, 2], [3, 0]])
+    assert proof._agreement({"y": wanted}, {"y": wanted[:, ::-1]}) == 0
+    assert proof._agreement({"y": wanted}, {"y": wanted[[0, 1, 3, 2]]}) == 0.5
+    assert proof._agreement({"y": wanted[:, :1]}, {"y": wanted[:, :1]}) is None
+    assert proof._agreement({"y": wanted, "z": wanted}, {"y": wanted, "z": wanted}) is None
