@@ -8,6 +8,7 @@ import pytest
 from rich.console import Console
 
 from keraslayers import _demo
+from keraslayers.export.runtimes import gpu
 
 FILES = [f"lenet5_{target}_{precision}" for target in ("cpu", "gpu") for precision in ("float16", "float32", "int8")]
 
@@ -54,6 +55,16 @@ def test_the_page_holds_all_its_pictures_itself(ran):
     assert page.count('class="verdict PROVEN"') == 9
     assert not re.search(r'(?:src|href)="(?!#|data:)', page)
     assert "viewport" in page
+
+
+def test_without_a_driver_it_says_what_to_install_and_has_not_failed(tmp_path, monkeypatch):
+    monkeypatch.setattr(gpu, "driver", lambda: None)
+    printed = Console(file=io.StringIO(), width=80)
+    assert _demo.run("lenet5", 1, tmp_path, printed)
+    words = " ".join(printed.file.getvalue().split())
+    assert words.count("UNTESTED") == 4  # three rows of the table, and the reason
+    assert "install Debian's package `chromium`" in words
+    assert "UNTESTED" in (tmp_path / "report.html").read_text()
 
 
 def test_an_unknown_network_is_refused_before_anything_is_made(tmp_path):
