@@ -42,8 +42,12 @@ def demo(
     out_folder: Annotated[Path, typer.Option("--out", help="Folder for the files; made if missing.")] = Path("demo"),
 ):
     """Train a classic network on scanned digits, export it in every precision, prove it, show the result."""
-    from keraslayers import _demo
+    with quiet():
+        import tensorflow as tf
 
+        from keraslayers import _demo
+    # One machine trains one network, however its threads run.
+    tf.config.experimental.enable_op_determinism()
     # A machine without a driver for the gpu runtime leaves it UNTESTED: the demo says so, and has not failed.
     raise typer.Exit(PROVEN if _demo.run(model, epochs, out_folder, out) else NOT_PROVEN)
 
