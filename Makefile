@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # What the environment was made from: change it and the next command makes it anew.
 MADE := $(VENV)/.made
 
-.PHONY: demo test readme lint format bench clean
+.PHONY: demo test test-lowest readme lint format bench clean
 
 demo: $(MADE) driver
 	$(BIN)/keraslayers demo
@@ -23,6 +23,17 @@ format: $(MADE)
 
 bench: $(MADE) driver
 	$(BIN)/python -m benchmarks
+
+# The lower bounds in pyproject.toml are what this installs and tests.
+LOWEST := .venv-lowest
+test-lowest: $(LOWEST)/.made driver
+	$(LOWEST)/bin/python -m pytest -n 2 --dist loadscope
+
+$(LOWEST)/.made: setup.py pyproject.toml
+	$(PYTHON) -m venv $(LOWEST)
+	$(LOWEST)/bin/python -m pip install --quiet uv
+	$(LOWEST)/bin/uv pip install --quiet --python $(LOWEST)/bin/python --resolution lowest-direct --editable '.[dev]'
+	touch $@
 
 # Writes the demo's table into the README.
 readme: $(MADE) driver
@@ -46,4 +57,4 @@ driver:
 	fi
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info demo .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(LOWEST) build dist *.egg-info demo .pytest_cache .ruff_cache
