@@ -5,7 +5,6 @@ import json
 import platform
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 
 from keraslayers.export import files
 from keraslayers.export.proof import Proof, Verdict
@@ -84,7 +83,8 @@ class Report:
         """
         from keraslayers.export import page
 
-        files.write({Path(path): page.render("report.html", report=self).encode()})
+        path = files.writable("Report.to_html", "path", path)
+        files.write({path: page.render("report.html", report=self).encode()})
 
     def __str__(self):
         from keraslayers.export import tables

@@ -25,7 +25,8 @@ def of_report(report):
     about += [
         f"{word} {value}" for word, value in (("target", report.target), ("precision", report.precision)) if value
     ]
-    proofs = Table(title=f"{report.name}: {', '.join(about)}", title_justify="left", title_style="bold")
+    # As Text: a name out of a file is no markup.
+    proofs = Table(title=Text(f"{report.name}: {', '.join(about)}"), title_justify="left", title_style="bold")
     for column in ("runtime", "verdict"):
         proofs.add_column(column, no_wrap=True)
     for column in ("operators", "parts", "max error", "SNR dB", "top-1", "ms"):
