@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # What the environment was made from: change it and the next command makes it anew.
 MADE := $(VENV)/.made
 
-.PHONY: demo test test-lowest readme lint format bench clean
+.PHONY: demo test test-lowest readme table-layers lint format bench clean
 
 demo: $(MADE) driver
 	$(BIN)/keraslayers demo
@@ -35,9 +35,12 @@ $(LOWEST)/.made: setup.py pyproject.toml
 	$(LOWEST)/bin/uv pip install --quiet --python $(LOWEST)/bin/python --resolution lowest-direct --editable '.[dev]'
 	touch $@
 
-# Writes the demo's table into the README.
+# Write the demo's table and the table of layers into the README.
 readme: $(MADE) driver
 	$(BIN)/python -m benchmarks.readme
+
+table-layers: $(MADE) driver
+	$(BIN)/python -m benchmarks.verdicts
 
 $(MADE): setup.py pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "keraslayers needs Python 3.11 or newer")'

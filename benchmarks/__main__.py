@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import channel_shuffle, int8
+from benchmarks import channel_shuffle, deformable, int8
 
 PAGE = Path(__file__).with_name("README.md")
 TOOLS = ("tensorflow", "keras", "ai-edge-litert")
@@ -23,7 +23,7 @@ def main():
         "a table run in turn in one process, ratios are medians over the rounds. Shared machines drift: quote ratios, "
         "not milliseconds. Nothing here was measured on a phone.",
     ]
-    for benchmark in (int8, channel_shuffle):
+    for benchmark in (int8, channel_shuffle, deformable):
         with console.status(benchmark.TITLE):
             table = [benchmark.COLUMNS, ["---"] * len(benchmark.COLUMNS), *benchmark.rows()]
         parts += [f"## {benchmark.TITLE}", "\n".join(f"| {' | '.join(row)} |" for row in table), benchmark.NOTE]

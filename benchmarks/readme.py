@@ -7,7 +7,13 @@ import sys
 from pathlib import Path
 
 README = Path(__file__).parent.parent / "README.md"
-BEGIN, END = "<!-- demo -->\n", "<!-- /demo -->"
+
+
+def write_block(name, text):
+    """Puts text between the README's marks of that name."""
+    begin, end = f"<!-- {name} -->\n", f"<!-- /{name} -->"
+    before, rest = README.read_text().split(begin)
+    README.write_text(f"{before}{begin}{text}{end}{rest.split(end)[1]}")
 
 
 def main():
@@ -18,10 +24,7 @@ def main():
     lines = [line.rstrip() for line in done.stdout.splitlines() if not line.startswith("training")]
     table = "\n".join(lines).strip("\n")
     machine = f"{os.cpu_count()} cores of {platform.system()} {platform.machine()}, no GPU"
-    before, rest = README.read_text().split(BEGIN)
-    after = rest.split(END)[1]
-    block = f"What `make demo` printed on {machine}:\n\n```text\n{table}\n```\n\n"
-    README.write_text(f"{before}{BEGIN}{block}{END}{after}")
+    write_block("demo", f"What `make demo` printed on {machine}:\n\n```text\n{table}\n```\n")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from keraslayers.export.passes.rewrite import graph_of
+from keraslayers._rewrite import graph_of
 
 
 @dataclass(frozen=True)

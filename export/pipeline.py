@@ -98,8 +98,8 @@ def prepare(model, target, precision):
         (a model with the same outputs, the count of changes by pass). A subclassed model is code, not a graph: it
         passes through as it is.
     """
+    from keraslayers._rewrite import graph_of
     from keraslayers.export.passes import PASSES
-    from keraslayers.export.passes.rewrite import graph_of
 
     done = {}
     if graph_of(model) is not None:

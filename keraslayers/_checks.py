@@ -1,6 +1,7 @@
 """Error messages that say who, which argument, what was expected, what came, and the remedy."""
 
 import difflib
+import math
 import numbers
 import operator
 
@@ -23,8 +24,8 @@ def choice(who, argument, value, choices):
     raise ValueError(f"`{who}`: `{argument}` must be one of {listed}; got {value!r}.{hint}")
 
 
-def positive_int(who, argument, value):
-    """Returns `value` as an int if it is a whole number above zero, else raises."""
+def whole_number(who, argument, value, least):
+    """Returns `value` as an int if it is a whole number of `least` or more, else raises."""
     message = f"`{who}`: `{argument}` must be a whole number; got {value!r}."
     if isinstance(value, bool):
         raise TypeError(message)
@@ -32,9 +33,45 @@ def positive_int(who, argument, value):
         number = operator.index(value)
     except TypeError:  # an array has an __index__ too, which refuses all but a single whole number
         raise TypeError(message) from None
-    if number < 1:
-        raise ValueError(f"`{who}`: `{argument}` must be at least 1; got {number}.")
+    if number < least:
+        raise ValueError(f"`{who}`: `{argument}` must be at least {least}; got {number}.")
     return number
+
+
+def positive_int(who, argument, value):
+    """Returns `value` as an int if it is a whole number above zero, else raises."""
+    return whole_number(who, argument, value, least=1)
+
+
+def positive_pair(who, argument, value):
+    """Returns (height, width) as ints above zero; a single whole number stands for both."""
+    pair = value if isinstance(value, list | tuple) else (value, value)
+    if len(pair) != 2:
+        raise TypeError(f"`{who}`: `{argument}` must be a whole number or two, (height, width); got {value!r}.")
+    return tuple(positive_int(who, argument, number) for number in pair)
+
+
+def strides_or_dilation(who, strides, dilation_rate):
+    """Raises if a convolution has both: backends have none such, and Keras's own layers refuse it."""
+    if max(strides) > 1 and max(dilation_rate) > 1:
+        raise ValueError(
+            f"`{who}`: `strides` above 1 go without dilation only; got strides={strides} and "
+            f"dilation_rate={dilation_rate}."
+        )
+
+
+def number(who, argument, value, least=None, above=None):
+    """Returns `value` as a float if it is a finite number, at least `least` and above `above`, else raises."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise TypeError(f"`{who}`: `{argument}` must be a number; got {value!r}.")
+    value = float(value)
+    if not math.isfinite(value):
+        raise ValueError(f"`{who}`: `{argument}` must be finite; got {value!r}.")
+    if least is not None and value < least:
+        raise ValueError(f"`{who}`: `{argument}` must be at least {least}; got {value!r}.")
+    if above is not None and value <= above:
+        raise ValueError(f"`{who}`: `{argument}` must be above {above}; got {value!r}.")
+    return value
 
 
 def fraction(who, argument, value):
@@ -53,6 +90,14 @@ def data_format(who, value):
     if value is None:
         return keras.config.image_data_format()
     return choice(who, "data_format", value, ("channels_last", "channels_first"))
+
+
+def axes(who, shape, count):
+    """Returns `shape` as a tuple if it has `count` axes, else raises."""
+    shape = tuple(shape)
+    if len(shape) != count:
+        raise ValueError(f"`{who}`: the input must have {count} axes, the batch included; got the shape {shape}.")
+    return shape
 
 
 def channels(who, shape, data_format, rank=None):

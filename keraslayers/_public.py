@@ -1,16 +1,46 @@
 """Everything the package offers by its own name; to import it is to register the layers for loading."""
 
-from keraslayers.activations import HardSigmoid, HardSwish, HardTanh, ReLU6, hard_sigmoid
+from keraslayers.activations import HardSigmoid, HardSwish, HardTanh, ReLU6, ShiftLeakyReLU, hard_sigmoid
 from keraslayers.channel_shuffle import ChannelShuffle, channel_shuffle
+from keraslayers.deformable import DeformableConv2D, deform_conv2d
+from keraslayers.dynamic import DynamicConv2D
+from keraslayers.fold_batch_norm import fold_batch_norm
+from keraslayers.fold_shuffle import fold_shuffle
+from keraslayers.image_kernel import ImageKernel2D
+from keraslayers.local_response import LocalResponseNormalization, local_response_normalization
+from keraslayers.maxout import Maxout, maxout
+from keraslayers.padded import PaddedConv2D
+from keraslayers.resample import Resample2D
+from keraslayers.spatial_separable import SpatialSeparableConv2D, separate
 from keraslayers.squeeze_excite import SqueezeExcite
+from keraslayers.table_activation import TableActivation
+from keraslayers.unpooling import MaxPoolWithIndices2D, MaxUnpool2D
 
 __all__ = [
     "ChannelShuffle",
+    "DeformableConv2D",
+    "DynamicConv2D",
     "HardSigmoid",
     "HardSwish",
     "HardTanh",
+    "ImageKernel2D",
+    "LocalResponseNormalization",
+    "MaxPoolWithIndices2D",
+    "MaxUnpool2D",
+    "Maxout",
+    "PaddedConv2D",
     "ReLU6",
+    "Resample2D",
+    "ShiftLeakyReLU",
+    "SpatialSeparableConv2D",
     "SqueezeExcite",
+    "TableActivation",
     "channel_shuffle",
+    "deform_conv2d",
+    "fold_batch_norm",
+    "fold_shuffle",
     "hard_sigmoid",
+    "local_response_normalization",
+    "maxout",
+    "separate",
 ]

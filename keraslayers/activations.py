@@ -99,3 +99,38 @@ class ReLU6(_Activation):
 
     def call(self, inputs):
         return ops.relu6(inputs)
+
+
+@_checks.register
+class ShiftLeakyReLU(_Activation):
+    """max(x, 0) + min(x, 0) * multiplier / 2**shift: a leaky ReLU whose slope integer hardware has exactly.
+
+    The default slope is 13 / 128 = 0.1015625, the nearest to 0.1 in seven bits: a product and a shift. In floating
+    point nothing is rounded to integers.
+
+    Input shape: any. Output shape: the same.
+
+    Args:
+        multiplier: whole number, 1 or more.
+        shift: whole number of bits, 0 to 31.
+
+    Raises:
+        TypeError: if `multiplier` or `shift` is no whole number.
+        ValueError: if one of them is out of its range.
+
+    Source: Maas et al. 2013, "Rectifier Nonlinearities Improve Neural Network Acoustic Models", eq. 2; the shift in
+    place of a division, Jacob et al. 2018, arXiv:1712.05877, section 2.2.
+    """
+
+    def __init__(self, multiplier=13, shift=7, **kwargs):
+        super().__init__(**kwargs)
+        self.multiplier = _checks.positive_int("ShiftLeakyReLU", "multiplier", multiplier)
+        self.shift = _checks.whole_number("ShiftLeakyReLU", "shift", shift, least=0)
+        if self.shift > 31:
+            raise ValueError(f"`ShiftLeakyReLU`: `shift` must be 31 at most; got {self.shift}.")
+
+    def call(self, inputs):
+        return ops.leaky_relu(inputs, negative_slope=self.multiplier / 2**self.shift)
+
+    def get_config(self):
+        return {**super().get_config(), "multiplier": self.multiplier, "shift": self.shift}

@@ -4,11 +4,7 @@ import keras
 from keras import ops
 
 from keraslayers import _checks
-
-
-def _fresh(initializer):
-    # Shared by two kernels, a random initializer would draw both from the same seed. A plain function has none.
-    return initializer.clone() if isinstance(initializer, keras.initializers.Initializer) else initializer
+from keraslayers._initializers import fresh
 
 
 @_checks.register
@@ -82,8 +78,8 @@ class SqueezeExcite(keras.layers.Layer):
             filters,
             1,
             activation=activation,
-            kernel_initializer=_fresh(self.kernel_initializer),
-            bias_initializer=_fresh(self.bias_initializer),
+            kernel_initializer=fresh(self.kernel_initializer),
+            bias_initializer=fresh(self.bias_initializer),
             kernel_regularizer=self.kernel_regularizer,
             bias_regularizer=self.bias_regularizer,
             data_format="channels_last",

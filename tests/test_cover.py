@@ -13,7 +13,7 @@ import keraslayers
 from keraslayers import export
 from keraslayers.export.passes import PASSES
 from keraslayers.export.runtimes import RUNTIMES
-from tests.cases import CASES, FUNCTIONS
+from tests.cases import CASES, FUNCTIONS, TOOLS
 
 PUBLIC = {name: getattr(keraslayers, name) for name in keraslayers.__all__}
 LAYERS = {name: thing for name, thing in PUBLIC.items() if inspect.isclass(thing)}
@@ -33,12 +33,22 @@ def missing(public, judged):
 
 
 def test_everything_public_is_judged():
-    judged = [*(case.layer for case in CASES), *(case.function for case in FUNCTIONS)]
+    judged = [*(case.layer for case in CASES), *(case.function for case in FUNCTIONS), *TOOLS]
+    judged += [part for case in CASES for part in case.parts]
     assert not (names := missing(PUBLIC, judged)), f"no row in tests/cases.py for: {', '.join(names)}"
 
 
+@pytest.mark.parametrize("tool", TOOLS, ids=lambda tool: tool.__name__)
+def test_tools_are_documented_and_tested(tool):
+    for part in ("Args:", "Returns:", "Raises:", "Source:"):
+        assert part in tool.__doc__, f"the docstring of {tool.__name__} has no {part!r}"
+    for name in inspect.signature(tool).parameters:
+        assert f"{name}:" in tool.__doc__, f"{tool.__name__} documents no {name!r}"
+    assert re.search(rf"\b{tool.__name__}\(", TESTS[TOOLS[tool]])
+
+
 def test_a_missing_row_is_noticed():
-    judged = [case.layer for case in CASES if case.layer is not keraslayers.ReLU6]
+    judged = [thing for case in CASES for thing in (case.layer, *case.parts) if thing is not keraslayers.ReLU6]
     assert missing(LAYERS, judged) == ["ReLU6"]
 
 

@@ -11,8 +11,9 @@ ROOT = Path(__file__).parent.parent
 DOCUMENTS = sorted(path for path in ROOT.glob("*.md"))
 # An example without a row here fails the test below.
 EXAMPLES = {
-    "own_model.py": (["--epochs", "1", "--out", "digits.tflite"], ["digits.json", "digits.tflite"]),
+    "own_project.py": (["--epochs", "1", "--out", "digits.tflite"], ["digits.json", "digits.keras", "digits.tflite"]),
     "check_any_file.py": ([], []),
+    "deformable.py": (["--epochs", "1", "--out", "points.png"], ["points.png"]),
 }
 
 

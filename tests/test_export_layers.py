@@ -28,18 +28,24 @@ OTHERS = [case for case in CASES if not case.exports]
 
 
 @needs_gpu
-@every_precision
-@pytest.mark.parametrize("case", EXPORTED, ids=lambda case: case.name)
+@pytest.mark.parametrize(
+    ("case", "precision"),
+    [(case, precision) for case in EXPORTED for precision in ("float32", "int8") if case.int8 or precision != "int8"],
+    ids=lambda part: getattr(part, "name", part),
+)
 def test_proven_on_gpu_and_cpu(case, precision):
     model, x = network(case), case.inputs(32)
     assert all(np.ptp(x[:16], axis=0).ravel() > 0), "constant inputs prove nothing"
     report = to_tflite(model, target="gpu", precision=precision, samples=x).report.require()
     for proof in report.proofs:
-        assert proof.delegated == proof.operators, f"{proof.runtime} left operators out"
-        assert proof.partitions == 1
+        if proof.runtime == "cpu" and precision in case.left_out:
+            assert proof.delegated < proof.operators, f"no longer so: {case.left_out[precision]}"
+        else:
+            assert proof.delegated == proof.operators, f"{proof.runtime} left operators out"
+            assert proof.partitions == 1
         # Measured: 137 dB and more in float32, 26 and more in int8 (hard-swish; 33 without it). A layer that is left
         # out or computed otherwise gives 20 and less.
-        assert proof.snr_db is None or proof.snr_db > {"float32": 100, "int8": 24}[precision]
+        assert proof.snr_db is None or proof.snr_db > {"float32": 100, "int8": case.int8_db}[precision]
 
 
 @needs_gpu
@@ -54,6 +60,8 @@ def test_the_others_are_refused_in_words_and_run_on_the_cpu(case, precision):
 
 def test_the_layer_reaches_the_output():
     for case in CASES:
+        if case.outputs_shape() != (2, *case.input_shape):
+            continue  # another shape than without it
         model, x = network(case), case.inputs(4)
         without = keras.Model(model.input, model.get_layer("after")(model.get_layer("before").output))
         same = np.allclose(model(x), without(x))

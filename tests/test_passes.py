@@ -6,9 +6,9 @@ import pytest
 from keras import layers, ops
 
 import keraslayers
+from keraslayers._rewrite import calls, rewrite
 from keraslayers.export import TARGETS, to_tflite
-from keraslayers.export.passes import PASSES, lower_hard_swish
-from keraslayers.export.passes.rewrite import calls, rewrite
+from keraslayers.export.passes import PASSES, bound_deformable, lower_hard_swish
 from tests.export_models import dense, enliven, samples
 
 
@@ -170,6 +170,37 @@ def test_passes_are_wanted_where_they_help():
             assert function(dense()) is not None
 
 
+def test_bound_deformable():
+    def deformed(name, **options):
+        return keraslayers.DeformableConv2D(4, 3, padding="same", name=name, **options)
+
+    image = keras.Input((8, 7, 3), name="image")
+    x = deformed("bounded", max_offset=1, activation="relu")(image)
+    twice = deformed("twice", max_offset=2, modulated=True)
+    x = deformed("free")(twice(twice(x)))
+    model = enliven(keras.Model(image, x, name="m"))
+    config, nodes = model.get_config(), [len(layer._inbound_nodes) for layer in model.layers]
+    new, count = bound_deformable(model)
+    assert count == 3
+    assert kinds(new) == ["BoundedDeformable"] * 3 + ["DeformableConv2D"]
+    x = samples(4, (8, 7, 3))
+    np.testing.assert_allclose(new(x), model(x), rtol=1e-4, atol=1e-4)  # four layers that move what the last one gave
+    assert bound_deformable(new) == (new, 0)
+    assert model.get_config() == config
+    assert [len(layer._inbound_nodes) for layer in model.layers] == nodes
+
+
+def test_other_deformable_convolutions_stay():
+    class Doubled(keraslayers.DeformableConv2D):
+        def call(self, x):
+            return 2 * super().call(x)
+
+    image = keras.Input((8, 7, 3), name="image")
+    half = keraslayers.DeformableConv2D(4, 3, max_offset=1, dtype="mixed_float16")(image)
+    model = keras.Model(image, Doubled(4, 3, max_offset=1)(half))
+    assert bound_deformable(model) == (model, 0)
+
+
 # --- the rewriting itself
 
 
@@ -202,6 +233,27 @@ def test_masks_go_on(last):
     # Without the mask it would be another number: it was not lost on both sides.
     unmasked = model.layers[-1](ops.relu(model.get_layer("embedding")(numbers).numpy()))
     assert not np.allclose(model(numbers), unmasked)
+
+
+def test_lists_and_their_masks():
+    """Concatenate takes one list, and makes one mask of those of its parts."""
+    tokens = keras.Input((6,), dtype="int32", name="tokens")
+    x = layers.Embedding(9, 4, mask_zero=True, name="embedding")(tokens)
+    x = layers.Concatenate()([x, layers.ReLU(name="relu")(x)])
+    x = layers.Concatenate()(inputs=[x, x])
+    model = enliven(keras.Model(tokens, layers.LSTM(3)(x)))
+    numbers = np.random.default_rng(0).integers(0, 9, (8, 6))
+    new, count = replaced_relu(model)
+    assert count == 1
+    same(new, model, numbers)
+
+
+def test_hard_swish_beside_a_concatenation():
+    image = keras.Input((4, 4, 3), name="image")
+    x = layers.Concatenate()([keraslayers.HardSwish()(image), image])
+    new, count = lower_hard_swish(model := keras.Model(image, x))
+    assert count == 1
+    same(new, model, samples(4, (4, 4, 3)))
 
 
 def test_inputs_keywords_numbers_and_structures():

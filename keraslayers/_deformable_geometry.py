@@ -1,0 +1,122 @@
+"""Where a deformable convolution samples: sizes, strides and groups, checked once and kept together."""
+
+import math
+import numbers
+from dataclasses import dataclass
+
+import numpy as np
+from keras import ops
+
+from keraslayers import _checks, _padding
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """The arguments of a deformable convolution, normalised.
+
+    Attributes:
+        who: function or layer to name in errors.
+        kernel_size, strides, dilation_rate: (height, width).
+        padding: what `_padding.standardize` returns.
+        groups: of weights.
+        offset_groups: parts of the channels that have offsets of their own.
+        max_offset: largest offset in pixels; None for any.
+    """
+
+    who: str
+    kernel_size: tuple[int, int]
+    strides: tuple[int, int]
+    padding: str | tuple
+    dilation_rate: tuple[int, int]
+    groups: int
+    offset_groups: int
+    max_offset: int | None
+
+    @classmethod
+    def of(cls, who, *, kernel_size, strides, padding, dilation_rate, groups, offset_groups, max_offset):
+        """Checks the arguments; numbers stand for pairs of the same."""
+        return cls(
+            who=who,
+            kernel_size=_pair(who, "kernel_size", kernel_size),
+            strides=_pair(who, "strides", strides),
+            padding=_padding.standardize(who, padding),
+            dilation_rate=_pair(who, "dilation_rate", dilation_rate),
+            groups=_checks.positive_int(who, "groups", groups),
+            offset_groups=_checks.positive_int(who, "offset_groups", offset_groups),
+            max_offset=None if max_offset is None else _checks.positive_int(who, "max_offset", max_offset),
+        )
+
+    @property
+    def taps(self):
+        """How many places the kernel has."""
+        return math.prod(self.kernel_size)
+
+    def pads(self, sizes):
+        """Returns ((top, bottom), (left, right)) for an image of (height, width)."""
+        return _padding.widths(self.padding, sizes, self.kernel_size, self.strides, self.dilation_rate)
+
+    def output_shape(self, shape, filters):
+        """Returns the shape of the outputs of images of `shape`, None where it is unknown."""
+        return _padding.shape(
+            self.who,
+            shape,
+            filters,
+            padding=self.padding,
+            mode="zeros",
+            kernel_size=self.kernel_size,
+            strides=self.strides,
+            dilation_rate=self.dilation_rate,
+            data_format="channels_last",
+        )
+
+    def check_channels(self, shape, filters):
+        """Returns the channels of images of `shape`, which both kinds of groups must divide; else raises."""
+        channels = _checks.channels(self.who, shape, "channels_last", rank=4)
+        for argument, what, count in (
+            ("groups", "channels", channels),
+            ("groups", "filters", filters),
+            ("offset_groups", "channels", channels),
+        ):
+            parts = getattr(self, argument)
+            if count % parts:
+                raise ValueError(
+                    f"`{self.who}`: `{argument}` must divide the {what}; got {argument}={parts} for {count} {what}."
+                )
+        return channels
+
+
+def convolve(inputs, kernel, geometry):
+    """A plain convolution of that geometry, but without groups.
+
+    Dilation stands in the kernel as zeros between the taps: TensorFlow has no strides with dilation.
+    """
+    (height, width, channels, filters), (down, right) = kernel.shape, geometry.dilation_rate
+    if max(down, right) > 1:
+        number = np if isinstance(kernel, np.ndarray) else ops
+        kernel = number.reshape(kernel, (height, 1, width, 1, channels * filters))
+        kernel = number.pad(kernel, ((0, 0), (0, down - 1), (0, 0), (0, right - 1), (0, 0)))
+        kernel = number.reshape(kernel, (height * down, width * right, channels, filters))
+        kernel = kernel[: (height - 1) * down + 1, : (width - 1) * right + 1]
+    inputs, padding = _padding.pad(
+        geometry.who,
+        inputs,
+        padding=geometry.padding,
+        mode="zeros",
+        kernel_size=geometry.kernel_size,
+        strides=geometry.strides,
+        dilation_rate=geometry.dilation_rate,
+        data_format="channels_last",
+    )
+    return ops.conv(inputs, kernel, geometry.strides, padding, "channels_last")
+
+
+def _pair(who, argument, value):
+    if isinstance(value, numbers.Number) or getattr(value, "shape", None) == ():
+        value = (value, value)
+    try:
+        pair = tuple(value)
+    except TypeError:
+        pair = ()
+    if isinstance(value, str) or len(pair) != 2:
+        raise TypeError(f"`{who}`: `{argument}` must be a whole number, or two: (height, width); got {value!r}.")
+    return tuple(_checks.positive_int(who, argument, size) for size in pair)

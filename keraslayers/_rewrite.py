@@ -1,0 +1,235 @@
+"""Rebuilds a Functional or Sequential model call by call, without touching it."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+import keras
+
+
+class Borrowed(keras.layers.Layer):
+    """Calls somebody else's layer and shares its weights.
+
+    A layer that is called on symbolic inputs remembers the call for ever; a borrowed one stays as it was. Nothing is
+    copied, and a layer that cannot be rebuilt from its config is no trouble.
+    """
+
+    def __init__(self, layer, name):
+        super().__init__(name=name, dtype=getattr(layer, "dtype_policy", None))
+        self.layer = layer
+        self.supports_masking = True
+        self.built = True
+
+    def call(self, *args, **kwargs):
+        return self.layer(*args, **kwargs)
+
+    def compute_mask(self, inputs, previous_mask=None):
+        compute = getattr(self.layer, "compute_mask", None)
+        # Of a call with any number of arguments Keras hands over all; the layer wants what belongs to its first.
+        if compute is None or inputs == ():
+            return None
+        return compute(inputs[0], previous_mask[0])
+
+    def compute_output_spec(self, *args, **kwargs):
+        return self.layer.compute_output_spec(*args, **kwargs)
+
+
+class BorrowedOperation(keras.Operation):
+    """The same for an operation such as `keras.ops.add`, which takes numbers in its place of tensors too."""
+
+    def __init__(self, operation, name):
+        super().__init__(name=name)
+        self.operation = operation
+
+    def call(self, *args, **kwargs):
+        return self.operation(*args, **kwargs)
+
+    def compute_output_spec(self, *args, **kwargs):
+        return self.operation.compute_output_spec(*args, **kwargs)
+
+
+def graph_of(model):
+    """The Functional model behind a model or layer; None where there is none: a subclassed model is code."""
+    if isinstance(model, keras.Sequential):
+        return model._functional
+    return model if hasattr(model, "_run_through_graph") else None
+
+
+def first(args, kwargs):
+    """The first argument of a call, which may have been given by name."""
+    return args[0] if args else next(iter(kwargs.values()))
+
+
+def calls(model):
+    """Yields (layer, args, kwargs) for every call in a model, those in nested models included."""
+    for nodes in graph_of(model)._nodes_by_depth.values():
+        for node in nodes:
+            if node.is_input:
+                continue
+            if graph_of(node.operation) is not None:
+                yield from calls(node.operation)
+            else:
+                yield node.operation, node.arguments.args, node.arguments.kwargs
+
+
+def rewrite(model, applies, replace):
+    """Rebuilds a model with some calls replaced.
+
+    Given:   input -> a -> b -> output, where applies(b, ...) holds
+    Result:  input -> a -> replace(b, ...) -> output; nested models are laid open
+
+    Args:
+        model: a Functional or Sequential model.
+        applies: called as applies(layer, *args, **kwargs) with the call's symbolic inputs.
+        replace: called as replace(layer, fresh, *args, **kwargs); returns the outputs in place of the layer's.
+            `fresh` makes of a name one that no other layer has.
+
+    Returns:
+        (a model of the same inputs, outputs and weights, how many calls were replaced). Where none was, the model
+        itself.
+    """
+    count = sum(applies(layer, *args, **kwargs) for layer, args, kwargs in calls(model))
+    if count == 0:
+        return model, 0
+    return _rebuild(model, applies, replace, _borrow), count
+
+
+def _rebuild(model, applies, replace, keep):
+    """Calls anew what a model calls: replace(layer, fresh, ...) where applies(layer, ...) holds, else `keep`.
+
+    keep(layer, name) makes what is called in a layer's place, once a layer.
+    """
+    kept = {}
+    graph = graph_of(model)
+    inputs = keras.tree.map_structure(
+        lambda tensor: keras.Input(batch_shape=tensor.shape, dtype=tensor.dtype, name=tensor.name),
+        graph._inputs_struct,
+    )
+    names = {tensor.name for tensor in keras.tree.flatten(inputs)}
+
+    def fresh(name):
+        # Layers of two nested models may have one name.
+        while name in names:
+            name += "_"
+        names.add(name)
+        return name
+
+    def call(layer, *args, **kwargs):
+        inner = graph_of(layer)
+        if inner is not None:
+            return inner._run_through_graph(first(args, kwargs), call_fn=call)
+        if applies(layer, *args, **kwargs):
+            return replace(layer, fresh, *args, **kwargs)
+        if id(layer) not in kept:
+            kept[id(layer)] = keep(layer, fresh(layer.name))
+        if not args and "inputs" in kwargs:  # Keras hands a mask on from positional arguments alone
+            args = (kwargs.pop("inputs"),)
+        return kept[id(layer)](*args, **kwargs)
+
+    return keras.Model(inputs, graph._run_through_graph(inputs, call_fn=call), name=model.name)
+
+
+def _borrow(layer, name):
+    return (Borrowed if isinstance(layer, keras.layers.Layer) else BorrowedOperation)(layer, name)
+
+
+@dataclass(frozen=True)
+class Call:
+    """A layer's one call in a model laid open.
+
+    Attributes:
+        layer: the user's layer.
+        args, kwargs: what it was called with, the tensors among it symbolic.
+        before: the calls that made its inputs; None stands for an input of the model.
+        alone: whether each input goes nowhere else, be it to another call or out of the model.
+    """
+
+    layer: object
+    args: tuple
+    kwargs: dict
+    before: tuple
+    alone: bool
+
+    @property
+    def trains(self):
+        """Whether it was called with training=True."""
+        return bool(self.kwargs.get("training") or (len(self.args) > 1 and self.args[1] is True))
+
+
+def single_calls(model):
+    """By the layer's id, the calls of the layers that a model calls once, nested models laid open."""
+    flat = _rebuild(model, lambda *args, **kwargs: False, None, _borrow)
+    nodes = [node for nodes in flat._nodes_by_depth.values() for node in nodes if not node.is_input]
+    uses = Counter(id(tensor) for node in nodes for tensor in node.input_tensors)
+    uses.update(id(tensor) for tensor in keras.tree.flatten(flat.outputs))
+    times = Counter(id(node.operation) for node in nodes)
+    made, found = {}, {}
+    for node in reversed(nodes):  # from the inputs on
+        owner = getattr(node.operation, "layer", None) or node.operation.operation
+        call = Call(
+            owner,
+            node.arguments.args,
+            node.arguments.kwargs,
+            tuple(made.get(id(tensor)) for tensor in node.input_tensors),
+            all(uses[id(tensor)] == 1 for tensor in node.input_tensors),
+        )
+        made.update((id(tensor), call) for tensor in node.outputs)
+        if times[id(node.operation)] == 1:
+            found[id(owner)] = call
+    return found
+
+
+def copy(who, model, changes, dropped=()):
+    """Copies a model layer by layer, weights and all; the copy shares nothing with it.
+
+    Args:
+        who: the function that copies, for messages.
+        model: a Functional or Sequential model.
+        changes: by a layer's id what is different in the copy: (entries of its config, list of its weights).
+        dropped: ids of layers that the copy leaves out; their first argument goes on.
+
+    Returns:
+        A Functional model of the same inputs and outputs, not compiled; nested models are laid open.
+
+    Raises:
+        ValueError: if a layer cannot be made again from its config.
+    """
+    weights = []
+
+    def twin_of(layer, name):
+        entries, values = changes.get(id(layer), ({}, None))
+        try:
+            config = layer.get_config()
+            twin = type(layer).from_config({**config, **entries, **({"name": name} if "name" in config else {})})
+        except (NotImplementedError, TypeError, ValueError) as error:
+            raise ValueError(
+                f"`{who}`: layer {layer.name!r} of `model` {model.name!r} cannot be copied, as `from_config` does not "
+                f"take what its `get_config` gives: {error}"
+            ) from error
+        twin.name = name
+        if isinstance(layer, keras.layers.Layer):
+            weights.append((twin, layer.get_weights() if values is None else values))
+        return twin
+
+    def drop(layer, fresh, *args, **kwargs):
+        return first(args, kwargs)
+
+    made = _rebuild(model, lambda layer, *args, **kwargs: id(layer) in dropped, drop, twin_of)
+    for twin, values in weights:
+        twin.set_weights(values)
+        if hasattr(twin, "finalize_state"):  # Normalization keeps what it works out from its weights
+            twin.finalize_state()
+    return made
+
+
+def check_graph(who, model):
+    """Raises unless `model` is a Keras model that is a graph of layers."""
+    if not isinstance(model, keras.Model):
+        raise TypeError(f"`{who}`: `model` must be a Keras model; got {type(model).__name__}.")
+    if graph_of(model) is None:
+        name = f"`{who}`: `model` {model.name!r}"
+        if isinstance(model, keras.Sequential):
+            raise ValueError(f"{name} is not built; give it an `Input` or call it on data first.")
+        raise ValueError(
+            f"{name} is a subclassed model: its `call` is code, in which no layer can be found. Give a Functional or "
+            "Sequential model."
+        )

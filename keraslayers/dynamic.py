@@ -1,0 +1,230 @@
+"""Dynamic convolution: every image mixes its own kernel out of a few."""
+
+import keras
+from keras import ops
+
+from keraslayers import _checks, _padding
+from keraslayers._bias import add_bias
+from keraslayers._initializers import fresh, several
+
+ROUTINGS = ("softmax", "sigmoid")
+
+
+def _sum_of_outputs(images, attention, kernels, biases, arguments):
+    """Sums attention[..., k] * (convolution with kernels[k] + biases[k]); attention is (batch, 1, 1, kernels)."""
+    total = None
+    for k, outputs in enumerate(_convolutions(images, kernels, arguments)):
+        if biases is not None:
+            outputs = add_bias(outputs, biases[k], arguments["data_format"])
+        outputs = outputs * attention[..., k : k + 1]
+        total = outputs if total is None else total + outputs
+    return total
+
+
+def _convolutions(images, kernels, arguments):
+    """The convolution with each kernel."""
+    count, filters = kernels.shape[0], kernels.shape[-1]
+    if max(arguments["dilation_rate"]) == 1:
+        return [ops.conv(images, kernels[k], **arguments) for k in range(count)]
+    # One for all, though slower to train: several dilated convolutions of one tensor share what TensorFlow makes of it
+    # first, and the TFLite converter knows the pattern for a single one only; the rest is refused by the GPU runtime.
+    outputs = ops.conv(images, ops.concatenate([kernels[k] for k in range(count)], axis=-1), **arguments)
+    if arguments["data_format"] == "channels_last":
+        return [outputs[..., k * filters : (k + 1) * filters] for k in range(count)]
+    return [outputs[:, k * filters : (k + 1) * filters] for k in range(count)]
+
+
+def _mixed_kernel(images, attention, kernels, biases):
+    """The same for kernels of 1x1 and channels last: one matrix an image, which multiplies all its pixels at once."""
+    attention = attention[:, :, 0]  # (batch, 1, kernels)
+    count, _, _, channels, filters = kernels.shape
+    shape = ops.shape(images)
+    mixed = ops.reshape(ops.matmul(attention, ops.reshape(kernels, (count, -1))), (shape[0], channels, filters))
+    outputs = ops.matmul(ops.reshape(images, (shape[0], -1, channels)), mixed)
+    if biases is not None:
+        outputs = outputs + ops.matmul(attention, biases)
+    return ops.reshape(outputs, (*shape[:3], filters))
+
+
+@_checks.register
+class DynamicConv2D(keras.layers.Layer):
+    """Convolution with a kernel that each image mixes for itself out of `num_kernels`, weighted by what it shows.
+
+    The weights, attention, come from the mean of all pixels. With routing `"softmax"` (dynamic convolution) they are
+    softmax(W2 relu(W1 mean + b1) + b2, over `temperature`) and add up to one; with `"sigmoid"` (CondConv) they are
+    sigmoid(W mean + b), each for itself.
+
+    Input shape: (batch, height, width, channels), or (batch, channels, height, width) with `"channels_first"`. Output
+    shape: that of `keras.layers.Conv2D` with the same arguments.
+
+    Weights: `kernels` (num_kernels, kernel height, kernel width, channels, filters), `biases` (num_kernels, filters),
+    mixed like the kernels, and those of the 1x1 convolutions `squeeze` (with `"softmax"`) and `route`.
+
+    Args:
+        filters: channels of the output.
+        kernel_size: a whole number or (height, width).
+        num_kernels: kernels to mix, two at least: 4 in Chen et al., 8 in Yang et al.
+        strides: a whole number or (height, width); above 1 only without dilation, as in Keras.
+        padding: `"valid"` or `"same"`.
+        routing: `"softmax"` or `"sigmoid"`.
+        reduction: channels over the units of `squeeze`, which are one at least; of no use with `"sigmoid"`.
+        temperature: divides what softmax takes: high, all kernels learn from every image. Chen et al. go from 30 down
+            to 1 over the first ten epochs: set `layer.temperature`, then `model.make_train_function(force=True)`. Of
+            no use with `"sigmoid"`.
+        data_format: `"channels_last"` or `"channels_first"`; by default Keras's own setting.
+        dilation_rate: a whole number or (height, width).
+        activation: of the output.
+        use_bias: whether the output has a bias.
+        kernel_initializer: draws each kernel for itself.
+        bias_initializer, kernel_regularizer, bias_regularizer: for all kernels or biases together.
+
+    Raises:
+        TypeError: if a number is of another type.
+        ValueError: if a number is out of range, a name is unknown, strides meet dilation, or when built if the input
+            has not four axes, its channels are unknown, or it is smaller than the kernel.
+
+    On phones: runs wholly on LiteRT's GPU runtime in float32 and int8, and on XNNPACK in float32 and, with `"sigmoid"`,
+    int8; with `"softmax"` XNNPACK leaves out the one int8 SOFTMAX of `num_kernels` numbers. The file computes
+    `num_kernels` convolutions and sums them. A single convolution with a kernel mixed at run time saves nothing there:
+    XNNPACK leaves a CONV_2D with a computed kernel out (2.3 ms at 28x28x64 with four kernels, as the sum takes), and in
+    int8 both runtimes refuse it.
+
+    Source: Chen et al. 2020, arXiv:1912.03458, section 3 (`"softmax"`); Yang et al. 2019, arXiv:1904.04971, section 3
+    (`"sigmoid"`).
+    """
+
+    def __init__(
+        self,
+        filters,
+        kernel_size,
+        num_kernels=4,
+        strides=(1, 1),
+        padding="valid",
+        routing="softmax",
+        reduction=4,
+        temperature=30.0,
+        data_format=None,
+        dilation_rate=(1, 1),
+        activation=None,
+        use_bias=True,
+        kernel_initializer="glorot_uniform",
+        bias_initializer="zeros",
+        kernel_regularizer=None,
+        bias_regularizer=None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        who = "DynamicConv2D"
+        self.filters = _checks.positive_int(who, "filters", filters)
+        self.kernel_size = _checks.positive_pair(who, "kernel_size", kernel_size)
+        self.num_kernels = _checks.whole_number(who, "num_kernels", num_kernels, least=2)
+        self.strides = _checks.positive_pair(who, "strides", strides)
+        self.padding = _checks.choice(who, "padding", padding, ("valid", "same"))
+        self.routing = _checks.choice(who, "routing", routing, ROUTINGS)
+        self.reduction = _checks.positive_int(who, "reduction", reduction)
+        self.temperature = _checks.number(who, "temperature", temperature, above=0)
+        self.data_format = _checks.data_format(who, data_format)
+        self.dilation_rate = _checks.positive_pair(who, "dilation_rate", dilation_rate)
+        _checks.strides_or_dilation(who, self.strides, self.dilation_rate)
+        self.activation = keras.activations.get(activation)
+        self.use_bias = use_bias
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.bias_initializer = keras.initializers.get(bias_initializer)
+        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
+        self.bias_regularizer = keras.regularizers.get(bias_regularizer)
+
+    def build(self, input_shape):
+        channels = _checks.channels("DynamicConv2D", input_shape, self.data_format, rank=4)
+        self.compute_output_shape(input_shape)
+        axis = -1 if self.data_format == "channels_last" else 1
+        self.input_spec = keras.layers.InputSpec(ndim=4, axes={axis: channels})
+        self.kernels = self.add_weight(
+            name="kernels",
+            shape=(self.num_kernels, *self.kernel_size, channels, self.filters),
+            initializer=several(self.kernel_initializer),
+            regularizer=self.kernel_regularizer,
+        )
+        self.biases = None
+        if self.use_bias:
+            self.biases = self.add_weight(
+                name="biases",
+                shape=(self.num_kernels, self.filters),
+                initializer=fresh(self.bias_initializer),
+                regularizer=self.bias_regularizer,
+            )
+        self.squeeze, units = None, channels
+        if self.routing == "softmax":
+            units = max(1, channels // self.reduction)
+            self.squeeze = self._pointwise(units, "relu", "squeeze", channels)
+        # softmax follows its temperature
+        activation = None if self.routing == "softmax" else self.routing
+        self.route = self._pointwise(self.num_kernels, activation, "route", units)
+
+    def _pointwise(self, filters, activation, name, channels):
+        # Not Dense: in int8 the GPU runtime of LiteRT computes such a branch wrongly with it.
+        layer = keras.layers.Conv2D(
+            filters, 1, activation=activation, data_format="channels_last", dtype=self.dtype_policy, name=name
+        )
+        layer.build((None, 1, 1, channels))
+        return layer
+
+    def attention(self, inputs):
+        """The weight of each kernel for each image, (batch, 1, 1, num_kernels)."""
+        if self.data_format == "channels_last":
+            pooled = ops.mean(inputs, axis=(1, 2), keepdims=True)
+        else:
+            pooled = ops.transpose(ops.mean(inputs, axis=(2, 3), keepdims=True), (0, 2, 3, 1))
+        if self.routing == "sigmoid":
+            return self.route(pooled)
+        return ops.softmax(self.route(self.squeeze(pooled)) * (1.0 / self.temperature))
+
+    def call(self, inputs, training=False):
+        self.compute_output_shape(inputs.shape)  # an image smaller than the kernel would give nothing at all
+        arguments = {
+            "strides": self.strides,
+            "padding": self.padding,
+            "data_format": self.data_format,
+            "dilation_rate": self.dilation_rate,
+        }
+        attention = self.attention(inputs)
+        if training and self.kernel_size == self.strides == (1, 1) and self.data_format == "channels_last":
+            # As fast as a plain convolution, and a third of the time of the other way. Not in files: the GPU runtime
+            # computes a BATCH_MATMUL with a computed matrix wrongly.
+            outputs = _mixed_kernel(inputs, attention, self.kernels, self.biases)
+        else:
+            outputs = _sum_of_outputs(inputs, attention, self.kernels, self.biases, arguments)
+        return self.activation(outputs)
+
+    def compute_output_shape(self, input_shape):
+        return _padding.shape(
+            "DynamicConv2D",
+            input_shape,
+            self.filters,
+            padding=self.padding,
+            mode="zeros",
+            kernel_size=self.kernel_size,
+            strides=self.strides,
+            dilation_rate=self.dilation_rate,
+            data_format=self.data_format,
+        )
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "filters": self.filters,
+            "kernel_size": self.kernel_size,
+            "num_kernels": self.num_kernels,
+            "strides": self.strides,
+            "padding": self.padding,
+            "routing": self.routing,
+            "reduction": self.reduction,
+            "temperature": self.temperature,
+            "data_format": self.data_format,
+            "dilation_rate": self.dilation_rate,
+            "activation": keras.activations.serialize(self.activation),
+            "use_bias": self.use_bias,
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+            "bias_initializer": keras.initializers.serialize(self.bias_initializer),
+            "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
+            "bias_regularizer": keras.regularizers.serialize(self.bias_regularizer),
+        }
