@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # What the environment was made from: change it and the next command makes it anew.
 MADE := $(VENV)/.made
 
-.PHONY: demo test test-lowest readme table-layers lint format bench clean
+.PHONY: demo test test-lowest test-backends readme table-layers table-models lint format bench clean
 
 demo: $(MADE) driver
 	$(BIN)/keraslayers demo
@@ -35,12 +35,27 @@ $(LOWEST)/.made: setup.py pyproject.toml
 	$(LOWEST)/bin/uv pip install --quiet --python $(LOWEST)/bin/python --resolution lowest-direct --editable '.[dev]'
 	touch $@
 
-# Write the demo's table and the table of layers into the README.
+# The layers on the other backends of Keras. Arrays are so small here that torch computes them faster without threads.
+BACKENDS := .venv-backends
+test-backends: $(BACKENDS)/.made
+	KERAS_BACKEND=jax $(BACKENDS)/bin/python -m pytest -n 2
+	KERAS_BACKEND=torch OMP_NUM_THREADS=1 $(BACKENDS)/bin/python -m pytest -n 2
+
+$(BACKENDS)/.made: setup.py pyproject.toml
+	$(PYTHON) -m venv $(BACKENDS)
+	$(BACKENDS)/bin/python -m pip install --quiet --upgrade pip
+	$(BACKENDS)/bin/python -m pip install --quiet --editable '.[dev,jax,torch]'
+	touch $@
+
+# Write the demo's table, the table of layers and that of models into the README.
 readme: $(MADE) driver
 	$(BIN)/python -m benchmarks.readme
 
 table-layers: $(MADE) driver
 	$(BIN)/python -m benchmarks.verdicts
+
+table-models: $(MADE) driver
+	$(BIN)/python -m benchmarks.models
 
 $(MADE): setup.py pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "keraslayers needs Python 3.11 or newer")'
@@ -60,4 +75,4 @@ driver:
 	fi
 
 clean:
-	rm -rf $(VENV) $(LOWEST) build dist *.egg-info demo .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(LOWEST) $(BACKENDS) build dist *.egg-info demo .pytest_cache .ruff_cache

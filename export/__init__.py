@@ -7,7 +7,8 @@ if __name__ != "keraslayers.export":
     )
 
 from keraslayers.export.artifact import Artifact
-from keraslayers.export.pipeline import PRECISIONS, prove, to_tflite
+from keraslayers.export.pipeline import prove, to_tflite
+from keraslayers.export.precisions import PRECISIONS
 from keraslayers.export.proof import Proof, Verdict
 from keraslayers.export.report import NotProvenError, Report
 from keraslayers.export.targets import TARGETS, Target

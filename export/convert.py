@@ -6,6 +6,8 @@ import warnings
 import keras
 
 from keraslayers._quiet import quiet
+from keraslayers.export.four_bits import four_bits
+from keraslayers.export.precisions import INTEGER, IO
 
 
 def convert(interface, model, shapes, precision, samples, io):
@@ -15,8 +17,8 @@ def convert(interface, model, shapes, precision, samples, io):
         interface: of the user's model: gives names and order.
         model: what to convert in its place.
         shapes: by input name the static shape, batch included.
-        precision: one of `pipeline.PRECISIONS`.
-        samples: by input name arrays of (samples, ...), to calibrate int8; else None.
+        precision: one of `precisions.PRECISIONS`.
+        samples: by input name arrays of (samples, ...), to measure the ranges of an integer file; else None.
         io: dtype of inputs and outputs.
 
     Returns:
@@ -43,13 +45,15 @@ def convert(interface, model, shapes, precision, samples, io):
         try:
             archive = keras.export.ExportArchive()
             archive.track(model)
+            if isinstance(interface.preprocessing, keras.layers.Layer):
+                archive.track(interface.preprocessing)
             archive.add_endpoint("serve", serve, signature)
             archive.write_out(folder, verbose=False)
             converter = tf.lite.TFLiteConverter.from_saved_model(folder)
             _configure(converter, tf, precision, io)
-            if precision == "int8":
+            if precision in INTEGER:
                 converter.representative_dataset = _calibration(samples, shapes)
-            return converter.convert()
+            blob = converter.convert()
         except (tf.errors.OpError, RuntimeError, ValueError, TypeError) as error:
             error.add_note(f"`to_tflite`: the TFLite converter refused model {interface.model.name!r}.")
             raise
@@ -61,18 +65,25 @@ def convert(interface, model, shapes, precision, samples, io):
                 f"`to_tflite`: the TFLite converter refused model {interface.model.name!r}: {_gist(str(error))}"
                 f"{_remedy(interface.model)}"
             ) from error
+    return four_bits(blob) if precision == "int4" else blob
 
 
 def _configure(converter, tf, precision, io):
-    if precision == "float32":
+    if precision in ("float32", "int4"):  # those of 4 bits are made of a file in floats
         return
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if precision == "float16":
         converter.target_spec.supported_types = [tf.float16]
-    if precision == "int8":
+    if precision in INTEGER:
         # Integer kernels only: an operator without one is an error, not a float in the middle.
-        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-        converter.inference_input_type = converter.inference_output_type = getattr(tf, io)
+        kernels = {
+            "int8": tf.lite.OpsSet.TFLITE_BUILTINS_INT8,
+            "int16x8": tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8,
+        }
+        converter.target_spec.supported_ops = [kernels[precision]]
+        # With preprocessing a model may take uint8 by itself, in every precision.
+        outside = getattr(tf, io if IO[io] == precision else "float32")
+        converter.inference_input_type = converter.inference_output_type = outside
 
 
 def _calibration(samples, shapes):

@@ -9,6 +9,8 @@ import numpy as np
 
 # Calibration gives a tensor that is always zero a scale near 1e-8.
 FLAT = 1e-7
+# Operators whose second input is a kernel.
+WITH_KERNEL = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV")
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,9 @@ class Graph:
         integer: whether its activations are integers (full integer quantization).
         weight_dtypes: the types of its constant tensors, most elements first.
         flat: names of integer activations whose range is next to nothing: they were zero on every sample.
+        float_operators: how often each operator that computes in floats stands in the main graph, by name.
+        kernels: by operator with a kernel (convolutions, dense layers) the types of its constant kernels.
+        hybrid: whether some compute in floats with kernels of integers: runtimes round their inputs call by call.
     """
 
     inputs: tuple[Tensor, ...]
@@ -66,6 +71,9 @@ class Graph:
     integer: bool
     weight_dtypes: tuple[str, ...]
     flat: tuple[str, ...]
+    float_operators: dict[str, int]
+    kernels: dict[str, tuple[str, ...]]
+    hybrid: bool
 
     @property
     def total(self):
@@ -119,7 +127,8 @@ def _read(blob):
         codes.append(code.CustomCode().decode() if name == "CUSTOM" else name)
     operators = Counter(codes[main.Operators(i).OpcodeIndex()] for i in many(main.OperatorsLength()))
 
-    # Where the file ends in DEQUANTIZE, the integers before it tell how fine its outputs can be.
+    # Where the file ends in DEQUANTIZE, the integers before it tell how fine its outputs can be; and a kernel that
+    # comes out of one is stored as what went in.
     integers_of = {}
     activations = {main.Inputs(i) for i in many(main.InputsLength())}
     for i in many(main.OperatorsLength()):
@@ -127,6 +136,19 @@ def _read(blob):
         activations.update(operator.Outputs(j) for j in many(operator.OutputsLength()))
         if codes[operator.OpcodeIndex()] == "DEQUANTIZE":
             integers_of[operator.Outputs(0)] = operator.Inputs(0)
+    float_operators, kernels, hybrid = Counter(), {}, False
+    for i in many(main.OperatorsLength()):
+        operator = main.Operators(i)
+        name = codes[operator.OpcodeIndex()]
+        made = [type_names[main.Tensors(operator.Outputs(j)).Type()] for j in many(operator.OutputsLength())]
+        if name != "DEQUANTIZE" and any(dtype.startswith("float") for dtype in made):
+            float_operators[name] += 1
+        if name in WITH_KERNEL:
+            kernel = operator.Inputs(1)
+            hybrid |= made == ["float32"] and type_names[main.Tensors(kernel).Type()] in ("int4", "int8")
+            kernel = integers_of.get(kernel, kernel)
+            if kernel not in activations:
+                kernels.setdefault(name, set()).add(type_names[main.Tensors(kernel).Type()])
     sizes = Counter()
     for i in many(main.TensorsLength()):
         tensor = main.Tensors(i)
@@ -174,6 +196,9 @@ def _read(blob):
         integer=held["int8"] + held["int16"] + held["uint8"] > held["float32"],
         weight_dtypes=tuple(dtype for dtype, _ in sizes.most_common()),
         flat=tuple(tensor.Name().decode() for tensor in flat),
+        float_operators=dict(sorted(float_operators.items())),
+        kernels={name: tuple(sorted(dtypes)) for name, dtypes in sorted(kernels.items())},
+        hybrid=hybrid,
     )
 
 

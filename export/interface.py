@@ -28,14 +28,18 @@ class Interface:
         model: the user's.
         inputs: in the order of the model's own.
         structure: the inputs' structure as the model takes it.
+        preprocessing: what comes between the one input and the model; None for nothing.
     """
 
     model: keras.Model
     inputs: tuple[Input, ...]
     structure: object
+    preprocessing: object = None
 
     def __call__(self, tensors, model=None):
         """Outputs by name, of inputs in order; `model` stands in for the user's where a pass made another."""
+        if self.preprocessing is not None:
+            tensors = [self.preprocessing(keras.ops.cast(pixels, "float32")) for pixels in tensors]
         packed = keras.tree.pack_sequence_as(self.structure, list(tensors))
         return name_outputs(self.model, (model or self.model)(packed, training=False))
 

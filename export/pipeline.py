@@ -7,6 +7,7 @@ from pathlib import Path
 from keraslayers import _checks
 from keraslayers.export.artifact import Artifact
 from keraslayers.export.graph import read_graph
+from keraslayers.export.precisions import INTEGER, IO, PRECISIONS, check_kernels
 from keraslayers.export.progress import step
 from keraslayers.export.proof import PROOF_SAMPLES, prove_blob
 from keraslayers.export.report import describe
@@ -14,29 +15,39 @@ from keraslayers.export.runtimes import RUNTIMES
 from keraslayers.export.samples import make_up, name_samples
 from keraslayers.export.targets import find_target
 
-PRECISIONS = ("float32", "float16", "dynamic", "int8")
-IO = ("float32", "int8", "uint8")
+# What `prove` proves without being told. A file for microcontrollers is another one.
+PHONE = ("cpu", "gpu")
 # Types of inputs and outputs that a proof can compare: NumPy has them, and they are numbers.
 NUMBERS = ("float16", "float32", "float64", "bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32")
 # An image of 4096 x 4096 x 1; a damaged file may claim any size, and the proof makes up eight samples of it.
 MOST_ELEMENTS = 2**24
 
 
-def to_tflite(model, *, target="cpu", precision="float32", samples=None, io="float32", batch_size=1):
+def to_tflite(
+    model, *, target="cpu", precision="float32", samples=None, io="float32", batch_size=1, preprocessing=None
+):
     """Exports a Keras 3 model to TFLite and proves the file on the real runtimes.
 
     The model stays as it is. The names of its inputs and outputs become those of the file's signature.
 
     Args:
         model: a built `keras.Model`: Functional, Sequential, or subclassed and called once.
-        target: `"cpu"` or `"gpu"`, or a `Target`: the runtimes that the file is proven on.
+        target: `"cpu"`, `"gpu"` or `"micro"`, or a `Target`: the runtimes that the file is proven on.
         precision: `"float32"`; `"float16"` (weights of 16 bits); `"dynamic"` (weights of 8 bits, activations in
-            floats); `"int8"` (all integer; needs samples).
+            floats); `"int4"` (weights of 4 bits, activations in floats; needs the extra `quantizer`); `"int8"` (all
+            integer; needs samples); `"int16x8"` (the same with activations of 16 bits).
         samples: typical inputs, prepared as for training: an array of (samples, ...), a list of arrays for several
-            inputs, a dict by input name, or a `tf.data.Dataset` (read up to 512 samples). int8 takes its ranges
-            from all of them; the proof runs the first 16. Without them the proof makes inputs up.
-        io: dtype of the file's inputs and outputs: `"int8"` and `"uint8"` go with int8 precision only.
+            inputs, a dict by input name, or a `tf.data.Dataset` (read up to 512 samples). Integer files take
+            their ranges from all of them; the proof runs the first 16. Without them the proof makes inputs up.
+        io: dtype of the file's inputs and outputs: `"int8"` and `"uint8"` go with int8 precision, `"int16"` with
+            int16x8 only.
         batch_size: the file's batch; phones want 1.
+        preprocessing: what training did to pixels of 0 to 255 before the one input of the model: a layer such as
+            `keras.layers.Rescaling(1 / 255)`, or a function of tensors such as
+            `keras.applications.mobilenet_v2.preprocess_input`; `keras.layers.Identity()` if the model does it. It
+            becomes part of the file, and of what the file is compared with. The file then takes pixels as they are,
+            and so must the samples be. With `io="uint8"` an int8 file's input has the scale 1 and the zero point 0;
+            files of floats get an input of uint8, too, and keep their float outputs.
 
     Returns:
         An `Artifact`. Its report tells whether the file is PROVEN; nothing is raised if it is not, see
@@ -47,33 +58,52 @@ def to_tflite(model, *, target="cpu", precision="float32", samples=None, io="flo
         RuntimeError: if the converter refuses the model.
     """
     # Here, as `prove` needs neither Keras nor TensorFlow and should not wait for them.
+    from keraslayers.export import four_bits
+    from keraslayers.export.auxiliary import drop_auxiliary
     from keraslayers.export.convert import convert
     from keraslayers.export.interface import interface_of
+    from keraslayers.export.preprocessing import check_preprocessing, name_of, require_pixels, span, take_pixels
 
     who = "to_tflite"
     target = find_target(who, target)
     _checks.choice(who, "precision", precision, PRECISIONS)
     _checks.choice(who, "io", io, IO)
     batch_size = _checks.positive_int(who, "batch_size", batch_size)
-    if io != "float32" and precision != "int8":
-        raise ValueError(f"`{who}`: `io`={io!r} needs precision='int8'; got precision={precision!r}.")
+    pixels = preprocessing is not None
+    if IO[io] not in (None, precision) and not (pixels and io == "uint8" and precision not in INTEGER):
+        raise ValueError(f"`{who}`: `io`={io!r} needs precision={IO[io]!r}; got precision={precision!r}.")
+    if precision == "int4" and (lacking := four_bits.available()):
+        raise ImportError(f"`{who}`: precision='int4' needs {lacking}")
     interface = interface_of(who, model)
-    if samples is None and precision == "int8":
+    model, dropped = drop_auxiliary(who, model)
+    if dropped:
+        interface = interface_of(who, model)
+    if pixels:
+        dtype = "uint8" if io == "uint8" and precision != "int8" else "float32"
+        interface = take_pixels(who, interface, preprocessing, dtype)
+    if samples is None and precision in INTEGER:
         raise ValueError(
-            f"`{who}`: precision='int8' needs `samples` to measure ranges on: some hundred typical inputs, prepared "
-            f"as for training: samples=x_train[:200], an array of (samples, {_sizes(interface.inputs[0].shape)})."
+            f"`{who}`: precision={precision!r} needs `samples` to measure ranges on: some hundred typical inputs, "
+            "prepared as for training: samples=x_train[:200], an array of "
+            f"(samples, {_sizes(interface.inputs[0].shape)})."
         )
     if samples is not None:
-        samples = name_samples(who, samples, interface.inputs)
+        samples = name_samples(who, samples, interface.inputs, pixels)
     shapes = _static_shapes(who, interface, samples, batch_size)
+    if pixels:
+        check_preprocessing(who, interface, shapes)
 
     with step(f"preparing {model.name}"):
         ready, passes = prepare(model, target, precision)
+        passes = {**({"drop_auxiliary": dropped} if dropped else {}), **passes}
     with step(f"converting {model.name} to {precision}"):
-        blob = convert(interface, ready, shapes, precision, samples, io)
+        blob = convert(interface, ready, shapes, precision, span(samples) if pixels and samples else samples, io)
     graph = read_graph(blob)
+    check_kernels(who, graph, precision)
+    if pixels:
+        require_pixels(who, graph)
     if samples is None:
-        samples = make_up(interface.inputs)
+        samples = make_up(interface.inputs, pixels=pixels)
     with step(f"running {model.name} in Keras"):
         expected = interface.predict({name: values[:PROOF_SAMPLES] for name, values in samples.items()})
     proofs = prove_blob(blob, graph, samples, target.runtimes, expected=expected, precision=precision)
@@ -86,6 +116,7 @@ def to_tflite(model, *, target="cpu", precision="float32", samples=None, io="flo
         precision=precision,
         io=io,
         passes=passes,
+        preprocessing=name_of(preprocessing),
         parameters=model.count_params(),
     )
     return Artifact(blob, report)
@@ -135,7 +166,7 @@ def prove(tflite, runtimes=None, samples=None):
 
     Args:
         tflite: path of the file, or its bytes.
-        runtimes: names out of `"cpu"`, `"gpu"`; all by default.
+        runtimes: names out of `"cpu"`, `"gpu"`, `"micro"`; by default a phone's, the first two.
         samples: inputs to run, as in `to_tflite`; made up from a fixed seed by default.
 
     Returns:
@@ -153,7 +184,7 @@ def prove(tflite, runtimes=None, samples=None):
         if not path.is_file():
             raise FileNotFoundError(f"`{who}`: `tflite`: there is no file {str(path)!r}.")
         blob, name = path.read_bytes(), path.name
-    runtimes = RUNTIMES if runtimes is None else [runtimes] if isinstance(runtimes, str) else runtimes
+    runtimes = PHONE if runtimes is None else [runtimes] if isinstance(runtimes, str) else runtimes
     runtimes = tuple(_checks.choice(who, "runtimes", runtime, RUNTIMES) for runtime in runtimes)
     if not runtimes:
         raise ValueError(f"`{who}`: `runtimes` is empty: nothing would be proven. Give some of {', '.join(RUNTIMES)}.")

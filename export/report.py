@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from keraslayers.export import files
 from keraslayers.export.proof import Proof, Verdict
 
-TOOLS = ("keraslayers", "keras", "tensorflow", "ai-edge-litert", "numpy")
+TOOLS = ("keraslayers", "keras", "tensorflow", "ai-edge-litert", "tflite-micro", "litert-quantizer", "numpy")
 
 
 class NotProvenError(RuntimeError):
@@ -28,7 +28,9 @@ class Report:
         inputs, outputs: names, shapes, dtypes, quantization.
         weight_dtypes: types of its constants, most elements first.
         proofs: one a runtime.
+        float_operators: of a file of integers, how often each operator that computes in floats stands in it.
         target, precision, io, passes: how it was made; None for a file from elsewhere.
+        preprocessing: what it does with pixels before the model; None if they come prepared.
         parameters: of the Keras model; None for a file from elsewhere.
         tools: versions of what made and ran it.
         host: the machine that ran it.
@@ -42,10 +44,12 @@ class Report:
     outputs: tuple
     weight_dtypes: tuple
     proofs: tuple[Proof, ...]
+    float_operators: dict = field(default_factory=dict)
     target: str | None = None
     precision: str | None = None
     io: str | None = None
     passes: dict | None = None
+    preprocessing: str | None = None
     parameters: int | None = None
     tools: dict = field(default_factory=dict)
     host: str = ""
@@ -108,6 +112,7 @@ def describe(blob, graph, proofs, **made):
         inputs=tuple(asdict(tensor) for tensor in graph.inputs),
         outputs=tuple(asdict(tensor) for tensor in graph.outputs),
         weight_dtypes=graph.weight_dtypes,
+        float_operators=graph.float_operators if graph.integer else {},
         proofs=proofs,
         tools={name: found for name in TOOLS if (found := _version(name))},
         host=f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",

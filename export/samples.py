@@ -9,7 +9,7 @@ import numpy as np
 MOST_FROM_DATASET = 512
 
 
-def name_samples(who, samples, inputs):
+def name_samples(who, samples, inputs, pixels=False):
     """Checks samples and names them.
 
     Args:
@@ -18,6 +18,7 @@ def name_samples(who, samples, inputs):
             `tf.data.Dataset` of batches or of single samples, labels beside them being left out.
         inputs: what they must fit, each with `name`, `shape` with the batch first (None is any), `dtype`, and
             `scale` where it holds quantized integers.
+        pixels: whether they must be pixels of 0 to 255, of any dtype.
 
     Returns:
         A dict of arrays by input name, in the order of `inputs`.
@@ -39,7 +40,7 @@ def name_samples(who, samples, inputs):
             f"`{who}`: `samples` must hold one array for each of the {len(inputs)} inputs {names}, the first axis "
             f"being the sample; got {_what(samples)}."
         )
-    named = {t.name: _check(who, t, values) for t, values in zip(inputs, samples, strict=True)}
+    named = {t.name: _check(who, t, values, pixels) for t, values in zip(inputs, samples, strict=True)}
     if len({len(values) for values in named.values()}) > 1:
         counts = {name: len(values) for name, values in named.items()}
         raise ValueError(f"`{who}`: `samples` must hold equally many samples for every input; got {counts}.")
@@ -60,7 +61,7 @@ def _what(samples):
     return f"a {type(samples).__name__}{count}{shape}"
 
 
-def _check(who, tensor, values):
+def _check(who, tensor, values, pixels):
     where = f"`{who}`: `samples` for input `{tensor.name}`"
     wanted = f"(samples, {', '.join('any' if size is None else str(size) for size in tensor.shape[1:])})"
     try:
@@ -80,7 +81,7 @@ def _check(who, tensor, values):
     if len(values) == 0:
         raise ValueError(f"{where} are empty; give some dozens of typical inputs.")
     kind = values.dtype.kind
-    if not (tensor.scale is not None and kind == "f"):  # real values are quantized later
+    if not pixels and not (tensor.scale is not None and kind == "f"):  # real values are quantized later
         wants = np.dtype(tensor.dtype).kind
         if wants != kind and {wants, kind} != {"i", "u"}:
             # Integers for floats are nearly always pixels that training has scaled and these have not.
@@ -98,7 +99,19 @@ def _check(who, tensor, values):
     if kind == "f" and not np.all(np.isfinite(values)):
         bad = int(np.sum(~np.all(np.isfinite(values.reshape(len(values), -1)), axis=1)))
         raise ValueError(f"{where} hold NaN or infinity in {bad} of {len(values)} samples.")
-    return values
+    return _pixels(where, tensor, values) if pixels else values
+
+
+def _pixels(where, tensor, values):
+    """Pixels of 0 to 255 in the input's dtype."""
+    low, high = values.min(), values.max()
+    # Most scalings end at 1 or below; floats of real images do not.
+    if low < 0 or high > 255 or (values.dtype.kind not in "iu" and high <= 1):
+        raise ValueError(
+            f"{where} must be pixels of 0 to 255, which `preprocessing` scales inside the file; got values from {low} "
+            f"to {high}."
+        )
+    return (np.round(values) if np.dtype(tensor.dtype).kind == "u" else values).astype(tensor.dtype)
 
 
 def _from_dataset(who, dataset, inputs):
@@ -131,10 +144,10 @@ def _from_dataset(who, dataset, inputs):
     return [np.stack(column) for column in zip(*taken, strict=True)]
 
 
-def make_up(inputs, count=8, seed=0):
+def make_up(inputs, count=8, seed=0, pixels=False):
     """Samples from a fixed seed, for files of which nothing is known: floats within [-1, 1), small whole numbers.
 
-    Quantized inputs get integers over their whole range.
+    Quantized inputs get integers over their whole range, `pixels` are whole numbers of 0 to 255.
     """
     rng = np.random.default_rng(seed)
     made = {}
@@ -143,7 +156,9 @@ def make_up(inputs, count=8, seed=0):
         # In a batch of several, as many calls as make up the count.
         shape = [math.ceil(count / max(1, shape[0])) * shape[0], *shape[1:]] if shape else [1]
         kind = np.dtype(tensor.dtype)
-        if kind.kind == "f":
+        if pixels:
+            made[tensor.name] = rng.integers(0, 256, shape).astype(kind)
+        elif kind.kind == "f":
             made[tensor.name] = rng.uniform(-1, 1, shape).astype(kind)
         elif tensor.scale is not None:
             limits = np.iinfo(kind)

@@ -35,7 +35,7 @@ def of_report(report):
         proofs.add_row(
             proof.runtime,
             verdict(proof),
-            "-" if proof.operators is None else f"{number(proof.delegated, 'd')}/{proof.operators}",
+            "/".join(str(part) for part in (proof.delegated, proof.operators) if part is not None) or "-",
             number(proof.partitions, "d"),
             number(proof.max_error, ".2g"),
             "exact" if proof.max_error is not None and proof.snr_db is None else number(proof.snr_db, ".1f"),
@@ -49,6 +49,13 @@ def of_report(report):
             if tensor["scale"] is not None:
                 quantized = f", real = {tensor['scale']:.6g} * (integer - {tensor['zero_point']})"
             parts.append(Text(f"{side} {tensor['name']}: {tensor['dtype']} {list(tensor['shape'])}{quantized}"))
+    parts += [
+        Text(f"{proof.runtime}: runs in {proof.arena_bytes:,} bytes of memory on this 64-bit host, weights not counted")
+        for proof in report.proofs
+        if proof.arena_bytes is not None
+    ]
+    if report.float_operators:
+        parts.append(Text(f"in floats: {', '.join(f'{n} {count}x' for n, count in report.float_operators.items())}"))
     reference = next((proof.reference for proof in report.proofs if proof.reference), "the reference")
     parts.append(
         Text(

@@ -27,6 +27,7 @@ TARGETS = {
         Target("cpu", ("cpu",), "phone, desktop or single-board CPU: LiteRT with XNNPACK"),
         # An app that asks for the GPU falls back to the CPU where there is none: the file must be right on both.
         Target("gpu", ("gpu", "cpu"), "phone GPU: LiteRT's GPU accelerator, every operator on it"),
+        Target("micro", ("micro",), "microcontroller: TensorFlow Lite for Microcontrollers, in one block of memory"),
     )
 }
 

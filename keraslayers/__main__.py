@@ -72,7 +72,7 @@ def models():
                 name,
                 ", ".join(options),
                 f"{reference.trainable_parameters:,}",
-                f"{reference.multiply_adds:,}",
+                f"{reference.multiply_adds:,}" if reference.multiply_adds else "",
                 spec.url.removeprefix("https://").removeprefix("doi.org/").replace("arxiv.org/abs/", "arXiv:"),
             )
     out.print(table)
@@ -82,12 +82,16 @@ def models():
 def export(
     model: Annotated[Path, typer.Argument(metavar="MODEL.keras", help="A saved Keras 3 model.")],
     output: Annotated[Path | None, typer.Option("-o", "--output", help="By default MODEL.tflite.")] = None,
-    target: Annotated[str, typer.Option(help="cpu or gpu.")] = "cpu",
-    precision: Annotated[str, typer.Option(help="float32, float16, dynamic or int8.")] = "float32",
+    target: Annotated[str, typer.Option(help="cpu, gpu or micro.")] = "cpu",
+    precision: Annotated[
+        str, typer.Option(help="float32, float16, dynamic, int4 (weights), int8 or int16x8 (all integer).")
+    ] = "float32",
     samples: Annotated[
         Path | None, typer.Option(help="Typical inputs, prepared as for training: .npy, or .npz by input name.")
     ] = None,
-    io: Annotated[str, typer.Option(help="Inputs and outputs of an int8 file: float32, int8 or uint8.")] = "float32",
+    io: Annotated[
+        str, typer.Option(help="Inputs and outputs: float32; int8 or uint8 of an int8 file, int16 of int16x8.")
+    ] = "float32",
     batch_size: Annotated[int, typer.Option(min=1, help="Batch of the file.")] = 1,
     html: Annotated[Path | None, typer.Option(help="Write the report as a page, too.")] = None,
 ):
@@ -109,11 +113,13 @@ def export(
 @app.command()
 def check(
     file: Annotated[Path, typer.Argument(metavar="FILE.tflite", help="Any .tflite file, from whatever tool.")],
-    runtime: Annotated[list[str] | None, typer.Option(help="cpu or gpu; again for more. By default all.")] = None,
+    runtime: Annotated[
+        list[str] | None, typer.Option(help="cpu, gpu or micro; again for more. By default cpu and gpu.")
+    ] = None,
     samples: Annotated[Path | None, typer.Option(help="Inputs to run: .npy, or .npz by input name.")] = None,
     html: Annotated[Path | None, typer.Option(help="Write the report as a page, too.")] = None,
 ):
-    """Prove any .tflite file on every runtime, against LiteRT's built-in kernels."""
+    """Prove any .tflite file on the runtimes of a phone, or others, against LiteRT's built-in kernels."""
     with quiet():
         from keraslayers.export import files, prove
     html = html and files.writable("check", "html", html)

@@ -83,6 +83,14 @@ def fraction(who, argument, value):
     return float(value)
 
 
+def rate(who, argument, value):
+    """Returns `value` as a float if it is a number within [0, 1), else raises."""
+    value = number(who, argument, value, least=0)
+    if value >= 1:
+        raise ValueError(f"`{who}`: `{argument}` must be below 1; got {value!r}.")
+    return value
+
+
 def data_format(who, value):
     """Returns `"channels_last"` or `"channels_first"`; None stands for Keras's own setting."""
     import keras

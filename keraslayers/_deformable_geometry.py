@@ -1,7 +1,6 @@
 """Where a deformable convolution samples: sizes, strides and groups, checked once and kept together."""
 
 import math
-import numbers
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,10 +36,10 @@ class Geometry:
         """Checks the arguments; numbers stand for pairs of the same."""
         return cls(
             who=who,
-            kernel_size=_pair(who, "kernel_size", kernel_size),
-            strides=_pair(who, "strides", strides),
+            kernel_size=_checks.positive_pair(who, "kernel_size", kernel_size),
+            strides=_checks.positive_pair(who, "strides", strides),
             padding=_padding.standardize(who, padding),
-            dilation_rate=_pair(who, "dilation_rate", dilation_rate),
+            dilation_rate=_checks.positive_pair(who, "dilation_rate", dilation_rate),
             groups=_checks.positive_int(who, "groups", groups),
             offset_groups=_checks.positive_int(who, "offset_groups", offset_groups),
             max_offset=None if max_offset is None else _checks.positive_int(who, "max_offset", max_offset),
@@ -108,15 +107,3 @@ def convolve(inputs, kernel, geometry):
         data_format="channels_last",
     )
     return ops.conv(inputs, kernel, geometry.strides, padding, "channels_last")
-
-
-def _pair(who, argument, value):
-    if isinstance(value, numbers.Number) or getattr(value, "shape", None) == ():
-        value = (value, value)
-    try:
-        pair = tuple(value)
-    except TypeError:
-        pair = ()
-    if isinstance(value, str) or len(pair) != 2:
-        raise TypeError(f"`{who}`: `{argument}` must be a whole number, or two: (height, width); got {value!r}.")
-    return tuple(_checks.positive_int(who, argument, size) for size in pair)

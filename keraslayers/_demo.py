@@ -58,7 +58,7 @@ def run(name, epochs, folder, console):
 
     Raises:
         ImportError: if the extra `keraslayers[demo]` is not installed.
-        ValueError: if there is no such network.
+        ValueError: if there is no such network, or none for images.
     """
     started = time.monotonic()
     with quiet():
@@ -66,7 +66,8 @@ def run(name, epochs, folder, console):
 
         from keraslayers import models
         from keraslayers.export import Verdict, files, to_tflite
-    models.spec(name)
+    if len(models.spec(name).input_shape) != 3:
+        raise ValueError(f"`demo`: `model` must be a network for images; {name!r} reads text.")
     folder.mkdir(parents=True, exist_ok=True)
     keras.utils.set_random_seed(0)
     digits = load_digits()

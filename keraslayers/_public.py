@@ -1,6 +1,7 @@
 """Everything the package offers by its own name; to import it is to register the layers for loading."""
 
 from keraslayers.activations import HardSigmoid, HardSwish, HardTanh, ReLU6, ShiftLeakyReLU, hard_sigmoid
+from keraslayers.auxiliary_output import AuxiliaryOutput
 from keraslayers.channel_shuffle import ChannelShuffle, channel_shuffle
 from keraslayers.deformable import DeformableConv2D, deform_conv2d
 from keraslayers.dynamic import DynamicConv2D
@@ -17,6 +18,7 @@ from keraslayers.table_activation import TableActivation
 from keraslayers.unpooling import MaxPoolWithIndices2D, MaxUnpool2D
 
 __all__ = [
+    "AuxiliaryOutput",
     "ChannelShuffle",
     "DeformableConv2D",
     "DynamicConv2D",

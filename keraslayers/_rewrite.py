@@ -47,6 +47,13 @@ class BorrowedOperation(keras.Operation):
         return self.operation.compute_output_spec(*args, **kwargs)
 
 
+def owner(layer):
+    """The user's layer or operation behind one that an earlier rewrite borrowed; any other as it is."""
+    if isinstance(layer, Borrowed):
+        return layer.layer
+    return layer.operation if isinstance(layer, BorrowedOperation) else layer
+
+
 def graph_of(model):
     """The Functional model behind a model or layer; None where there is none: a subclassed model is code."""
     if isinstance(model, keras.Sequential):
@@ -68,7 +75,7 @@ def calls(model):
             if graph_of(node.operation) is not None:
                 yield from calls(node.operation)
             else:
-                yield node.operation, node.arguments.args, node.arguments.kwargs
+                yield owner(node.operation), node.arguments.args, node.arguments.kwargs
 
 
 def rewrite(model, applies, replace):
@@ -93,6 +100,11 @@ def rewrite(model, applies, replace):
     return _rebuild(model, applies, replace, _borrow), count
 
 
+def laid_open(model):
+    """The same model without nested ones, every layer of the user's borrowed."""
+    return _rebuild(model, lambda *args, **kwargs: False, None, _borrow)
+
+
 def _rebuild(model, applies, replace, keep):
     """Calls anew what a model calls: replace(layer, fresh, ...) where applies(layer, ...) holds, else `keep`.
 
@@ -114,6 +126,7 @@ def _rebuild(model, applies, replace, keep):
         return name
 
     def call(layer, *args, **kwargs):
+        layer = owner(layer)
         inner = graph_of(layer)
         if inner is not None:
             return inner._run_through_graph(first(args, kwargs), call_fn=call)
@@ -157,16 +170,16 @@ class Call:
 
 def single_calls(model):
     """By the layer's id, the calls of the layers that a model calls once, nested models laid open."""
-    flat = _rebuild(model, lambda *args, **kwargs: False, None, _borrow)
+    flat = laid_open(model)
     nodes = [node for nodes in flat._nodes_by_depth.values() for node in nodes if not node.is_input]
     uses = Counter(id(tensor) for node in nodes for tensor in node.input_tensors)
     uses.update(id(tensor) for tensor in keras.tree.flatten(flat.outputs))
     times = Counter(id(node.operation) for node in nodes)
     made, found = {}, {}
     for node in reversed(nodes):  # from the inputs on
-        owner = getattr(node.operation, "layer", None) or node.operation.operation
+        layer = owner(node.operation)
         call = Call(
-            owner,
+            layer,
             node.arguments.args,
             node.arguments.kwargs,
             tuple(made.get(id(tensor)) for tensor in node.input_tensors),
@@ -174,7 +187,7 @@ def single_calls(model):
         )
         made.update((id(tensor), call) for tensor in node.outputs)
         if times[id(node.operation)] == 1:
-            found[id(owner)] = call
+            found[id(layer)] = call
     return found
 
 

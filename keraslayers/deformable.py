@@ -137,7 +137,8 @@ def _contract(samples, kernel, geometry):
 
 def _precise(x):
     """A place in an image of a thousand pixels needs more than the 11 bits of a half."""
-    return ops.cast(x, keras.backend.result_type(x.dtype, "float32"))
+    dtype = keras.backend.standardize_dtype(x.dtype)
+    return ops.cast(x, dtype if dtype == "float64" else "float32")
 
 
 @_checks.register

@@ -38,8 +38,8 @@ class PaddedConv2D(keras.layers.Conv2D):
             too small for the kernel or to be mirrored that far.
 
     On phones: runs wholly on LiteRT's XNNPACK and GPU runtimes, in float32 and int8: mirrored and continued borders are
-    made of slices, since XNNPACK leaves MIRROR_PAD out. With `groups` the GPU runtime computes wrong numbers unless the
-    channels in and out of each group are multiples of 4, and in int8 with kernels of 1x1 always.
+    made of slices, since XNNPACK leaves MIRROR_PAD out. `groups` that the GPU runtime computes wrongly are merged at
+    export.
 
     Source: Innamorati et al. 2020, "Learning on the Edge", doi:10.1007/s11263-019-01223-y, section 1, on what the rules
     for borders do.

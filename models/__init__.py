@@ -1,6 +1,5 @@
 """Classic networks as plain keras.Model, built from the tables of their papers."""
 
-import difflib as _difflib
 import inspect as _inspect
 
 if __name__ != "keraslayers.models":
@@ -11,21 +10,114 @@ if __name__ != "keraslayers.models":
     )
 
 from keraslayers import _checks
-from keraslayers.models import lenet, mobilenet_v3, shufflenet_v2
+from keraslayers.models import (
+    alexnet,
+    densenet,
+    dpcnn,
+    efficientnet,
+    googlenet,
+    inception_v3,
+    lenet,
+    mobilenet,
+    mobilenet_v2,
+    mobilenet_v3,
+    nin,
+    resnet,
+    resnext,
+    shufflenet,
+    shufflenet_v2,
+    squeezenet,
+    text_cnn,
+    vgg,
+    xception,
+)
 from keraslayers.models._spec import Reference, Spec
+from keraslayers.models._variants import check_options as _check_options
+from keraslayers.models.alexnet import AlexNet
+from keraslayers.models.densenet import DenseNet121, DenseNet169, DenseNet201
+from keraslayers.models.dpcnn import DPCNN
+from keraslayers.models.efficientnet import (
+    EfficientNetB0,
+    EfficientNetB1,
+    EfficientNetB2,
+    EfficientNetB3,
+    EfficientNetB4,
+    EfficientNetB5,
+    EfficientNetB6,
+    EfficientNetB7,
+    EfficientNetLite0,
+    EfficientNetLite1,
+    EfficientNetLite2,
+    EfficientNetLite3,
+    EfficientNetLite4,
+)
+from keraslayers.models.features import features
+from keraslayers.models.googlenet import GoogLeNet
+from keraslayers.models.inception_v3 import InceptionV3
 from keraslayers.models.lenet import LeNet5
+from keraslayers.models.mobilenet import MobileNet
+from keraslayers.models.mobilenet_v2 import MobileNetV2
 from keraslayers.models.mobilenet_v3 import MobileNetV3Large, MobileNetV3Small
+from keraslayers.models.nin import NiN
+from keraslayers.models.replace_classifier import replace_classifier
+from keraslayers.models.resnet import ResNet18, ResNet34, ResNet50, ResNet101, ResNet152
+from keraslayers.models.resnext import ResNeXt50, ResNeXt101
+from keraslayers.models.shufflenet import ShuffleNet
 from keraslayers.models.shufflenet_v2 import ShuffleNetV2
+from keraslayers.models.squeezenet import SqueezeNet
+from keraslayers.models.text_cnn import TextCNN
+from keraslayers.models.vgg import VGG11, VGG13, VGG16, VGG19
+from keraslayers.models.xception import Xception
 
 __all__ = [
+    "DPCNN",
+    "VGG11",
+    "VGG13",
+    "VGG16",
+    "VGG19",
+    "AlexNet",
+    "DenseNet121",
+    "DenseNet169",
+    "DenseNet201",
+    "EfficientNetB0",
+    "EfficientNetB1",
+    "EfficientNetB2",
+    "EfficientNetB3",
+    "EfficientNetB4",
+    "EfficientNetB5",
+    "EfficientNetB6",
+    "EfficientNetB7",
+    "EfficientNetLite0",
+    "EfficientNetLite1",
+    "EfficientNetLite2",
+    "EfficientNetLite3",
+    "EfficientNetLite4",
+    "GoogLeNet",
+    "InceptionV3",
     "LeNet5",
+    "MobileNet",
+    "MobileNetV2",
     "MobileNetV3Large",
     "MobileNetV3Small",
+    "NiN",
     "Reference",
+    "ResNeXt50",
+    "ResNeXt101",
+    "ResNet18",
+    "ResNet34",
+    "ResNet50",
+    "ResNet101",
+    "ResNet152",
+    "ShuffleNet",
     "ShuffleNetV2",
     "Spec",
+    "SqueezeNet",
+    "TextCNN",
+    "Xception",
     "create",
+    "features",
     "names",
+    "replace_classifier",
     "spec",
 ]
 
@@ -39,7 +131,32 @@ def _table(specs):
     return table
 
 
-_SPECS = _table((*lenet.SPECS, *mobilenet_v3.SPECS, *shufflenet_v2.SPECS))
+# In the order of their years.
+_SPECS = _table(
+    spec
+    for network in (
+        lenet,
+        alexnet,
+        text_cnn,
+        nin,
+        vgg,
+        googlenet,
+        inception_v3,
+        resnet,
+        squeezenet,
+        densenet,
+        xception,
+        resnext,
+        dpcnn,
+        mobilenet,
+        shufflenet,
+        mobilenet_v2,
+        shufflenet_v2,
+        mobilenet_v3,
+        efficientnet,
+    )
+    for spec in network.SPECS
+)
 
 
 def names():
@@ -68,10 +185,5 @@ def create(name, /, **options):
     """
     builder = _SPECS[_checks.choice("create", "name", name, names())].builder
     valid = tuple(_inspect.signature(builder).parameters)
-    for option in options:
-        if option not in valid:
-            near = _difflib.get_close_matches(option, valid, n=1, cutoff=0.5)
-            hint = f" Did you mean `{near[0]}`?" if near else ""
-            listed = ", ".join(f"`{argument}`" for argument in valid)
-            raise TypeError(f"`create`: {name!r} has no option `{option}`; its options are {listed}.{hint}")
+    _check_options("create", name, valid, options)
     return builder(**options)

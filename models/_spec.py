@@ -12,7 +12,8 @@ class Reference:
         options: the builder's options that make this variant.
         trainable_parameters: exact.
         parameters: exact, with the moving averages of batch normalization.
-        multiply_adds: of convolutions and Dense layers; biases, normalization and pooling count nothing.
+        multiply_adds: of convolutions and Dense layers; biases, normalization and pooling count nothing. None for
+            networks that take texts of any length.
         top1: accuracy in percent on the ImageNet validation set as published by `source`, for weights that
             are not part of this library; None where nobody published one.
         source: where the variant is defined and `top1` is published.
@@ -21,7 +22,7 @@ class Reference:
     options: dict
     trainable_parameters: int
     parameters: int
-    multiply_adds: int
+    multiply_adds: int | None
     top1: float | None
     source: str
 
@@ -36,7 +37,7 @@ class Spec:
         paper: authors and title.
         year: year of the paper.
         url: where to read it.
-        input_shape: (height, width, channels) of the paper, which `input_shape=None` stands for.
+        input_shape: (height, width, channels) of the paper, which `input_shape=None` stands for; (None,) of texts.
         references: one `Reference` a published variant, at least one.
     """
 
@@ -45,5 +46,5 @@ class Spec:
     paper: str
     year: int
     url: str
-    input_shape: tuple[int, int, int]
+    input_shape: tuple[int | None, ...]
     references: tuple[Reference, ...]

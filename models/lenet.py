@@ -6,6 +6,7 @@ from keraslayers.models import _blocks
 from keraslayers.models._spec import Reference, Spec
 
 INPUT_SHAPE = (32, 32, 1)
+INK = (1.275 / 255, -0.1)  # section III.A
 
 
 def LeNet5(
@@ -17,6 +18,7 @@ def LeNet5(
     pooling=None,
     classifier_activation="softmax",
     name="lenet5",
+    preprocessing=False,
     modern=False,
 ):
     """Builds LeNet-5 with its layers' names from the paper: C1, S2, C3, S4, C5, F6.
@@ -27,7 +29,8 @@ def LeNet5(
     - C3 sees only some of the six maps of S2 (table I: 1,516 parameters; here all of them: 2,416);
     - S2 and S4 have a trainable coefficient and bias for each map (12 + 32 parameters) and an activation;
       here they average;
-    - activations are 1.7159 tanh(2/3 a) (appendix A); here tanh, as the weights can take up both constants;
+    - activations are 1.7159 tanh(2/3 a) (appendix A); here the sigmoid, of which that is a multiple moved by a
+      constant, so that the weights on both sides can take up the difference;
     - C5 is a 5x5 convolution on 5x5 maps; here the Dense layer that this equals;
     - the output compares F6 with fixed bitmaps (RBF units); here it is Dense with softmax.
 
@@ -40,7 +43,9 @@ def LeNet5(
         pooling: for `include_top=False`: None (the maps of S4), `"avg"` or `"max"` (one value a map).
         classifier_activation: activation of the output; None for logits.
         name: name of the model.
-        modern: ReLU in place of tanh, and maximum in place of average pooling.
+        preprocessing: whether the model takes pixels from 0 (paper) to 255 (ink) and scales them to -0.1 and 1.175
+            as in section III.A; else they are expected so.
+        modern: ReLU in place of the sigmoid, and maximum in place of average pooling.
 
     Returns:
         A keras.Model.
@@ -53,16 +58,20 @@ def LeNet5(
     """
     shape = INPUT_SHAPE if input_shape is None else input_shape
     # 16 -> C1 12 -> S2 6 -> C3 2 -> S4 1
-    inputs = _blocks.image_input("LeNet5", shape, smallest=16, classes=classes, pooling=pooling, weights=weights)
-    if include_top and None in inputs.shape[1:]:
-        raise ValueError(
-            "`LeNet5`: `input_shape` must have a known height and width, since C5 has weights for every place of "
-            f"S4; got {tuple(shape)}. With include_top=False both may be None."
-        )
-    activation = "relu" if modern else "tanh"
+    inputs = _blocks.image_input(
+        "LeNet5",
+        shape,
+        smallest=16,
+        open_size=not include_top,
+        classes=classes,
+        pooling=pooling,
+        weights=weights,
+    )
+    x = _blocks.preprocess("LeNet5", inputs, preprocessing, INK)
+    activation = "relu" if modern else "sigmoid"
     subsample = layers.MaxPooling2D if modern else layers.AveragePooling2D
 
-    x = layers.Conv2D(6, 5, activation=activation, name="c1")(inputs)
+    x = layers.Conv2D(6, 5, activation=activation, name="c1")(x)
     x = subsample(2, name="s2")(x)
     x = layers.Conv2D(16, 5, activation=activation, name="c3")(x)
     x = subsample(2, name="s4")(x)

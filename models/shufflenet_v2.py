@@ -8,7 +8,6 @@ from keraslayers.models import _blocks
 from keraslayers.models._spec import Reference, Spec
 
 INPUT_SHAPE = (224, 224, 3)
-NORM = {"epsilon": 1e-5, "momentum": 0.9}  # torchvision's; the paper gives none
 STEM = 24  # Conv1 of table 5, at every width
 UNITS = (4, 8, 4)  # arXiv:1807.11164, table 5: stages 2, 3 and 4, the unit with stride 2 included
 FILTERS = {  # arXiv:1807.11164, table 5: stages 2, 3 and 4, Conv5
@@ -28,12 +27,12 @@ def ShuffleNetV2(
     pooling=None,
     classifier_activation="softmax",
     name="shufflenet_v2",
+    preprocessing=False,
+    padding="same",
+    bn_epsilon=1e-5,
     alpha=1.0,
 ):
-    """Builds ShuffleNet V2 with the layers of torchvision's, of which it has exactly the parameters.
-
-    Unlike torchvision, strided layers pad as TensorFlow does ("same": at even sizes all padding is at the end),
-    so weights converted from there give other outputs. Batch normalization has torchvision's epsilon, 1e-5.
+    """Builds ShuffleNet V2. With padding="symmetric" weights of torchvision's give the same outputs here.
 
     Args:
         input_shape: (height, width, channels); height and width may be None. Default: (224, 224, 3).
@@ -43,6 +42,11 @@ def ShuffleNetV2(
         pooling: for `include_top=False`: None (feature maps), `"avg"` or `"max"` (one value a map).
         classifier_activation: activation of the output; None for logits.
         name: name of the model.
+        preprocessing: whether the model takes pixels of 0 to 255 and normalizes them by the mean and the standard
+            deviation of ImageNet; else they are expected so.
+        padding: of strided layers: `"same"` as TensorFlow (at even sizes all padding is at the end), or `"symmetric"`
+            as PyTorch and torchvision's weights.
+        bn_epsilon: of batch normalization; the default is torchvision's, the paper gives none.
         alpha: width: 0.5, 1.0, 1.5 or 2.0.
 
     Returns:
@@ -54,38 +58,45 @@ def ShuffleNetV2(
 
     Source: Ma et al. 2018, arXiv:1807.11164, figure 3 (c) and (d), table 5.
     """
-    *stages, last = FILTERS[_checks.choice("ShuffleNetV2", "alpha", alpha, FILTERS)]
+    who = "ShuffleNetV2"
+    *stages, last = FILTERS[_checks.choice(who, "alpha", alpha, FILTERS)]
     shape = INPUT_SHAPE if input_shape is None else input_shape
-    inputs = _blocks.image_input("ShuffleNetV2", shape, classes=classes, pooling=pooling, weights=weights)
+    inputs = _blocks.image_input(who, shape, classes=classes, pooling=pooling, weights=weights)
+    padding = _checks.choice(who, "padding", padding, _blocks.PADDINGS)
+    norm = _blocks.norm(who, bn_epsilon, 0.9)
 
-    x = _blocks.conv_bn_act(inputs, STEM, 3, strides=2, activation="relu", norm=NORM, name="stem")
-    x = layers.MaxPooling2D(3, strides=2, padding="same", name="stem_pool")(x)
+    x = _blocks.preprocess(who, inputs, preprocessing, _blocks.IMAGENET)
+    x = _blocks.conv_bn_act(x, STEM, 3, strides=2, padding=padding, activation="relu", norm=norm, name="stem")
+    x = _blocks.max_pool(x, 3, strides=2, padding=padding, name="stem_pool")
     for stage, (filters, units) in enumerate(zip(stages, UNITS, strict=True), start=2):
-        x = _down(x, filters, f"stage{stage}_unit1")
+        x = _down(x, filters, padding, norm, f"stage{stage}_unit1")
         for unit in range(2, units + 1):
-            x = _unit(x, filters, f"stage{stage}_unit{unit}")
-    x = _blocks.conv_bn_act(x, last, 1, activation="relu", norm=NORM, name="head")
-    if include_top:
-        x = _blocks.pool(x, "avg")
-        x = layers.Dense(classes, activation=classifier_activation, name="predictions")(x)
-    else:
-        x = _blocks.pool(x, pooling)
+            x = _unit(x, filters, norm, f"stage{stage}_unit{unit}")
+    x = _blocks.conv_bn_act(x, last, 1, activation="relu", norm=norm, name="head")
+    x = _blocks.top(
+        x,
+        include_top=include_top,
+        classes=classes,
+        classifier_activation=classifier_activation,
+        pooling=pooling,
+    )
     return _blocks.model(inputs, x, weights=weights, name=name)
 
 
-def _down(x, filters, name):
+def _down(x, filters, padding, norm, name):
     """Figure 3 (d): both branches see every channel and halve the size."""
-    left = _blocks.depthwise_bn_act(x, 3, strides=2, norm=NORM, name=f"{name}_shortcut_depthwise")
-    left = _blocks.conv_bn_act(left, filters // 2, 1, activation="relu", norm=NORM, name=f"{name}_shortcut_project")
-    return _join(left, _branch(x, filters // 2, 2, name), name)
+    shortcut = f"{name}_shortcut"
+    left = _blocks.depthwise_bn_act(x, 3, strides=2, padding=padding, norm=norm, name=f"{shortcut}_depthwise")
+    left = _blocks.conv_bn_act(left, filters // 2, 1, activation="relu", norm=norm, name=f"{shortcut}_project")
+    return _join(left, _branch(x, filters // 2, 2, padding, norm, name), name)
 
 
-def _unit(x, filters, name):
+def _unit(x, filters, norm, name):
     """Figure 3 (c): one half of the channels passes untouched."""
     # Slices, not one split: LiteRT's GPU runtime is silently wrong on a split whose parts meet in a concat.
     left = _slice(x, 0, filters // 2, f"{name}_keep")
     right = _slice(x, filters // 2, filters, f"{name}_change")
-    return _join(left, _branch(right, filters // 2, 1, name), name)
+    return _join(left, _branch(right, filters // 2, 1, "same", norm, name), name)
 
 
 def _slice(x, start, stop, name):
@@ -95,10 +106,10 @@ def _slice(x, start, stop, name):
     return part
 
 
-def _branch(x, filters, strides, name):
-    x = _blocks.conv_bn_act(x, filters, 1, activation="relu", norm=NORM, name=f"{name}_expand")
-    x = _blocks.depthwise_bn_act(x, 3, strides=strides, norm=NORM, name=f"{name}_depthwise")
-    return _blocks.conv_bn_act(x, filters, 1, activation="relu", norm=NORM, name=f"{name}_project")
+def _branch(x, filters, strides, padding, norm, name):
+    x = _blocks.conv_bn_act(x, filters, 1, activation="relu", norm=norm, name=f"{name}_expand")
+    x = _blocks.depthwise_bn_act(x, 3, strides=strides, padding=padding, norm=norm, name=f"{name}_depthwise")
+    return _blocks.conv_bn_act(x, filters, 1, activation="relu", norm=norm, name=f"{name}_project")
 
 
 def _join(left, right, name):

@@ -1,11 +1,19 @@
-"""What the laws need of a backend beyond Keras: gradients, and functions compiled for it."""
+"""What the laws need of a backend beyond Keras: gradients, compiled functions, and 64 bits."""
+
+import contextlib
+from unittest import mock
 
 import keras
+from keras.src.backend.common import dtypes
 
 BACKEND = keras.backend.backend()
+# How `Model.compile` trains fastest: JAX compiles or computes step by step, TensorFlow makes a graph without XLA, too.
+JIT = BACKEND == "jax"
 
 if BACKEND == "tensorflow":
     import tensorflow as tf
+
+    float64 = contextlib.nullcontext
 
     def compiled(function):
         """The function as a graph."""
@@ -19,9 +27,9 @@ if BACKEND == "tensorflow":
             result = function(*values)
         return [None if gradient is None else gradient.numpy() for gradient in tape.gradient(result, values)]
 
-    def jitted(layer):
-        """The layer, compiled by XLA."""
-        return tf.function(layer, jit_compile=True)
+    def jitted(function):
+        """The function or layer, compiled by XLA."""
+        return tf.function(function, jit_compile=True)
 
     def of_any_size(model):
         """The model, traced once for sizes that it does not know."""
@@ -31,19 +39,17 @@ elif BACKEND == "jax":
     import jax
     import numpy as np
 
-    jax.config.update("jax_enable_x64", True)  # numeric gradients need float64
+    @contextlib.contextmanager
+    def float64():
+        """Lets 64 bits be 64 bits: JAX makes 32 of them, and so does Keras, but for TensorFlow, wherever two meet."""
+        with jax.enable_x64(True), mock.patch.dict(dtypes.BIT64_TO_BIT32_DTYPE, float64="float64"):
+            yield
 
-    def compiled(function):
-        return jax.jit(function)
+    compiled = jitted = jax.jit
 
     def gradients(function, values):
-        found = jax.grad(function, range(len(values)))(*map(jax.numpy.array, values))
+        found = jax.jit(jax.grad(function, tuple(range(len(values)))))(*values)
         return [np.asarray(gradient) for gradient in found]
-
-    def jitted(layer):
-        trainable = [weight.value for weight in layer.trainable_variables]
-        others = [weight.value for weight in layer.non_trainable_variables]
-        return jax.jit(lambda x: layer.stateless_call(trainable, others, x)[0])
 
     def of_any_size(model):
         return model
@@ -51,27 +57,39 @@ elif BACKEND == "jax":
 else:
     import torch
 
+    # NumPy reads the tensors of the other backends as they are; torch wants those with a gradient detached first.
+    _array = torch.Tensor.__array__
+    torch.Tensor.__array__ = lambda self, *args, **kwargs: _array(self.detach(), *args, **kwargs)
+
+    def float64():
+        return mock.patch.dict(dtypes.BIT64_TO_BIT32_DTYPE, float64="float64")
+
     def compiled(function):
         return function
+
+    jitted = compiled  # Keras leaves torch models as they are, too
 
     def gradients(function, values):
         values = [torch.tensor(value, requires_grad=True) for value in values]
         found = torch.autograd.grad(function(*values), values, allow_unused=True)
         return [None if gradient is None else gradient.numpy() for gradient in found]
 
-    def jitted(layer):
-        return layer  # Keras leaves torch models as they are, too
-
     def of_any_size(model):
         return model
 
 
-def loss_of(layer, towards):
-    """The function sum(layer(x) * towards) of x and the layer's trainable weights."""
+def loss_of(layer, towards, **options):
+    """The function sum(layer(x, **options) * towards) of x and the layer's trainable weights."""
     others = [weight.value for weight in layer.non_trainable_variables]
 
     def loss(x, *weights):
-        outputs, _ = layer.stateless_call(list(weights), others, x)
+        outputs, _ = layer.stateless_call(list(weights), others, keras.ops.convert_to_tensor(x), **options)
         return keras.ops.sum(outputs * keras.ops.convert_to_tensor(towards, outputs.dtype))
 
     return loss
+
+
+def gradients_of(layer, x, towards, **options):
+    """Gradients of sum(layer(x, **options) * towards) with respect to x and to the layer's trainable weights."""
+    weights = [keras.ops.convert_to_numpy(weight) for weight in layer.trainable_variables]
+    return gradients(loss_of(layer, towards, **options), [x, *weights])

@@ -347,6 +347,7 @@ CASES = [
     ),
     _activation(keraslayers.HardSigmoid, oracles.hard_sigmoid, "hard_sigmoid_vector", (-3.0, 3.0), (7,)),
     _activation(keraslayers.HardSwish, oracles.hard_swish, "hard_swish", (-3.0, 3.0)),
+    _activation(keraslayers.AuxiliaryOutput, oracles.identity, "auxiliary_output", (), exact=True),
     _activation(keraslayers.HardTanh, oracles.hard_tanh, "hard_tanh", (-1.0, 1.0), exact=True),
     _activation(keraslayers.ReLU6, oracles.relu6, "relu6", (0.0, 6.0), exact=True),
     _shuffle("2", groups=2),

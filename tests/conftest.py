@@ -7,11 +7,37 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read once, when TensorFlow
 import keras
 import pytest
 
+from tests import backend
+
+# Left out of `make test-backends`: export, which needs TensorFlow, and models, which are made of Keras's layers and of
+# these; test_backends.py trains some. What else needs TensorFlow is marked.
+LEFT_OUT = (
+    "auxiliary command_line demo distribution documents export* files metadata micro models* packaging "
+    "pass* preprocessing proof report"
+)
+if backend.BACKEND != "tensorflow":
+    collect_ignore_glob = [f"test_{name}.py" for name in LEFT_OUT.split()]
+
+
+def pytest_collection_modifyitems(config, items):
+    """Deselects what is marked `tensorflow` where Keras computes with something else."""
+    if backend.BACKEND != "tensorflow":
+        marked = [item for item in items if item.get_closest_marker("tensorflow")]
+        items[:] = [item for item in items if item not in marked]
+        config.hook.pytest_deselected(items=marked)
+
 
 @pytest.fixture(autouse=True)
 def seed():
     """Seeds Python, numpy and the backend, so that no test depends on which ran before it."""
     keras.utils.set_random_seed(0)
+
+
+@pytest.fixture
+def float64():
+    """Keeps 64 bits on every backend."""
+    with backend.float64():
+        yield
 
 
 @pytest.hookimpl(wrapper=True)

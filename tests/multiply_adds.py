@@ -13,6 +13,9 @@ def _of(layer):
     if kind in ("Conv2D", "DepthwiseConv2D"):
         # A kernel (height, width, in, out) is used once at every place; a depthwise kernel likewise.
         return math.prod(layer.output.shape[1:3]) * math.prod(layer.kernel.shape)
+    if kind == "SeparableConv2D":
+        kernels = math.prod(layer.depthwise_kernel.shape) + math.prod(layer.pointwise_kernel.shape)
+        return math.prod(layer.output.shape[1:3]) * kernels
     if kind == "Dense":
         return math.prod(layer.kernel.shape)
     if kind == "SqueezeExcite":

@@ -43,6 +43,10 @@ def hard_swish(inputs, weights, options):
     return _each(lambda v: v * _clip(v + 3, 0, 6) / 6, inputs)
 
 
+def identity(inputs, weights, options):
+    return inputs
+
+
 def hard_tanh(inputs, weights, options):
     return _each(lambda v: _clip(v, -1, 1), inputs)
 

@@ -125,7 +125,7 @@ def test_check_refuses_a_missing_file_and_an_unknown_runtime(folder, capfd, tmp_
     ("options", "words"),
     [
         (["--target", "gpuu"], "Did you mean 'gpu'"),
-        (["--precision", "int4"], "Did you mean 'int8'"),
+        (["--precision", "int16"], "Did you mean 'int16x8'"),
         (["--precision", "int8"], "needs `samples`"),
         (["--io", "int8"], "needs precision='int8'"),
         (["-o", "missing/a.tflite"], "there is no folder 'missing'"),

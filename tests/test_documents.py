@@ -1,11 +1,19 @@
 """What people read runs: every Python block of every document, and every example, with small settings."""
 
+import ast
 import re
 import runpy
 import sys
+import zipfile
 from pathlib import Path
 
+import keras
+import numpy as np
 import pytest
+
+import keraslayers
+from keraslayers.export import to_tflite
+from tests.export_models import enliven, needs_gpu
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = sorted(path for path in ROOT.glob("*.md"))
@@ -13,7 +21,10 @@ DOCUMENTS = sorted(path for path in ROOT.glob("*.md"))
 EXAMPLES = {
     "own_project.py": (["--epochs", "1", "--out", "digits.tflite"], ["digits.json", "digits.keras", "digits.tflite"]),
     "check_any_file.py": ([], []),
+    "feature_pyramid.py": (["--epochs", "1", "--pages", "32", "--out", "page.png"], ["page.png"]),
+    "fine_tune.py": (["--epochs", "1", "--out", "even.tflite"], ["even.json", "even.tflite"]),
     "deformable.py": (["--epochs", "1", "--out", "points.png"], ["points.png"]),
+    "raspberry_pi.py": (["m.tflite", "a.ppm", "b.npy", "--threads", "1"], ["a.ppm", "b.npy", "m.json", "m.tflite"]),
 }
 
 
@@ -35,6 +46,8 @@ def test_every_example_has_a_row():
 def test_example(name, tmp_path, monkeypatch, capsys):
     arguments, written = EXAMPLES[name]
     monkeypatch.chdir(tmp_path)
+    if name == "raspberry_pi.py":
+        a_classifier_and_pictures()
     monkeypatch.setattr(sys, "argv", [name, *arguments])
     runpy.run_path(str(ROOT / "examples" / name), run_name="__main__")
     assert sorted(path.name for path in tmp_path.iterdir()) == written
@@ -43,6 +56,45 @@ def test_example(name, tmp_path, monkeypatch, capsys):
         # What the README tells of this file.
         assert re.search(r"cpu\W+PROVEN", printed)
         assert re.search(r"gpu\W+WRONG", printed)
+    if name == "raspberry_pi.py":
+        # The first picture is all red, the second all blue.
+        assert re.search(r"^a.ppm: red \d\.\d+, (green|blue) .*\nb.npy: blue .*\n\d+\.\d\d ms a call, 1 thr", printed)
+
+
+def a_classifier_and_pictures():
+    """An int8 file that tells colors apart, with its labels, and two pictures of other sizes than its own."""
+    image = keras.Input((8, 8, 3), name="image")
+    scores = keras.layers.Softmax()(keras.layers.GlobalAveragePooling2D()(image))
+    pixels = np.random.default_rng(0).integers(0, 256, (32, 8, 8, 3)).astype("uint8")
+    scale = keras.layers.Rescaling(1 / 64)
+    made = to_tflite(keras.Model(image, scores), precision="int8", samples=pixels, io="uint8", preprocessing=scale)
+    made.save("m.tflite", labels=["red", "green", "blue"])
+    Path("a.ppm").write_bytes(b"P6\n# a comment\n20 11\n255\n" + b"\xff\x00\x00" * 20 * 11)
+    np.save("b.npy", np.full((3, 5, 3), (0, 0, 255), "uint8"))
+
+
+def test_the_raspberry_pi_example_needs_litert_and_numpy_alone():
+    imported = set()
+    for node in ast.walk(ast.parse((ROOT / "examples" / "raspberry_pi.py").read_text())):
+        if isinstance(node, ast.Import):
+            imported |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            imported.add(node.module.split(".")[0])
+    assert imported - set(sys.stdlib_module_names) == {"ai_edge_litert", "numpy"}
+
+
+@needs_gpu
+@pytest.mark.parametrize("name", ["android", "ios"])
+def test_the_python_block_of_an_app(name, tmp_path, monkeypatch):
+    """What runs here of the apps' pages: the export."""
+    monkeypatch.chdir(tmp_path)
+    image = keras.Input((8, 8, 3), name="image")
+    pooled = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(4, 3)(image))
+    model = enliven(keras.Model(image, keras.layers.Dense(3, "softmax")(pooled)))
+    pixels = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 3)).astype("uint8")
+    (block,) = re.findall(r"^```python\n(.*?)^```", (ROOT / "examples" / name / "README.md").read_text(), re.M | re.S)
+    exec(block, {"keras": keras, "keraslayers": keraslayers, "model": model, "pixels": pixels})
+    assert zipfile.ZipFile("model.tflite").read("labels.txt") == b"cat\ndog\nfish"
 
 
 def test_links_of_the_documents_lead_somewhere():

@@ -12,7 +12,7 @@ import pytest
 import tensorflow as tf
 from keras import layers, ops
 
-from keraslayers.export import Report, Target, prove, to_tflite
+from keraslayers.export import Report, Target, four_bits, prove, to_tflite
 from keraslayers.export.graph import read_graph
 from keraslayers.export.runtimes import child, cpu
 from tests.export_models import cnn, dense, enliven, samples
@@ -46,9 +46,9 @@ def check(make, error, message):
     assert str(caught.value) == message
 
 
-TARGET = "`to_tflite`: `target` must be one of 'cpu', 'gpu'; got "
-PRECISION = "`to_tflite`: `precision` must be one of 'float32', 'float16', 'dynamic', 'int8'; got "
-IO = "`to_tflite`: `io` must be one of 'float32', 'int8', 'uint8'; got "
+TARGET = "`to_tflite`: `target` must be one of 'cpu', 'gpu', 'micro'; got "
+PRECISION = "`to_tflite`: `precision` must be one of 'float32', 'float16', 'dynamic', 'int8', 'int16x8', 'int4'; got "
+IO = "`to_tflite`: `io` must be one of 'float32', 'int8', 'uint8', 'int16'; got "
 
 
 @pytest.mark.parametrize(
@@ -57,13 +57,23 @@ IO = "`to_tflite`: `io` must be one of 'float32', 'int8', 'uint8'; got "
         ({"target": "gpuu"}, ValueError, TARGET + "'gpuu'. Did you mean 'gpu' or 'cpu'?"),
         ({"target": "npu"}, ValueError, TARGET + "'npu'. Did you mean 'gpu' or 'cpu'?"),
         ({"target": None}, ValueError, TARGET + "None."),
-        ({"precision": "int 8"}, ValueError, PRECISION + "'int 8'. Did you mean 'int8'?"),
+        ({"precision": "int 8"}, ValueError, PRECISION + "'int 8'. Did you mean 'int8' or 'int4' or 'int16x8'?"),
         ({"precision": "float"}, ValueError, PRECISION + "'float'. Did you mean 'float32' or 'float16'?"),
-        ({"io": "uint"}, ValueError, IO + "'uint'. Did you mean 'uint8' or 'int8'?"),
+        ({"io": "uint"}, ValueError, IO + "'uint'. Did you mean 'uint8' or 'int8' or 'int16'?"),
         (
             {"io": "int8"},
             ValueError,
             "`to_tflite`: `io`='int8' needs precision='int8'; got precision='float32'.",
+        ),
+        (
+            {"io": "int16", "precision": "int8"},
+            ValueError,
+            "`to_tflite`: `io`='int16' needs precision='int16x8'; got precision='int8'.",
+        ),
+        (
+            {"io": "int8", "precision": "int16x8"},
+            ValueError,
+            "`to_tflite`: `io`='int8' needs precision='int8'; got precision='int16x8'.",
         ),
         ({"batch_size": 0}, ValueError, "`to_tflite`: `batch_size` must be at least 1; got 0."),
         ({"batch_size": None}, TypeError, "`to_tflite`: `batch_size` must be a whole number; got None."),
@@ -71,7 +81,8 @@ IO = "`to_tflite`: `io` must be one of 'float32', 'int8', 'uint8'; got "
         (
             {"target": Target("t", ("cpu", "tpu"), "")},
             ValueError,
-            "`to_tflite`: `target 't': runtimes` must be one of 'cpu', 'gpu'; got 'tpu'. Did you mean 'gpu' or 'cpu'?",
+            "`to_tflite`: `target 't': runtimes` must be one of 'cpu', 'gpu', 'micro'; got 'tpu'. Did you mean 'gpu' "
+            "or 'cpu'?",
         ),
         (
             {"target": Target("none", (), "")},
@@ -84,12 +95,13 @@ def test_arguments(no_work, options, error, message):
     check(lambda: to_tflite(dense(), samples=X, **options), error, message)
 
 
-def test_int8_without_samples_says_what_to_give(no_work):
+@pytest.mark.parametrize("precision", ["int8", "int16x8"])
+def test_integers_without_samples_say_what_to_give(no_work, precision):
     check(
-        lambda: to_tflite(cnn(), precision="int8"),
+        lambda: to_tflite(cnn(), precision=precision),
         ValueError,
-        "`to_tflite`: precision='int8' needs `samples` to measure ranges on: some hundred typical inputs, prepared as "
-        "for training: samples=x_train[:200], an array of (samples, 8, 8, 3).",
+        f"`to_tflite`: precision={precision!r} needs `samples` to measure ranges on: some hundred typical inputs, "
+        "prepared as for training: samples=x_train[:200], an array of (samples, 8, 8, 3).",
     )
 
 
@@ -366,10 +378,10 @@ def test_missing_and_misnamed_arguments(no_work, tflite, tmp_path_factory):
     folder = tmp_path_factory.mktemp("folder")
     for path in ("none.tflite", folder, folder / "none"):
         check(lambda path=path: prove(path), FileNotFoundError, f"`prove`: `tflite`: there is no file {str(path)!r}.")
-    runtimes = "`prove`: `runtimes` must be one of 'cpu', 'gpu'; got 'npu'. Did you mean 'gpu' or 'cpu'?"
+    runtimes = "`prove`: `runtimes` must be one of 'cpu', 'gpu', 'micro'; got 'npu'. Did you mean 'gpu' or 'cpu'?"
     check(lambda: prove(tflite, "npu"), ValueError, runtimes)
     check(lambda: prove(tflite, ["cpu", "npu"]), ValueError, runtimes)
-    nothing = "`prove`: `runtimes` is empty: nothing would be proven. Give some of cpu, gpu."
+    nothing = "`prove`: `runtimes` is empty: nothing would be proven. Give some of cpu, gpu, micro."
     check(lambda: prove(tflite, []), ValueError, nothing)
     shape = "`prove`: `samples` for input `x` must have the shape (samples, 4); got (4, 3)."
     check(lambda: prove(tflite, "cpu", X[:, :3]), ValueError, shape)
@@ -419,6 +431,16 @@ def test_damaged_files_give_an_error_or_a_report(tflite, monkeypatch):
 def test_litert_is_missing(monkeypatch):
     monkeypatch.setattr(cpu.importlib.util, "find_spec", lambda name: None)
     assert cpu.available() == "LiteRT is not installed: pip install ai-edge-litert"
+
+
+def test_the_quantizer_is_missing(no_work, monkeypatch):
+    monkeypatch.setattr(four_bits.importlib.util, "find_spec", lambda name: None)
+    check(
+        lambda: to_tflite(dense(), precision="int4"),
+        ImportError,
+        "`to_tflite`: precision='int4' needs litert-quantizer, which is not installed: pip install "
+        "'keraslayers[quantizer]'",
+    )
 
 
 def test_jinja_is_missing(monkeypatch, tmp_path):

@@ -36,7 +36,7 @@ def functional(case, shape=None):
 
 
 def numpy(tensor):
-    return keras.ops.convert_to_numpy(keras.ops.cast(tensor, "float64"))
+    return keras.ops.convert_to_numpy(tensor).astype("float64")
 
 
 def close(actual, expected, case, dtype="float32"):
@@ -56,6 +56,7 @@ def test_equals_the_oracle(case):
     close(layer(x), judged(case, x, layer), case)
 
 
+@pytest.mark.usefixtures("float64")
 @pytest.mark.parametrize("case", [case for case in CASES if case.float64], ids=lambda case: case.name)
 def test_gradients_equal_numeric_ones(case):
     layer = built(case, dtype="float64")
@@ -82,10 +83,26 @@ def test_gradients_equal_numeric_ones(case):
 
 @every_case
 def test_gradients_are_finite_at_the_kinks(case):
-    layer, x = built(case), case.inputs()
-    weights = [keras.ops.convert_to_numpy(weight) for weight in layer.trainable_variables]
-    for gradient in backend.gradients(backend.loss_of(layer, np.ones(case.outputs_shape(), "float32")), [x, *weights]):
+    for gradient in backend.gradients_of(built(case), case.inputs(), np.ones(case.outputs_shape())):
         assert np.isfinite(gradient).all()
+
+
+FIRST = [case for case in CASES if case.options.get("data_format") == "channels_first"]
+
+
+@pytest.mark.parametrize("case", FIRST, ids=lambda case: case.name)
+def test_gradients_of_channels_first_are_those_of_channels_last(case):
+    x, towards = case.inputs(), np.random.default_rng(2).normal(size=case.outputs_shape())
+    layer = built(case)
+    twin = case.layer(**{**case.options, "data_format": "channels_last"})
+    twin.build(np.moveaxis(x, 1, -1).shape)
+    twin.set_weights(layer.get_weights())
+    image, *weights = backend.gradients_of(twin, np.moveaxis(x, 1, -1), np.moveaxis(towards, 1, -1))
+    for ours, theirs in zip(
+        backend.gradients_of(layer, x, towards), [np.moveaxis(image, -1, 1), *weights], strict=True
+    ):
+        # Sums of some hundred products in another order, of inputs of about 4.
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-3)
 
 
 @every_case
@@ -156,6 +173,24 @@ def test_mixed_precision(case, dtype):
     close(outputs, numpy(full(x)), case, dtype)
 
 
+@pytest.mark.parametrize(
+    "case", {case.layer: case for case in reversed(CASES)}.values(), ids=lambda case: case.layer.__name__
+)
+def test_trains_in_mixed_precision(case):
+    inputs = keras.Input(case.input_shape)
+    x = keras.layers.Dense(case.input_shape[-1], name="before")(inputs)
+    x = keras.layers.Flatten()(case.make(dtype="mixed_float16")(x))
+    model = keras.Model(inputs, keras.layers.Dense(1)(x))
+    model.compile("sgd", "mse", jit_compile=backend.JIT)
+    before = model.get_layer("before").get_weights()[0]
+    x = np.random.default_rng(3).normal(size=(4, *case.input_shape)).astype("float32")
+    assert np.isfinite(model.fit(x, np.ones((4, 1)), verbose=0).history["loss"]).all()
+    # It learns only through the layer.
+    after = model.get_layer("before").get_weights()[0]
+    assert np.isfinite(after).all()
+    assert not np.array_equal(before, after)
+
+
 @every_case
 def test_xla(case):
     layer, x = built(case), case.inputs()
@@ -202,7 +237,7 @@ def test_training_lowers_the_loss(case):
     pupil.layers[-1].set_weights(teacher.layers[-1].get_weights())
     x = np.random.default_rng(3).normal(size=(32, *case.input_shape)).astype("float32")
     before = [weight.numpy() for weight in pupil.get_layer("judged").trainable_weights]
-    pupil.compile(keras.optimizers.Adam(0.02), "mse", jit_compile=False)
+    pupil.compile(keras.optimizers.Adam(0.02), "mse", jit_compile=backend.JIT)
     losses = pupil.fit(x, numpy(teacher(x)), batch_size=16, epochs=8, verbose=0).history["loss"]
     assert losses[-1] < 0.7 * losses[0]
     for old, weight in zip(before, pupil.get_layer("judged").trainable_weights, strict=True):
@@ -218,6 +253,7 @@ def test_function_equals_the_oracle(case):
 
 
 @every_function
+@pytest.mark.usefixtures("float64")
 @pytest.mark.parametrize("dtype", STEP)
 def test_function_keeps_the_dtype(case, dtype):
     x = keras.ops.cast(case.inputs(), dtype)

@@ -5,11 +5,10 @@ import itertools
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from keraslayers import PaddedConv2D
-from keraslayers.export import Verdict, to_tflite
-from tests import oracles
+from keraslayers.export import to_tflite
+from tests import backend, oracles
 from tests.export_models import enliven, needs_gpu, samples
 
 
@@ -83,36 +82,23 @@ def test_padding_of_half_a_kernel_in_a_strided_layer():
 def test_same_of_unknown_sizes(mode):
     """The graph pads alike for every size, and cuts off what is too much."""
     for kernel, stride in itertools.product((1, 2, 3, 4), (1, 2, 3)):
+        image = keras.Input((None, None, 2))
         layer = PaddedConv2D(2, kernel, strides=stride, padding="same", padding_mode=mode)
-        layer.build((None, None, None, 2))
-        run = tf.function(layer, input_signature=[tf.TensorSpec((None, None, None, 2))])
+        run = backend.of_any_size(keras.Model(image, layer(image)))
         for height, width in ((4, 5), (6, 7), (9, 8)):
             x = samples(1, (height, width, 2))
             np.testing.assert_allclose(run(x), layer(x), rtol=1e-5, atol=1e-5, err_msg=f"{kernel} {stride} {x.shape}")
 
 
+@pytest.mark.tensorflow
 def test_an_unknown_image_that_is_too_small_is_refused_when_it_comes():
+    import tensorflow as tf
+
     layer = PaddedConv2D(2, 3, padding=4, padding_mode="reflect")
     layer.build((None, None, None, 2))
     run = tf.function(layer, input_signature=[tf.TensorSpec((None, None, None, 2))])
     with pytest.raises(tf.errors.InvalidArgumentError, match="paddings must be less than the dimension size"):
         run(samples(1, (4, 4, 2)))
-
-
-def test_gradients_of_channels_first_are_those_of_channels_last():
-    x = samples(2, (4, 5, 3))
-    gradients = []
-    for data_format, axes in (("channels_last", (0, 1, 2, 3)), ("channels_first", (0, 3, 1, 2))):
-        layer = PaddedConv2D(2, 3, padding=2, padding_mode="reflect", data_format=data_format)
-        images = tf.Variable(np.transpose(x, axes))
-        layer.build(images.shape)
-        enliven(layer)
-        with tf.GradientTape() as tape:
-            loss = tf.reduce_sum(layer(images) ** 2)
-        image, *weights = tape.gradient(loss, [images, *(weight.value for weight in layer.weights)])
-        gradients.append([np.transpose(image, np.argsort(axes)), *weights])
-    for last, first in zip(*gradients, strict=True):
-        np.testing.assert_allclose(first, last, rtol=1e-4, atol=1e-3)
 
 
 def test_bias_of_channels_first_is_that_of_the_channel():
@@ -133,19 +119,15 @@ def test_lora():
     assert len(layer.trainable_weights) == 3
 
 
+@pytest.mark.tensorflow
 @needs_gpu
-@pytest.mark.parametrize(
-    ("channels", "kernel_size", "precision", "verdict"),
-    [(8, 3, "int8", Verdict.PROVEN), (6, 3, "float32", Verdict.WRONG), (8, 1, "int8", Verdict.WRONG)],
-)
-def test_what_the_gpu_makes_of_groups(channels, kernel_size, precision, verdict):
-    """Told in the docstring and the README; a runtime that does better makes this fail."""
+@pytest.mark.parametrize(("channels", "kernel_size", "precision"), [(8, 3, "int8"), (6, 3, "float32"), (8, 1, "int8")])
+def test_groups_are_proven_on_the_gpu(channels, kernel_size, precision):
+    """By passes: without them the second and third are wrong."""
     image = keras.Input((6, 6, channels))
     x = PaddedConv2D(channels, kernel_size, padding=kernel_size // 2, groups=2)(keras.layers.Conv2D(channels, 1)(image))
     model = enliven(keras.Model(image, keras.layers.Conv2D(5, 1)(x)))
-    report = to_tflite(model, target="gpu", precision=precision, samples=samples(16, (6, 6, channels))).report
-    assert report.proof("gpu").verdict is verdict
-    assert report.proof("cpu").verdict is Verdict.PROVEN
+    to_tflite(model, target="gpu", precision=precision, samples=samples(16, (6, 6, channels))).report.require()
 
 
 FORMS = (

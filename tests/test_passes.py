@@ -7,7 +7,7 @@ from keras import layers, ops
 
 import keraslayers
 from keraslayers._rewrite import calls, rewrite
-from keraslayers.export import TARGETS, to_tflite
+from keraslayers.export import TARGETS, passes, to_tflite
 from keraslayers.export.passes import PASSES, bound_deformable, lower_hard_swish
 from tests.export_models import dense, enliven, samples
 
@@ -22,6 +22,32 @@ def same(new, old, x):
     for got, wanted in zip(keras.tree.flatten(new(x)), keras.tree.flatten(old(x)), strict=True):
         assert got.dtype == wanted.dtype
         np.testing.assert_allclose(got, wanted, rtol=1e-6, atol=1e-6)
+
+
+def check(function, model, count, tolerance=1e-6):
+    """Runs a pass and judges all that holds of every one; returns the new model."""
+    config, nodes = model.get_config(), [len(layer._inbound_nodes) for layer in model.layers]
+    new, changed = function(model)
+    assert changed == count
+    x = samples(4, model.input_shape[1:])
+    for got, wanted in zip(keras.tree.flatten(new(x)), keras.tree.flatten(model(x)), strict=True):
+        assert got.dtype == wanted.dtype
+        np.testing.assert_allclose(got, wanted, rtol=tolerance, atol=tolerance)
+    assert new.output_shape == model.output_shape
+    assert new.name == model.name
+    assert function(new) == (new, 0)
+    # The user's model is as it was, and its weights are in the new one, not copies.
+    assert model.get_config() == config
+    assert [len(layer._inbound_nodes) for layer in model.layers] == nodes
+    assert {id(weight) for weight in model.weights} <= {id(weight) for weight in new.weights}
+    return new
+
+
+def between(middle, shape=(6, 7, 8)):
+    """A model of something between two convolutions."""
+    image = keras.Input(shape, name="image")
+    x = middle(layers.Conv2D(shape[-1], 1, name="before")(image))
+    return enliven(keras.Model(image, layers.Conv2D(2, 1, name="after")(x), name="m"))
 
 
 HARD_SWISHES = {
@@ -42,20 +68,12 @@ def image_model(act, shape=(4, 5, 3)):
 @pytest.mark.parametrize("act", HARD_SWISHES.values(), ids=HARD_SWISHES)
 def test_lower_hard_swish(act):
     model = image_model(act)
-    config, nodes = model.get_config(), [len(layer._inbound_nodes) for layer in model.layers]
-    new, count = lower_hard_swish(model)
-    assert count == 1
+    new = check(lower_hard_swish, model, 1)
     assert kinds(model) != kinds(new) == ["Conv2D", "Conv2D", "DepthwiseConv2D", "Multiply", "Rescaling"]
     # -3 and 3, where the formula changes, and values far outside.
     x = np.concatenate([samples(8, (4, 5, 3)), np.full((1, 4, 5, 3), 30, "float32"), np.zeros((1, 4, 5, 3), "float32")])
     same(new, model, x)
-    assert lower_hard_swish(new) == (new, 0)
-    assert model.get_config() == config
-    assert [len(layer._inbound_nodes) for layer in model.layers] == nodes
-    assert new.name == model.name
     assert new.input.name == "image"
-    # The weights are the user's own, not copies.
-    assert {id(weight) for weight in model.weights} <= {id(weight) for weight in new.weights}
 
 
 def test_hard_swish_itself():
@@ -148,7 +166,7 @@ def test_mobilenet_v3_in_int8_stays_in_few_pieces(monkeypatch):
     model = mobile()
     x = np.random.default_rng(0).uniform(-1, 1, (8, 32, 32, 3)).astype("float32")
     with_pass = to_tflite(model, precision="int8", samples=x).report
-    monkeypatch.delitem(PASSES, "lower_hard_swish")
+    monkeypatch.setattr(passes, "PASSES", {})  # an entry that is taken out and put back changes the order
     without = to_tflite(model, precision="int8", samples=x).report
     assert with_pass.passes["lower_hard_swish"] >= 15
     assert without.passes == {}
@@ -179,15 +197,8 @@ def test_bound_deformable():
     twice = deformed("twice", max_offset=2, modulated=True)
     x = deformed("free")(twice(twice(x)))
     model = enliven(keras.Model(image, x, name="m"))
-    config, nodes = model.get_config(), [len(layer._inbound_nodes) for layer in model.layers]
-    new, count = bound_deformable(model)
-    assert count == 3
+    new = check(bound_deformable, model, 3, 1e-4)  # four layers that move what the last one gave
     assert kinds(new) == ["BoundedDeformable"] * 3 + ["DeformableConv2D"]
-    x = samples(4, (8, 7, 3))
-    np.testing.assert_allclose(new(x), model(x), rtol=1e-4, atol=1e-4)  # four layers that move what the last one gave
-    assert bound_deformable(new) == (new, 0)
-    assert model.get_config() == config
-    assert [len(layer._inbound_nodes) for layer in model.layers] == nodes
 
 
 def test_other_deformable_convolutions_stay():
@@ -199,6 +210,235 @@ def test_other_deformable_convolutions_stay():
     half = keraslayers.DeformableConv2D(4, 3, max_offset=1, dtype="mixed_float16")(image)
     model = keras.Model(image, Doubled(4, 3, max_offset=1)(half))
     assert bound_deformable(model) == (model, 0)
+
+
+def merged_groups(model):
+    """Groups of the one convolution that a pass has changed, as its kernel has them."""
+    (layer,) = (layer for layer in model.layers if type(layer).__name__ == "Altered")
+    return layer.input.shape[-1] // layer.view.kernel.shape[-2]
+
+
+@pytest.mark.parametrize(
+    ("channels", "filters", "groups", "left"),
+    [(24, 48, 8, 2), (24, 24, 4, 2), (8, 16, 8, 2), (16, 16, 8, 4), (6, 12, 3, 1), (20, 8, 4, 1), (21, 14, 7, 1)],
+)
+def test_merge_groups(channels, filters, groups, left):
+    for kind, options in (
+        (layers.Conv2D, {"strides": 2, "padding": "same"}),
+        (layers.Conv2D, {"dilation_rate": 2, "use_bias": False}),
+        (keraslayers.PaddedConv2D, {"padding": (1, (0, 2)), "padding_mode": "reflect"}),
+    ):
+        grouped = kind(filters, 3, groups=groups, activation="tanh", name="grouped", **options)
+        new = check(passes.merge_groups, between(grouped, (6, 7, channels)), 1)
+        assert merged_groups(new) == left
+        assert new.layers[2].name == "grouped_merged"
+
+
+@pytest.mark.parametrize(("channels", "filters", "groups"), [(16, 32, 4), (8, 8, 8), (6, 10, 1)])
+def test_groups_that_are_right_stay(channels, filters, groups):
+    model = between(layers.Conv2D(filters, 3, groups=groups), (6, 7, channels))
+    assert passes.merge_groups(model) == (model, 0)
+
+
+def test_widen_pointwise():
+    for groups, options, kernel, left in (
+        (2, {}, (1, 1), 1),
+        (4, {}, (1, 1), 1),
+        (8, {"use_bias": False}, (1, 2), 4),  # 2 channels a group: the GPU wants 4
+        (4, {"strides": 2}, (1, 2), 4),
+        (1, {"strides": (1, 2)}, (1, 2), 1),
+        (1, {"strides": 3}, (1, 2), 1),
+    ):
+        x = layers.Conv2D(16, 1, groups=groups, activation="tanh", name="one", **options)
+        new = check(passes.widen_pointwise, between(x, (6, 7, 16)), 1)
+        assert tuple(new.get_layer("one_widened").view.kernel.shape[:2]) == kernel
+        assert merged_groups(new) == left
+    padded = keraslayers.PaddedConv2D(16, 1, groups=8, padding=(1, (0, 2)), padding_mode="edge", strides=2)
+    assert merged_groups(check(passes.widen_pointwise, between(padded, (6, 7, 32)), 1)) == 4  # 2 filters a group
+
+
+def test_subsample_pointwise():
+    shortcut = layers.Conv2D(12, 1, 2, activation="relu", name="shortcut")
+    new = check(passes.subsample_pointwise, between(shortcut), 1)
+    assert kinds(new) == ["Altered", "Conv2D", "Conv2D", "DepthwiseConv2D"]
+    assert new.get_layer("shortcut_subsampling").output.shape == (None, 3, 4, 8)
+    # What is left needs no widening.
+    assert passes.widen_pointwise(new) == (new, 0)
+    for other in ({"strides": (1, 2)}, {"strides": 1}, {"strides": 2, "groups": 2}):
+        model = between(layers.Conv2D(12, 1, **other))
+        assert passes.subsample_pointwise(model) == (model, 0)
+
+
+@pytest.mark.parametrize("padding", ["valid", "same"])
+@pytest.mark.parametrize(("pool_size", "strides"), [(2, 2), (3, 1), (3, 2), ((3, 2), 2), ((4, 5), 3), (1, 2)], ids=str)
+def test_lower_average_pooling(padding, pool_size, strides):
+    new = check(passes.lower_average_pooling, between(layers.AveragePooling2D(pool_size, strides, padding)), 1)
+    assert kinds(new) == ["AverageByConvolution", "Conv2D", "Conv2D"]
+
+
+def test_lower_average_pooling_of_the_whole_image_and_of_unknown_sizes():
+    check(passes.lower_average_pooling, between(layers.AveragePooling2D((6, 7))), 1)
+    image = keras.Input((None, None, 3))
+    model = keras.Model(image, layers.AveragePooling2D(3, 2, "same")(image))
+    new, count = passes.lower_average_pooling(model)
+    assert count == 1
+    same(new, model, samples(2, (5, 8, 3)))
+
+
+def test_lower_subsampling():
+    for pooling in (layers.MaxPooling2D, layers.AveragePooling2D):
+        new = check(passes.lower_subsampling, between(pooling(1, 2, name="pool")), 1)
+        assert kinds(new) == ["Conv2D", "Conv2D", "DepthwiseConv2D"]
+    for other in (layers.MaxPooling2D(2), layers.MaxPooling2D(1, 1), layers.MaxPooling2D(1, (1, 2))):
+        model = between(other)
+        assert passes.lower_subsampling(model) == (model, 0)
+
+
+def test_lower_up_sampling():
+    for size in (2, (3, 1), 7):
+        new = check(passes.lower_up_sampling, between(layers.UpSampling2D(size)), 1)
+        assert kinds(new) == ["Conv2D", "Conv2D", "Resample2D"]
+    model = between(layers.UpSampling2D(2, interpolation="bilinear"))
+    assert passes.lower_up_sampling(model) == (model, 0)
+
+
+SHUFFLES = {
+    "layers": lambda x: layers.Reshape((6, 7, 8))(layers.Permute((1, 2, 4, 3))(layers.Reshape((6, 7, 2, 4))(x))),
+    "operations": lambda x: ops.reshape(
+        ops.transpose(ops.reshape(x, (-1, 6, 7, 2, 4)), (0, 1, 2, 4, 3)), (-1, 6, 7, 8)
+    ),
+    "mixed": lambda x: layers.Reshape((-1, 7, 8))(ops.transpose(layers.Reshape((6, 7, 2, 4))(x), [0, 1, 2, 4, 3])),
+}
+
+
+@pytest.mark.parametrize("shuffle", SHUFFLES.values(), ids=SHUFFLES)
+def test_lower_channel_shuffle(shuffle):
+    new = check(passes.lower_channel_shuffle, between(shuffle), 1)
+    assert kinds(new) == ["ChannelShuffle", "Conv2D", "Conv2D"]
+    assert next(layer for layer in new.layers if isinstance(layer, keraslayers.ChannelShuffle)).groups == 2
+
+
+@pytest.mark.parametrize(
+    ("grouped", "order", "shape"),
+    [
+        ((6, 7, 2, 4), (1, 3, 2, 4), (6, 7, 8)),  # not the channels
+        ((6, 7, 2, 4), (1, 2, 4, 3), (7, 6, 8)),  # other places
+        ((7, 6, 2, 4), (1, 2, 4, 3), (6, 7, 8)),
+        ((6, 14, 2, 2), (1, 2, 4, 3), (6, 7, 8)),
+        ((42, 2, 4), (1, 3, 2), (6, 7, 8)),  # four axes already
+    ],
+    ids=str,
+)
+def test_other_transposes_stay(grouped, order, shape):
+    model = between(lambda x: layers.Reshape(shape)(layers.Permute(order)(layers.Reshape(grouped)(x))))
+    assert passes.lower_channel_shuffle(model) == (model, 0)
+
+
+ACTIVATED = {
+    "Conv2D": lambda **options: layers.Conv2D(5, 3, **options),
+    "Conv2DTranspose": lambda **options: layers.Conv2DTranspose(5, 3, strides=2, **options),
+    "Dense": lambda **options: layers.Dense(5, **options),
+    "DepthwiseConv2D": lambda **options: layers.DepthwiseConv2D(3, depth_multiplier=2, **options),
+    "SeparableConv2D": lambda **options: layers.SeparableConv2D(5, 3, padding="same", **options),
+    "PaddedConv2D": lambda **options: keraslayers.PaddedConv2D(5, 3, padding=2, padding_mode="edge", **options),
+}
+
+
+@pytest.mark.parametrize("make", ACTIVATED.values(), ids=ACTIVATED)
+def test_split_hard_swish(make):
+    new = check(passes.split_hard_swish, between(make(activation="hard_silu")), 1)
+    assert kinds(new) == ["Activation", "Altered", "Conv2D", "Conv2D"]
+    # The next pass finds it behind layers that this one has borrowed, as it finds those that were there before.
+    assert lower_hard_swish(new)[1] == 1
+    model = between(make(activation="relu"))
+    assert passes.split_hard_swish(model) == (model, 0)
+
+
+def gate(kind):
+    """An image weighted channel by channel, as squeeze-and-excitation does."""
+
+    def weighted(x):
+        vector = layers.GlobalAveragePooling2D()(x)
+        if kind == "dense":
+            vector = layers.Dense(8, activation="sigmoid")(layers.Dense(3, activation="relu")(vector))
+        vector = layers.Reshape((1, 1, 8))(vector)
+        if kind == "dense behind":
+            vector = layers.Activation("sigmoid")(layers.Dense(8)(vector))
+        if kind == "operation":
+            return x * vector
+        return layers.Multiply(name="product")([x, vector] if kind == "dense" else [vector, x])
+
+    return weighted
+
+
+@pytest.mark.parametrize("kind", ["bare", "dense", "dense behind", "operation"])
+def test_pool_vector_gates(kind):
+    new = check(passes.pool_vector_gates, between(gate(kind)), 1)
+    assert kinds(new).count("MaxPooling2D") == 1
+    assert "product" in [layer.name for layer in new.layers] or kind == "operation"
+
+
+def test_gates_that_are_images_stay():
+    def excite(x):
+        pooled = layers.GlobalAveragePooling2D(keepdims=True)(x)
+        squeezed = layers.Conv2D(3, 1, activation="relu")(layers.Reshape((1, 1, 8))(layers.GlobalMaxPooling2D()(x)))
+        return x * pooled * layers.Conv2D(8, 1, activation="sigmoid")(squeezed) * 2.0
+
+    model = between(excite)
+    assert passes.pool_vector_gates(model) == (model, 0)
+
+
+def twice(act):
+    """An activation whose input goes elsewhere too."""
+    return lambda x: layers.Concatenate()([x, act(x)])
+
+
+@pytest.mark.parametrize(
+    ("act", "kind"),
+    [
+        (layers.ReLU(), "relu"),
+        (layers.ReLU(6), "relu6"),
+        (layers.Activation("relu"), "relu"),
+        (layers.Activation("relu6"), "relu6"),
+        (ops.relu, "relu"),
+        (ops.relu6, "relu6"),
+        (keraslayers.ReLU6(), "relu6"),
+    ],
+)
+def test_lower_relu(act, kind):
+    new = check(passes.lower_relu, between(twice(act)), 1)
+    assert kinds(new) == ["Concatenate", "Conv2D", "Conv2D", "DepthwiseConv2D"]
+    (lowered,) = (layer for layer in new.layers if isinstance(layer, layers.DepthwiseConv2D))
+    assert lowered.activation is getattr(keras.activations, kind)
+
+
+def joined(count, axis=-1):
+    """An image scaled in several ways, joined."""
+    return lambda x: layers.Concatenate(axis)([layers.Rescaling(1 + i / 8)(x) for i in range(count)])
+
+
+@pytest.mark.parametrize(("count", "parts"), [(6, 2), (11, 3), (26, 7)])
+def test_nest_concatenations(count, parts):
+    for axis in (-1, 1):
+        new = check(passes.nest_concatenations, between(joined(count, axis)), 1)
+        assert kinds(new).count("Concatenate") == parts
+        assert max(len(call.input) for call in new.layers if isinstance(call, layers.Concatenate)) <= 5
+    model = between(joined(5))
+    assert passes.nest_concatenations(model) == (model, 0)
+
+
+def test_split_transposed_relu():
+    def upwards(**options):
+        return layers.Conv2DTranspose(5, 3, strides=2, **options)
+
+    for act in ("relu", "relu6"):
+        new = check(passes.split_transposed_relu, between(upwards(activation=act)), 1)
+        assert kinds(new) == ["Activation", "Altered", "Conv2D", "Conv2D", "MaxPooling2D"]
+    normalized = between(lambda x: layers.ReLU()(layers.Dropout(0.5)(layers.BatchNormalization()(upwards()(x)))))
+    assert kinds(check(passes.split_transposed_relu, normalized, 1)).count("MaxPooling2D") == 1
+    for other in (upwards(activation="tanh"), layers.ReLU(), lambda x: layers.LeakyReLU()(upwards()(x))):
+        model = between(other)
+        assert passes.split_transposed_relu(model) == (model, 0)
 
 
 # --- the rewriting itself

@@ -311,17 +311,33 @@ def test_snr():
     one = np.ones(4)
     assert snr_db(one, one) is None
     assert snr_db(one, one + 1e-8) is None  # rounding, not error
-    assert snr_db(one, one + 0.1) == pytest.approx(20)
-    assert snr_db(10 * one, 10 * one + 0.1) == pytest.approx(40)
-    assert snr_db(one, 0 * one) == pytest.approx(0)
     assert snr_db(0 * one, one) < -200  # no signal at all
+
+
+def test_snr_is_of_what_differs_from_sample_to_sample():
+    signal = np.float64([[1, 2], [-1, -2]])
+    assert snr_db(signal, 0.9 * signal) == pytest.approx(20)
+    assert snr_db(signal, 0 * signal) == pytest.approx(0)
+    # The same error says the same of it whatever is added to every sample, as long as that is no hundred times larger.
+    for constant in (0, 50, [3, -70]):
+        assert snr_db(signal + constant, 0.9 * signal + constant) == pytest.approx(20)
+    # An output that no longer depends on the input has lost all, though it may be off by one per cent only.
+    assert snr_db(100 + signal, 100 + 0 * signal) == pytest.approx(0)
+    # The one sample is judged by itself.
+    assert snr_db(np.float64([[1, -1]]), np.float64([[0.9, -0.9]])) == pytest.approx(20)
+
+
+def test_snr_of_constants_is_over_a_hundredth_of_their_size():
+    for constant in (np.ones((4, 3)), np.ones((1, 3)), np.ones((1, 1)), np.float64([[1, 5]] * 3), np.ones(4)):
+        assert snr_db(constant, 0.999 * constant) == pytest.approx(20)
+        assert snr_db(constant, constant * [[1.0]]) is None
 
 
 @pytest.mark.parametrize("precision", proof.LIMITS)
 def test_too_far(precision):
     wanted = np.random.default_rng(0).normal(size=(8, 5))
     least, part = proof.LIMITS[precision]
-    noise = np.sqrt(np.mean(wanted**2)) * np.where(np.arange(40).reshape(8, 5) % 2, 1, -1)
+    noise = np.sqrt(np.mean(np.var(wanted, axis=0))) * np.where(np.arange(40).reshape(8, 5) % 2, 1, -1)
     assert proof._too_far(wanted, wanted, precision) == ""
     assert proof._too_far(wanted, wanted + noise * 10 ** (-(least + 1) / 20), precision) == ""
     assert f"{precision} must reach {least:.0f} dB" in proof._too_far(
@@ -366,23 +382,23 @@ class Files:
 @pytest.mark.parametrize(("batch", "count", "calls"), [(1, 5, 5), (4, 8, 2), (4, 9, 3), (4, 1, 1), (1, 1, 1)])
 def test_samples_go_in_call_by_call_and_come_out_one_by_one(batch, count, calls):
     graph, x = Files((batch, 3)), samples(count, (3,))
-    inputs, counted = proof._calls({"x": x}, graph)
+    inputs, counted = proof.calls_of({"x": x}, graph)
     assert counted == count
     assert inputs["x"].shape == (calls, batch, 3)
     flat = inputs["x"].reshape(-1, 3)
     np.testing.assert_array_equal(flat[:count], x)
     np.testing.assert_array_equal(flat[count:], np.repeat(x[-1:], calls * batch - count, axis=0))
-    outputs = proof._values({"y": inputs["x"]}, graph, counted)
+    outputs = proof.values_of({"y": inputs["x"]}, graph, counted)
     np.testing.assert_array_equal(outputs["y"], x)
 
 
 def test_real_values_become_integers_and_back():
     graph = Files((1, 3), scale=0.5, zero_point=-10)
     x = np.float32([[0, 1.1, -0.9], [1e6, -1e6, 5.0]])
-    inputs, count = proof._calls({"x": x}, graph)
+    inputs, count = proof.calls_of({"x": x}, graph)
     np.testing.assert_array_equal(inputs["x"][:, 0], [[-10, -8, -12], [127, -128, 0]])
     assert inputs["x"].dtype == "int8"
-    np.testing.assert_array_equal(proof._values({"y": inputs["x"]}, graph, count)["y"][0], [0, 1, -1])
+    np.testing.assert_array_equal(proof.values_of({"y": inputs["x"]}, graph, count)["y"][0], [0, 1, -1])
 
 
 def test_agreement():

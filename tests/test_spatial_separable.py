@@ -3,7 +3,6 @@
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from keraslayers import PaddedConv2D, SpatialSeparableConv2D, separate
 from tests.export_models import enliven, samples
@@ -100,9 +99,9 @@ def test_the_error_is_that_of_the_outputs_for_white_noise():
     theirs = conv2d((None, 34, 34, 3), use_bias=False)
     ours, error = separate(theirs, rank=2)
     x = samples(8, (34, 34, 3))
-    wanted = np.array(theirs(x))
+    got, wanted = np.array(ours(x)), np.array(theirs(x))
     # 8,000 places a filter: some per cent of chance.
-    assert np.linalg.norm(ours(x) - wanted) / np.linalg.norm(wanted) == pytest.approx(error, rel=0.05)
+    assert np.linalg.norm(got - wanted) / np.linalg.norm(wanted) == pytest.approx(error, rel=0.05)
 
 
 def test_a_separable_kernel_needs_the_rank_it_has():
@@ -121,7 +120,7 @@ def test_a_kernel_of_zeros():
     theirs.set_weights([np.zeros_like(weight) for weight in theirs.get_weights()])
     ours, error = separate(theirs, tolerance=0.1)
     assert (ours.rank, error) == (1, 0.0)
-    assert not np.any(ours(samples(1, (6, 7, 3))))
+    assert not np.array(ours(samples(1, (6, 7, 3)))).any()
 
 
 def test_separate_in_a_model(tmp_path):
@@ -144,6 +143,7 @@ def test_separate_in_a_model(tmp_path):
     np.testing.assert_array_equal(loaded(x), slimmed(x))
 
 
+@pytest.mark.usefixtures("float64")
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "bfloat16", "float64"])
 def test_separate_keeps_the_dtype(policy):
     theirs = conv2d(dtype=policy)
@@ -163,22 +163,9 @@ def test_separate_takes_what_lora_learnt():
     np.testing.assert_allclose(separate(theirs)[0](x), theirs(x), rtol=1e-4, atol=1e-4)
 
 
-def test_gradients_of_channels_first_are_those_of_channels_last():
-    x, theirs = samples(2, (5, 6, 3)), conv2d((None, 5, 6, 3))
-    gradients = []
-    for data_format, axes in (("channels_last", (0, 1, 2, 3)), ("channels_first", (0, 3, 1, 2))):
-        images = tf.Variable(np.transpose(x, axes))
-        first = keras.layers.Conv2D(4, (3, 2), data_format=data_format)
-        first.build(images.shape)
-        first.set_weights(theirs.get_weights())
-        layer, _ = separate(first)
-        np.testing.assert_allclose(layer(images), first(images), rtol=1e-5, atol=1e-5)
-        with tf.GradientTape() as tape:
-            loss = tf.reduce_sum(layer(images) ** 2)
-        image, *weights = tape.gradient(loss, [images, *(weight.value for weight in layer.weights)])
-        gradients.append([np.transpose(image, np.argsort(axes)), *weights])
-    for last, other in zip(*gradients, strict=True):
-        np.testing.assert_allclose(other, last, rtol=1e-4, atol=1e-3)
+def test_separate_of_channels_first():
+    x, theirs = samples(2, (3, 5, 6)), conv2d((None, 3, 5, 6), data_format="channels_first")
+    np.testing.assert_allclose(separate(theirs)[0](x), theirs(x), rtol=1e-5, atol=1e-5)
 
 
 # --- messages

@@ -1,15 +1,85 @@
 """Rewrites of a Keras model that leave its outputs unchanged and suit a runtime better; one function a file."""
 
 from keraslayers.export.passes.bound_deformable import bound_deformable
+from keraslayers.export.passes.lower_average_pooling import lower_average_pooling
+from keraslayers.export.passes.lower_channel_shuffle import lower_channel_shuffle
 from keraslayers.export.passes.lower_hard_swish import lower_hard_swish
+from keraslayers.export.passes.lower_relu import lower_relu
+from keraslayers.export.passes.lower_subsampling import lower_subsampling
+from keraslayers.export.passes.lower_up_sampling import lower_up_sampling
+from keraslayers.export.passes.lower_vector_sums import lower_vector_sums
+from keraslayers.export.passes.merge_groups import merge_groups
+from keraslayers.export.passes.nest_concatenations import nest_concatenations
+from keraslayers.export.passes.pool_vector_gates import pool_vector_gates
+from keraslayers.export.passes.split_hard_swish import split_hard_swish
+from keraslayers.export.passes.split_transposed_relu import split_transposed_relu
+from keraslayers.export.passes.subsample_pointwise import subsample_pointwise
+from keraslayers.export.passes.widen_pointwise import widen_pointwise
 
-__all__ = ["PASSES", "bound_deformable", "lower_hard_swish"]
+__all__ = [
+    "PASSES",
+    "bound_deformable",
+    "lower_average_pooling",
+    "lower_channel_shuffle",
+    "lower_hard_swish",
+    "lower_relu",
+    "lower_subsampling",
+    "lower_up_sampling",
+    "lower_vector_sums",
+    "merge_groups",
+    "nest_concatenations",
+    "pool_vector_gates",
+    "split_hard_swish",
+    "split_transposed_relu",
+    "subsample_pointwise",
+    "widen_pointwise",
+]
 
-# Name -> (function, whether a file of that target and precision wants it).
+
+def _always(target, precision):
+    return True
+
+
+def _on_gpu(target, precision):
+    return "gpu" in target.runtimes
+
+
+def _in_int8_on_cpu(target, precision):
+    return precision == "int8" and "cpu" in target.runtimes
+
+
+def _without_hard_swish(target, precision):
+    # No runtime has a kernel for 16 bits. For 8 bits microcontrollers have one.
+    return precision == "int16x8" or _in_int8_on_cpu(target, precision)
+
+
+def _in_integer_weights_on_gpu(target, precision):
+    return precision in ("dynamic", "int4", "int8") and "gpu" in target.runtimes
+
+
+def _in_int8_on_gpu(target, precision):
+    return precision == "int8" and "gpu" in target.runtimes
+
+
+# Name -> (function, whether a file of that target and precision wants it), in the order in which they run: what splits
+# layers up comes before what looks for the parts.
 PASSES = {
     "bound_deformable": (
         bound_deformable,
-        lambda target, precision: precision == "int8" or "gpu" in target.runtimes,
+        lambda target, precision: precision in ("int8", "int16x8") or "gpu" in target.runtimes,
     ),
-    "lower_hard_swish": (lower_hard_swish, lambda target, precision: precision == "int8"),
+    "split_hard_swish": (split_hard_swish, _without_hard_swish),
+    "lower_hard_swish": (lower_hard_swish, _without_hard_swish),
+    "lower_channel_shuffle": (lower_channel_shuffle, _on_gpu),
+    "nest_concatenations": (nest_concatenations, _always),
+    "lower_up_sampling": (lower_up_sampling, _always),
+    "lower_subsampling": (lower_subsampling, _always),
+    "lower_average_pooling": (lower_average_pooling, _in_int8_on_cpu),
+    "lower_relu": (lower_relu, _in_int8_on_cpu),
+    "split_transposed_relu": (split_transposed_relu, _on_gpu),
+    "subsample_pointwise": (subsample_pointwise, _in_integer_weights_on_gpu),
+    "widen_pointwise": (widen_pointwise, _in_integer_weights_on_gpu),
+    "merge_groups": (merge_groups, _on_gpu),
+    "lower_vector_sums": (lower_vector_sums, _in_int8_on_gpu),
+    "pool_vector_gates": (pool_vector_gates, _in_int8_on_gpu),
 }

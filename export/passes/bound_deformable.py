@@ -3,8 +3,8 @@
 import keras
 
 from keraslayers._deformable_bounded import bounded, constants
-from keraslayers._rewrite import first, rewrite
 from keraslayers.deformable import DeformableConv2D
+from keraslayers.export.passes._graph import first, rewrite
 
 
 class BoundedDeformable(keras.layers.Layer):

@@ -2,8 +2,8 @@
 
 import keras
 
-from keraslayers._rewrite import first, rewrite
 from keraslayers.activations import HardSwish
+from keraslayers.export.passes._graph import first, rewrite
 
 
 def lower_hard_swish(model):

@@ -31,6 +31,7 @@ class Outcome:
         partitions: in how many pieces it took them.
         latency_ms: median time of one call on this host, in milliseconds.
         device: what computed, in the runtime's words.
+        arena_bytes: the memory that the runtime was given to compute in, where that is for the program to choose.
     """
 
     outputs: dict[str, np.ndarray] | None = None
@@ -42,6 +43,7 @@ class Outcome:
     partitions: int | None = None
     latency_ms: float | None = None
     device: str = ""
+    arena_bytes: int | None = None
 
 
 def run_in_child(kind, blob, graph, inputs, *, environment=None, options=None):

@@ -17,6 +17,10 @@ def run(blob, graph, inputs):
     return run_in_child("interpreter", blob, graph, inputs, options={"delegates": True, "threads": 1})[0]
 
 
-def run_reference(blob, graph, inputs):
-    """Runs a file with LiteRT's built-in kernels alone: what the file means, by the code that defines it."""
-    return run_in_child("interpreter", blob, graph, inputs, options={"delegates": False, "threads": 1})[0]
+def run_reference(blob, graph, inputs, *, plain=False):
+    """Runs a file with LiteRT's built-in kernels alone: what the file means, by the code that defines it.
+
+    With `plain` they are the reference kernels: loops without any optimization, slow in large files.
+    """
+    options = {"delegates": False, "threads": 1, "plain": plain}
+    return run_in_child("interpreter", blob, graph, inputs, options=options)[0]

@@ -4,6 +4,7 @@ Started by file name, so that it imports neither keraslayers nor TensorFlow: `wo
 """
 
 import json
+import os
 import statistics
 import sys
 import time
@@ -17,14 +18,14 @@ def main(folder):
     request = json.loads((folder / "request.json").read_text())
     with np.load(folder / "inputs.npz", allow_pickle=False) as stored:
         inputs = [stored[f"arr_{i}"] for i in range(len(request["inputs"]))]
-    load = {"interpreter": load_interpreter, "gpu": load_gpu}[request["kind"]]
+    load = {"interpreter": load_interpreter, "gpu": load_gpu, "micro": load_micro}[request["kind"]]
     try:
         call, figures = load(str(folder / "model.tflite"), request, **request["options"])
         calls = [call(values) for values in zip(*inputs, strict=True)]
         outputs = [np.stack(values) for values in zip(*calls, strict=True)]
         first = [values[0] for values in inputs]
         figures["latency_ms"] = latency(lambda: call(first))
-    except (RuntimeError, ValueError) as error:  # what LiteRT raises when it refuses a file
+    except (RuntimeError, ValueError) as error:  # what a runtime raises when it refuses a file
         answer = {"error": str(error).strip()}
     else:
         np.savez(folder / "outputs.npz", *outputs)
@@ -44,10 +45,12 @@ def latency(call, seconds=0.5, most=100):
     return 1000 * statistics.median(times)
 
 
-def load_interpreter(path, request, delegates, threads):
+def load_interpreter(path, request, delegates, threads, plain=False):
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
     resolver = OpResolverType.AUTO if delegates else OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+    if plain:
+        resolver = OpResolverType.BUILTIN_REF
     interpreter = Interpreter(path, num_threads=threads, experimental_op_resolver_type=resolver)
     interpreter.allocate_tensors()
 
@@ -115,6 +118,54 @@ def load_gpu(path, request, enforce_f32):
         return results
 
     return call, {}
+
+
+def load_micro(path, request, most, grain):
+    from tflite_micro.python.tflite_micro import runtime
+
+    blob = Path(path).read_bytes()
+    size = smallest_arena(lambda size: runtime.Interpreter(blob, [], size), most, grain)
+    # In the smallest arena, as a microcontroller runs it. Where none is enough, this one says why not.
+    interpreter = runtime.Interpreter(blob, [], size or most)
+    (main, *_) = runtime.convert_bytearray_to_object(blob).subgraphs
+    place_in, place_out = list(main.inputs).index, list(main.outputs).index
+
+    def call(values):
+        for (_, index), value in zip(request["inputs"], values, strict=True):
+            interpreter.set_input(value, place_in(index))
+        interpreter.invoke()
+        return [interpreter.get_output(place_out(index)) for _, index, _, _ in request["outputs"]]
+
+    return call, {"arena_bytes": size, "operators": len(main.operators), "device": "reference kernels, 1 thread"}
+
+
+def smallest_arena(start, most, grain):
+    """The least memory, a multiple of `grain` bytes, in which `start(size)` succeeds; None if `most` is not enough.
+
+    A size that is too small may kill the process, so each is tried in a copy of it.
+    """
+
+    def enough(size):
+        copy = os.fork()
+        if copy == 0:
+            nothing = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nothing, 1)
+            os.dup2(nothing, 2)
+            failed = True
+            try:
+                start(size)
+                failed = False
+            finally:
+                os._exit(failed)
+        return os.waitpid(copy, 0)[1] == 0
+
+    if not enough(most):
+        return None
+    low, high = 0, most // grain
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if enough(middle * grain) else (middle, high)
+    return high * grain
 
 
 if __name__ == "__main__":

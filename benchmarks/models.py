@@ -1,0 +1,170 @@
+"""Exports every classic network at its paper's size and writes what became of it into the README: `make table-models`.
+
+Each network runs in a process of its own; results are kept in benchmarks/models.json, and only what is missing there is
+run. `python -m benchmarks.models NAME...` runs these anew.
+"""
+
+import json
+import math
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from rich.progress import track
+
+from benchmarks.readme import write_block
+
+RESULTS = Path(__file__).with_name("models.json")
+PRECISIONS = ("float32", "int8")
+RUNTIMES = ("cpu", "gpu")
+PICTURES = 4
+TIME_LIMIT = 3600
+
+
+def main(chosen):
+    from keraslayers import models
+
+    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    for name in chosen or [name for name in _order(models) if name not in results]:
+        results[name] = _in_a_child(name)
+        RESULTS.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n")
+    write_block("models", _table(models, results))
+
+
+def _order(models):
+    """Names by what they cost, so that a table cut short has the most rows."""
+    return sorted(models.names(), key=lambda name: models.spec(name).references[0].multiply_adds or 0)
+
+
+def _in_a_child(name):
+    with tempfile.NamedTemporaryFile(suffix=".json") as file:
+        command = [sys.executable, "-m", "benchmarks.models", "--child", name, file.name]
+        subprocess.run(command, cwd=RESULTS.parent.parent, timeout=TIME_LIMIT, check=True)
+        return json.loads(Path(file.name).read_text())
+
+
+def measure(name):
+    """What becomes of a network on each runtime in each precision."""
+    import keras
+
+    from keraslayers import models
+    from keraslayers.export import to_tflite
+
+    keras.utils.set_random_seed(0)
+    spec = models.spec(name)
+    reference = spec.references[0]
+    model = models.create(name, **reference.options, classifier_activation=None)
+    if len(spec.input_shape) == 3:
+        x = pictures(model.input_shape[1:])
+    else:
+        x = np.random.default_rng(0).integers(0, reference.options["vocabulary"], (PICTURES, 64)).astype("int32")
+    settle(model, x)
+    rows = {}
+    for precision in track(PRECISIONS, name):
+        report = to_tflite(model, target="gpu", precision=precision, samples=x).report
+        rows[precision] = {"bytes": report.size}
+        for runtime in RUNTIMES:
+            proof = report.proof(runtime)
+            rows[precision][runtime] = {
+                "verdict": str(proof.verdict),
+                "reason": proof.reason,
+                "delegated": proof.delegated,
+                "operators": proof.operators,
+                "partitions": proof.partitions,
+                "snr_db": proof.snr_db and round(proof.snr_db, 1),
+            }
+    return rows
+
+
+def pictures(shape, count=PICTURES):
+    """Images within [-1, 1] that differ in the large and in the small, as photographs do and noise does not."""
+    random = np.random.default_rng(0)
+    images = np.zeros((count, *shape))
+    for cells in (2, 5, 12, 32):
+        coarse = random.normal(size=(count, cells, cells, shape[2]))
+        y, x = (np.arange(side) * cells // side for side in shape[:2])
+        images += coarse[:, y[:, None], x[None, :]] / np.sqrt(cells)
+    return (images / np.abs(images).max((1, 2, 3), keepdims=True)).astype("float32")
+
+
+def settle(model, x):
+    """Gives an untrained network weights as training leaves them.
+
+    As Keras makes them, a deep network says nearly the same of every image, and what it says is lost in the rounding to
+    8 bits: a proof of it would prove nothing. Here kernels keep the scale of what passes through, normalizations have
+    the averages of `x`, most units are on, and the classifier tells the images of `x` apart.
+    """
+    import keras
+
+    random = np.random.default_rng(0)
+    for layer in model.layers:
+        for weight in layer.weights:
+            name = weight.path.split("/")[-1]
+            if name.endswith("kernel"):
+                fan = np.prod(weight.shape[:2] if "depthwise" in weight.path else weight.shape[:-1])
+                # The slope of a sigmoid is a quarter, ReLU lets half through.
+                gain = 4 if getattr(layer, "activation", None) is keras.activations.sigmoid else math.sqrt(2)
+                weight.assign(random.normal(0, gain / math.sqrt(fan), weight.shape))
+            elif name == "bias":
+                weight.assign(random.normal(0, 0.1, weight.shape))
+            elif name == "gamma":
+                weight.assign(random.uniform(0.5, 1.5, weight.shape))
+            elif name == "beta":
+                weight.assign(random.normal(1.5, 0.2, weight.shape))
+    norms = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.momentum = 0.0
+    if norms:
+        model(x, training=True)
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+    _fit_classifier(keras, model, x, random)
+
+
+def _fit_classifier(keras, model, x, random):
+    """Least squares for the last layer, where it sees one vector an image."""
+    last = [layer for layer in model.layers if hasattr(layer, "kernel")][-1]
+    if math.prod(last.input.shape[1:-1]) != 1:
+        return
+    features = np.array(keras.Model(model.input, last.input)(x), "float64").reshape(len(x), -1)
+    wanted = random.normal(size=(len(x), last.kernel.shape[-1]))
+    mean = features.mean(0)
+    kernel = np.linalg.pinv(features - mean) @ (wanted - wanted.mean(0))
+    last.kernel.assign(kernel.reshape(last.kernel.shape))
+    last.bias.assign(wanted.mean(0) - mean @ kernel)
+
+
+def _table(models, results):
+    lines = [
+        "| network | parameters | multiply-adds | float32 | cpu | gpu | int8 | cpu | gpu |",
+        "|---|--:|--:|--:|---|---|--:|---|---|",
+    ]
+    for name in models.names():
+        reference = models.spec(name).references[0]
+        multiply_adds = f"{reference.multiply_adds / 1e6:,.0f} M" if reference.multiply_adds else ""
+        cells = [f"`{name}`", f"{reference.trainable_parameters:,}", multiply_adds]
+        for precision in PRECISIONS:
+            row = results.get(name, {}).get(precision)
+            if row is None:
+                cells += ["", "not run", "not run"]
+            else:
+                cells += [f"{row['bytes'] / 2**20:.1f} MiB", *(_verdict(row[runtime]) for runtime in RUNTIMES)]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _verdict(proof):
+    """The verdict, and in how many pieces the runtime took the graph where it was more than one."""
+    if proof["verdict"] == "PROVEN" and (proof["partitions"] or 1) > 1:
+        return f"PROVEN, {proof['partitions']} parts"
+    return proof["verdict"]
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--child"]:
+        Path(sys.argv[3]).write_text(json.dumps(measure(sys.argv[2])))
+    else:
+        main(sys.argv[1:])

@@ -1,0 +1,94 @@
+"""What the passes share: sight through borrowed layers, and layers of the user's with a part exchanged."""
+
+import inspect
+import types
+
+import keras
+
+from keraslayers import _rewrite
+from keraslayers._rewrite import Borrowed, BorrowedOperation, first
+
+__all__ = ["Altered", "borrow", "first", "is_of_keras", "laid_open", "made_by", "owner", "rewrite"]
+
+
+def owner(layer):
+    """The user's layer or operation behind one that an earlier pass borrowed; any other as it is."""
+    while isinstance(layer, Borrowed | BorrowedOperation):
+        layer = layer.layer if isinstance(layer, Borrowed) else layer.operation
+    return layer
+
+
+def borrow(layer, name):
+    """A layer or operation that calls the user's one and shares its weights."""
+    layer = owner(layer)
+    return (Borrowed if isinstance(layer, keras.layers.Layer) else BorrowedOperation)(layer, name)
+
+
+def rewrite(model, applies, replace):
+    """`keraslayers._rewrite.rewrite`, whose functions see the user's layers where an earlier pass borrowed them."""
+    if not any(applies(owner(layer), *args, **kwargs) for layer, args, kwargs in _rewrite.calls(model)):
+        return model, 0
+    count = 0
+
+    def applies_to_owner(layer, *args, **kwargs):
+        return applies(owner(layer), *args, **kwargs)
+
+    def counted(layer, fresh, *args, **kwargs):
+        nonlocal count
+        count += 1  # here, since a call in a nested model sees what comes before that model in the rebuilt one alone
+        return replace(owner(layer), fresh, *args, **kwargs)
+
+    return _rewrite._rebuild(model, applies_to_owner, counted, borrow), count
+
+
+def laid_open(model):
+    """The same model without nested ones, every layer of the user's borrowed."""
+    return _rewrite._rebuild(model, lambda *args, **kwargs: False, None, borrow)
+
+
+def made_by(tensor):
+    """(the user's layer or operation that made a symbolic tensor, its input tensors); an input has none of these."""
+    operation, node_index, _ = tensor._keras_history
+    return owner(operation), operation._inbound_nodes[node_index].input_tensors
+
+
+def is_of_keras(operation, *names):
+    """Whether it is Keras's own layer or operation of one of the names; the operations' classes are not public."""
+    kind = type(operation)
+    return kind.__name__ in names and kind.__module__.startswith("keras.")
+
+
+class Altered(keras.layers.Layer):
+    """Computes what somebody else's layer would with some of its attributes replaced; shares its weights.
+
+    Args:
+        layer: of a class of Keras's or ours whose `call` takes one tensor and does not look at its superclass.
+        name: of the new layer.
+        attributes: by name a function of the layer that gives what to put in the attribute's place.
+    """
+
+    def __init__(self, layer, name, **attributes):
+        super().__init__(name=name, dtype=layer.dtype_policy)
+        self.original = layer
+        self.view = _View(layer, attributes)
+        self.built = True
+
+    def call(self, inputs):
+        return type(self.original).call(self.view, inputs)
+
+    def compute_output_shape(self, input_shape):
+        return type(self.original).compute_output_shape(self.view, input_shape)
+
+
+class _View:
+    """A layer as its own methods see it, some attributes being others."""
+
+    def __init__(self, layer, attributes):
+        self._layer = layer
+        self._attributes = attributes
+
+    def __getattr__(self, name):
+        if name in self._attributes:
+            return self._attributes[name](self._layer)
+        method = inspect.getattr_static(type(self._layer), name, None)
+        return types.MethodType(method, self) if inspect.isfunction(method) else getattr(self._layer, name)

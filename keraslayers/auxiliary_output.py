@@ -1,0 +1,30 @@
+"""Outputs that are there for training only."""
+
+import keras
+
+from keraslayers import _checks
+
+
+@_checks.register
+class AuxiliaryOutput(keras.layers.Layer):
+    """Marks an output that helps training and that `keraslayers.export` leaves out of the file.
+
+    It changes nothing: what goes in comes out. With `model.fit` it is an output like any other, with the layer's name:
+
+        model.compile("adam", {"predictions": loss, "aux1": loss}, loss_weights={"predictions": 1.0, "aux1": 0.3})
+
+    Input shape: any. Output: the same.
+
+    Source: Szegedy et al. 2015, arXiv:1409.4842, section 5: auxiliary classifiers "at inference time, ... are
+    discarded".
+    """
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.supports_masking = True
+
+    def call(self, inputs):
+        return inputs
+
+    def compute_output_shape(self, input_shape):
+        return tuple(input_shape)

@@ -1,0 +1,43 @@
+"""Builders that differ in a number and a table only, as VGG11 and VGG19 do: one function, several names."""
+
+import difflib
+import inspect
+
+
+def variant(build, who, *rows, summary, **defaults):
+    """Returns the builder named `who` out of `build(who, *rows, **options)`.
+
+    Args:
+        build: builds the keras.Model; its keyword-only arguments are the builder's, its docstring the builder's from
+            the second paragraph on.
+        who: name of the builder.
+        rows: what `build` takes by position after `who`.
+        summary: first line of the builder's docstring.
+        **defaults: defaults that differ from those of `build`.
+    """
+    parameters = [
+        parameter.replace(default=defaults.get(name, parameter.default))
+        for name, parameter in inspect.signature(build).parameters.items()
+        if parameter.kind is parameter.KEYWORD_ONLY
+    ]
+    signature = inspect.Signature(parameters)
+
+    def builder(**options):
+        check_options(who, who, signature.parameters, options)
+        return build(who, *rows, **{**defaults, **options})
+
+    builder.__name__ = builder.__qualname__ = who
+    builder.__module__ = build.__module__
+    builder.__signature__ = signature
+    builder.__doc__ = "\n\n".join([summary, *inspect.getdoc(build).split("\n\n")[1:]])
+    return builder
+
+
+def check_options(who, builder, valid, options):
+    """Raises a TypeError that names the nearest option if one is not among `valid`."""
+    for option in options:
+        if option not in valid:
+            near = difflib.get_close_matches(option, valid, n=1, cutoff=0.5)
+            hint = f" Did you mean `{near[0]}`?" if near else ""
+            listed = ", ".join(f"`{argument}`" for argument in valid)
+            raise TypeError(f"`{who}`: {builder!r} has no option `{option}`; its options are {listed}.{hint}")

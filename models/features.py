@@ -1,0 +1,81 @@
+"""What a network sees on the way: its maps at several strides, for detection and segmentation."""
+
+import math
+import re
+
+import keras
+
+from keraslayers import _checks, _rewrite
+
+SIDE = 1024
+STAGE = re.compile(r"stem_|stage(\d+)_")
+
+
+def features(model, strides=(4, 8, 16, 32)):
+    """Returns a model of the same layers that gives the last maps of each stage.
+
+    The layers and their weights are shared with `model`: training one trains the other. A stage is what the builders
+    of `keraslayers.models` name `stem_...`, `stage1_...`, `stage2_...`; of several of one stride the last counts.
+
+    Args:
+        model: a Functional model whose layers are named by stage, with or without top.
+        strides: input pixels per step of the maps, in the order in which the maps are wanted.
+
+    Returns:
+        A keras.Model with the input of `model` and a list of outputs, one a stride.
+
+    Raises:
+        TypeError: if `model` is no keras.Model, or `strides` no list of whole numbers.
+        ValueError: if no layer is named by stage, or no stage has such a stride.
+
+    Source: Lin et al. 2017, Feature pyramid networks, arXiv:1612.03144, section 3: "we choose the output of the last
+    layer of each stage".
+    """
+    who = "features"
+    _rewrite.check_graph(who, model)
+    if not isinstance(strides, list | tuple) or not strides:
+        raise TypeError(f"`{who}`: `strides` must be a list of whole numbers, such as (8, 16, 32); got {strides!r}.")
+    strides = [_checks.positive_int(who, "strides", stride) for stride in strides]
+    maps = _maps(who, model)
+    for stride in strides:
+        if stride not in maps:
+            raise ValueError(
+                f"`{who}`: `model` {model.name!r} has no stage of stride {stride}; its stages have the strides "
+                f"{', '.join(map(str, sorted(maps)))}."
+            )
+    inputs = _rewrite.graph_of(model)._inputs_struct
+    return keras.Model(inputs, [maps[stride] for stride in strides], name=f"{model.name}_features")
+
+
+def _maps(who, model):
+    """The last tensor of the last stage of each stride."""
+    ends = {}
+    for operation in model.operations:  # in the order of the calls
+        found = STAGE.match(operation.name)
+        if found:
+            ends[int(found[1] or 0)] = operation.name
+    if not ends:
+        raise ValueError(
+            f"`{who}`: `model` {model.name!r} has no layers named `stage1_...`, by which stages are found; choose "
+            "layers yourself: keras.Model(model.inputs, [model.get_layer(name).output for name in names])."
+        )
+    tensors = {operation.name: operation.output for operation in model.operations if operation.name in ends.values()}
+    heights = _heights(model, tensors)
+    return {_stride(heights[name]): tensors[name] for _, name in sorted(ends.items())}
+
+
+def _heights(model, tensors):
+    """By name the height of the maps for images of SIDE pixels, whatever the model's own: small ones lose borders."""
+    probe = keras.Model(_rewrite.graph_of(model)._inputs_struct, tensors)
+    image = keras.KerasTensor((1, SIDE, SIDE, model.inputs[0].shape[-1]))
+
+    def shape_of(operation, *args, **kwargs):
+        return operation.compute_output_spec(*args, **kwargs)
+
+    shapes = probe._run_through_graph(keras.tree.map_structure(lambda _: image, probe._inputs_struct), call_fn=shape_of)
+    return {name: maps.shape[1] for name, maps in shapes.items()}
+
+
+def _stride(height):
+    # Borders are lost, or rounded up.
+    return 2 ** round(math.log2(SIDE / height))

@@ -1,0 +1,122 @@
+"""MobileNetV2: inverted residuals, wide inside and narrow between, with linear ends."""
+
+from keraslayers import _checks
+from keraslayers.models import _blocks
+from keraslayers.models._spec import Reference, Spec
+
+INPUT_SHAPE = (224, 224, 3)
+STEM, HEAD = 32, 1280
+# Expansion, filters, units, stride of the first.
+ROWS = (  # arXiv:1801.04381, table 2: the bottleneck rows
+    (1, 16, 1, 1),
+    (6, 24, 2, 2),
+    (6, 32, 3, 2),
+    (6, 64, 4, 2),
+    (6, 96, 3, 1),
+    (6, 160, 3, 2),
+    (6, 320, 1, 1),
+)
+
+
+def MobileNetV2(
+    *,
+    input_shape=None,
+    classes=1000,
+    include_top=True,
+    weights=None,
+    pooling=None,
+    classifier_activation="softmax",
+    name="mobilenet_v2",
+    preprocessing=False,
+    padding="same",
+    bn_epsilon=1e-3,
+    alpha=1.0,
+    dropout_rate=0.2,
+):
+    """Builds MobileNetV2. Weights of keras.applications.MobileNetV2 give the same outputs here.
+
+    padding="symmetric" and bn_epsilon=1e-5 build torchvision's, which has the same weights; its images are normalized
+    by the mean and the standard deviation of ImageNet.
+
+    Args:
+        input_shape: (height, width, channels); height and width may be None. Default: (224, 224, 3).
+        classes: number of classes.
+        include_top: whether the classifier follows the last convolution.
+        weights: None, or the path of a `.weights.h5` or `.keras` file with weights for this model.
+        pooling: for `include_top=False`: None (feature maps), `"avg"` or `"max"` (one value a map).
+        classifier_activation: activation of the output; None for logits.
+        name: name of the model.
+        preprocessing: whether the model takes pixels of 0 to 255 and scales them to [-1, 1]; else they are expected so.
+        padding: of strided layers: `"same"` as TensorFlow, or `"symmetric"` as PyTorch.
+        bn_epsilon: of batch normalization: 1e-3 in TensorFlow's networks, 1e-5 in PyTorch's.
+        alpha: width multiplier. Below 1 the last convolution keeps its width.
+        dropout_rate: share of features dropped in training before the output, within [0, 1); 0.2 in the published code.
+
+    Returns:
+        A keras.Model.
+
+    Raises:
+        TypeError: if a number is none.
+        ValueError: if an argument is not one of the values above.
+        FileNotFoundError: if `weights` names no file.
+
+    Source: Sandler et al. 2018, arXiv:1801.04381, table 2.
+    """
+    who = "MobileNetV2"
+    alpha = _checks.number(who, "alpha", alpha, above=0)
+    dropout_rate = _checks.rate(who, "dropout_rate", dropout_rate)
+    shape = INPUT_SHAPE if input_shape is None else input_shape
+    inputs = _blocks.image_input(who, shape, classes=classes, pooling=pooling, weights=weights)
+    common = {
+        "activation": "relu6",
+        "norm": _blocks.norm(who, bn_epsilon, 0.999),
+        "padding": _checks.choice(who, "padding", padding, _blocks.PADDINGS),
+    }
+
+    x = _blocks.preprocess(who, inputs, preprocessing, _blocks.ONE_TO_ONE)
+    x = _blocks.conv_bn_act(x, _blocks.make_divisible(STEM * alpha), 3, strides=2, name="stem", **common)
+    for stage, (expansion, filters, units, strides) in enumerate(ROWS, start=1):
+        for unit in range(1, units + 1):
+            x = _blocks.inverted_residual(
+                x,
+                expansion * x.shape[-1],
+                _blocks.make_divisible(filters * alpha),
+                3,
+                strides=strides if unit == 1 else 1,
+                name=f"stage{stage}_unit{unit}",
+                **common,
+            )
+    # Section 4.1: "we apply width multipliers to all layers except the very last convolutional layer" below 1.
+    x = _blocks.conv_bn_act(x, _blocks.make_divisible(HEAD * max(alpha, 1)), 1, name="head", **common)
+    x = _blocks.top(
+        x,
+        include_top=include_top,
+        classes=classes,
+        classifier_activation=classifier_activation,
+        pooling=pooling,
+        dropout_rate=dropout_rate,
+    )
+    return _blocks.model(inputs, x, weights=weights, name=name)
+
+
+_SOURCE = "arXiv:1801.04381, table 4"
+_CODE = "github.com/tensorflow/models, research/slim/nets/mobilenet/README.md"
+
+SPECS = (
+    Spec(
+        name="mobilenet_v2",
+        builder=MobileNetV2,
+        paper="Sandler et al.: MobileNetV2: Inverted residuals and linear bottlenecks",
+        year=2018,
+        url="https://arxiv.org/abs/1801.04381",
+        input_shape=INPUT_SHAPE,
+        references=(
+            Reference({"alpha": 1.0}, 3_504_872, 3_538_984, 300_774_272, 72.0, _SOURCE),
+            Reference({"alpha": 0.35}, 1_677_128, 1_691_208, 59_285_808, 60.3, _CODE),
+            Reference({"alpha": 0.5}, 1_968_680, 1_987_224, 97_131_840, 65.4, _CODE),
+            Reference({"alpha": 0.75}, 2_636_424, 2_663_064, 209_069_792, 69.8, _CODE),
+            Reference({"alpha": 1.3}, 5_386_792, 5_431_048, 509_374_560, 74.4, _CODE),
+            Reference({"alpha": 1.4}, 6_108_776, 6_156_712, 582_195_824, 74.7, _SOURCE),
+        ),
+    ),
+)
