@@ -7,6 +7,7 @@ if __name__ != "keraslayers.export":
     )
 
 from keraslayers.export.artifact import Artifact
+from keraslayers.export.blame import Culprit, find_culprit
 from keraslayers.export.pipeline import prove, to_tflite
 from keraslayers.export.precisions import PRECISIONS
 from keraslayers.export.proof import Proof, Verdict
@@ -17,11 +18,13 @@ __all__ = [
     "PRECISIONS",
     "TARGETS",
     "Artifact",
+    "Culprit",
     "NotProvenError",
     "Proof",
     "Report",
     "Target",
     "Verdict",
+    "find_culprit",
     "prove",
     "to_tflite",
 ]

@@ -3,7 +3,14 @@
 import re
 from dataclasses import dataclass
 
+from keraslayers import _checks
+from keraslayers.export.graph import read_graph
 from keraslayers.export.progress import step
+from keraslayers.export.proof import calls_of, values_of, wrong_numbers
+from keraslayers.export.runtimes import RUNTIMES, cpu
+from keraslayers.export.samples import make_up, name_samples
+
+SAMPLES = 4
 
 # What to write instead, by operator.
 REMEDIES = {
@@ -42,17 +49,48 @@ class Culprit:
         return f"It begins at {where}" + (f": write {self.remedy} instead" if self.remedy else "")
 
 
-def find_culprit(blob, fails, layers=()):
-    """Finds the shortest beginning of a file that fails, by halving.
+def find_culprit(tflite, runtime="gpu", *, samples=None, model=None):
+    """Finds the operator with which a runtime begins to refuse a file, to die of it, or to compute wrong numbers.
+
+    It halves the file until the shortest beginning is found that fails, each run in a child process.
 
     Args:
-        blob: the file, which fails as a whole.
-        fails: called with the bytes of a beginning, a file of its own, whose outputs are all that the rest would read.
-        layers: names of the Keras model's layers.
+        tflite: bytes of the file.
+        runtime: `"cpu"`, `"gpu"` or `"micro"`.
+        samples: inputs to run, as in `prove`; made up from a fixed seed by default. Four are run.
+        model: the Keras model of the file, so that the layer can be named.
 
     Returns:
-        A `Culprit`; None if the whole does not fail either, or the file has control flow, which has no beginning.
+        A `Culprit`; None if the runtime computes what LiteRT's built-in kernels do, or the file has control flow,
+        which has no beginning.
+
+    Raises:
+        ValueError: if there is no such runtime, or the samples do not fit.
+        RuntimeError: if this machine lacks the runtime.
     """
+    who = "find_culprit"
+    _checks.choice(who, "runtime", runtime, RUNTIMES)
+    if lacking := RUNTIMES[runtime].available():
+        raise RuntimeError(f"`{who}`: {lacking}")
+    graph = read_graph(tflite)
+    samples = make_up(graph.inputs) if samples is None else name_samples(who, samples, graph.inputs)
+    inputs, count = calls_of({name: values[:SAMPLES] for name, values in samples.items()}, graph)
+    by_index = {tensor.index: inputs[tensor.name] for tensor in graph.inputs}
+    layers = [] if model is None else [layer.name for layer in model.layers]
+
+    def fails(part):
+        graph = read_graph(part)
+        given = {tensor.name: by_index[tensor.index] for tensor in graph.inputs}
+        outcome = RUNTIMES[runtime].run(part, graph, given)
+        if outcome.outputs is None:
+            return True
+        meaning = values_of(cpu.run_reference(part, graph, given).outputs, graph, count)
+        return bool(wrong_numbers(runtime, values_of(outcome.outputs, graph, count), meaning, graph))
+
+    return _shortest(tflite, fails, layers)
+
+
+def _shortest(blob, fails, layers):
     model = _unpack(blob)
     if len(model.subgraphs) != 1:
         return None
@@ -82,15 +120,6 @@ def beginning(blob, count):
     main.operators = main.operators[:count]
     read = {index for operator in rest for index in operator.inputs} | set(main.outputs)
     main.outputs = [index for index in _made(main) if index in read]
-    return _pack(model)
-
-
-def exposed(blob):
-    """The same file with all that its operators compute as outputs; None for a file with control flow."""
-    model = _unpack(blob)
-    if len(model.subgraphs) != 1:
-        return None
-    model.subgraphs[0].outputs = _made(model.subgraphs[0])
     return _pack(model)
 
 

@@ -188,6 +188,11 @@ def _fault(name, got, wanted, meaning, graph, precision):
     return ""
 
 
+def wrong_numbers(name, got, meaning, graph):
+    """How a runtime's outputs are not those of LiteRT's built-in kernels; empty if they are."""
+    return _fault(name, got, meaning, meaning, graph, None)
+
+
 def _differs(meaning, got, rounded, step, plain=False):
     """Whether a runtime computes something else than the built-in kernels.
 

@@ -11,6 +11,7 @@ import pytest
 
 from keraslayers import export, models
 from keraslayers.__main__ import main
+from tests.export_models import enliven
 
 ROOT = Path(__file__).parent.parent
 
@@ -20,9 +21,10 @@ def folder(tmp_path_factory):
     """A trained-looking model in a `.keras` file, samples for it, and a proven `.tflite` file."""
     folder = tmp_path_factory.mktemp("command")
     keras.utils.set_random_seed(0)
-    model = models.LeNet5(modern=True)
+    model = enliven(models.LeNet5(modern=True))
     model.save(folder / "lenet.keras")
     samples = np.random.default_rng(0).random((16, 32, 32, 1), "float32")
+    samples *= np.linspace(0.1, 1, 16, dtype="float32").reshape(16, 1, 1, 1)  # from dark to bright
     np.save(folder / "x.npy", samples)
     np.savez(folder / "x.npz", image=samples)
     export.to_tflite(model, samples=samples).save(folder / "lenet.tflite")

@@ -294,6 +294,20 @@ def test_lower_subsampling():
         assert passes.lower_subsampling(model) == (model, 0)
 
 
+def residual(x):
+    return layers.Add(name="sum")([layers.Conv2D(x.shape[-1], 1, name="branch")(x), x])
+
+
+def test_lower_vector_sums():
+    new = check(passes.lower_vector_sums, between(residual, (1, 1, 8)), 1)
+    assert kinds(new) == ["Concatenate", "Conv2D", "Conv2D", "Conv2D", "Conv2D"]
+    model = between(residual, (2, 1, 8))
+    assert passes.lower_vector_sums(model) == (model, 0)
+    # One number for all is no second image.
+    model = between(lambda x: x + 1.0, (1, 1, 8))
+    assert passes.lower_vector_sums(model) == (model, 0)
+
+
 def test_lower_up_sampling():
     for size in (2, (3, 1), 7):
         new = check(passes.lower_up_sampling, between(layers.UpSampling2D(size)), 1)

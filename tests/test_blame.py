@@ -1,0 +1,110 @@
+"""Which operator a runtime fails on, and which layer of the Keras model it came from."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from keraslayers.export import find_culprit, passes, to_tflite
+from keraslayers.export.blame import beginning, layer_of
+from keraslayers.export.graph import read_graph
+from tests.export_models import cnn, dense, enliven, needs_gpu, run_reference, samples
+
+pytestmark = pytest.mark.tensorflow
+
+
+@pytest.fixture
+def stock(monkeypatch):
+    """Without passes, so that there is something to find."""
+    monkeypatch.setattr(passes, "PASSES", {})
+
+
+def grouped():
+    image = keras.Input((6, 6, 8), name="image")
+    x = layers.Conv2D(9, 1, name="stem")(image)
+    x = layers.Conv2D(9, 3, groups=3, name="grouped")(x)
+    return enliven(keras.Model(image, layers.Conv2D(4, 1, name="head")(x), name="groups"))
+
+
+def squeeze_excite():
+    image = keras.Input((6, 6, 16), name="image")
+    x = layers.Conv2D(16, 3, padding="same", activation="relu", name="stem")(image)
+    gate = layers.GlobalAveragePooling2D(name="mean")(x)
+    gate = layers.Dense(16, activation="sigmoid", name="excite")(layers.Dense(8, activation="relu")(gate))
+    x = layers.Multiply(name="scale")([x, layers.Reshape((1, 1, 16), name="shape")(gate)])
+    return enliven(keras.Model(image, layers.Conv2D(8, 3, name="head")(x), name="se"))
+
+
+@needs_gpu
+@pytest.mark.parametrize(
+    ("make", "precision", "layer", "operator", "remedy"),
+    [
+        (grouped, "float32", "grouped", "CONV_2D", "channels per group that are a multiple of 4"),
+        (squeeze_excite, "int8", "scale", "MUL", "keraslayers.SqueezeExcite"),
+    ],
+)
+def test_the_first_operator_that_fails_is_found(stock, make, precision, layer, operator, remedy):
+    model = make()
+    x = samples(16, model.input_shape[1:])
+    made = to_tflite(model, precision=precision, samples=x)
+    culprit = find_culprit(made.tflite, "gpu", samples=x, model=model)
+    assert (culprit.layer, culprit.operator) == (layer, operator)
+    assert remedy in str(culprit)
+    assert f"layer `{layer}` ({operator})" in str(culprit)
+
+
+def test_a_right_file_has_no_culprit():
+    made = to_tflite(dense())
+    assert find_culprit(made.tflite, "cpu") is None
+
+
+def test_beginnings_run_and_end_in_what_the_rest_reads():
+    model = cnn()
+    x = samples(1)
+    blob = to_tflite(model).tflite
+    total = read_graph(blob).total
+    for count in range(1, total + 1):
+        part = read_graph(beginning(blob, count))
+        assert part.total == count
+        assert part.outputs
+    whole = beginning(blob, total)
+    (got,) = run_by_tensor(whole, x)
+    (wanted,) = run_reference(blob, image=x).values()
+    np.testing.assert_array_equal(got, wanted)
+
+
+def run_by_tensor(blob, x):
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+    interpreter = Interpreter(model_content=blob, experimental_op_resolver_type=OpResolverType.BUILTIN_REF)
+    interpreter.allocate_tensors()
+    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], x)
+    interpreter.invoke()
+    return [interpreter.get_tensor(output["index"]) for output in interpreter.get_output_details()]
+
+
+@pytest.mark.parametrize(
+    ("tensor", "layer"),
+    [
+        ("net_1/stem_act_1/Relu;net_1/stem_1/convolution", "stem_act"),
+        ("net_1/outer_1/stem_1/convolution1", "stem"),
+        ("tfl.quantize", None),
+    ],
+)
+def test_layer_of_a_tensor(tensor, layer):
+    assert layer_of(tensor, ["stem", "stem_act"]) == layer
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (
+            lambda: find_culprit(b"", "gqu"),
+            ValueError,
+            r"`find_culprit`: `runtime` must be one of .*Did you mean 'gpu'",
+        ),
+    ],
+)
+def test_errors(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
