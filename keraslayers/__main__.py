@@ -59,8 +59,8 @@ def models():
         from keraslayers import models as classic
     caption = "Parameters and multiply-adds at the paper's input size; the tests check both."
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold underline", caption=caption)
-    for column in ("name", "options"):
-        table.add_column(column, no_wrap=True)
+    table.add_column("name", no_wrap=True)
+    table.add_column("options", overflow="fold")
     for column in ("parameters", "mult-adds"):
         table.add_column(column, justify="right", no_wrap=True)
     table.add_column("paper", no_wrap=True)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from keraslayers.export import find_culprit, passes, to_tflite
+from keraslayers.export import Culprit, find_culprit, passes, to_tflite
 from keraslayers.export.blame import beginning, layer_of
 from keraslayers.export.graph import read_graph
 from tests.export_models import cnn, dense, enliven, needs_gpu, run_reference, samples
@@ -48,6 +48,7 @@ def test_the_first_operator_that_fails_is_found(stock, make, precision, layer, o
     x = samples(16, model.input_shape[1:])
     made = to_tflite(model, precision=precision, samples=x)
     culprit = find_culprit(made.tflite, "gpu", samples=x, model=model)
+    assert isinstance(culprit, Culprit)
     assert (culprit.layer, culprit.operator) == (layer, operator)
     assert remedy in str(culprit)
     assert f"layer `{layer}` ({operator})" in str(culprit)

@@ -57,7 +57,7 @@ def test_models_lists_every_network_with_its_counts(capfd):
         assert name in out
         for reference in spec.references:
             assert f"{reference.trainable_parameters:,}" in out
-            assert f"{reference.multiply_adds:,}" in out
+            assert reference.multiply_adds is None or f"{reference.multiply_adds:,}" in out
 
 
 def test_export_writes_a_proven_file_and_its_report(folder, capfd, tmp_path):

@@ -43,7 +43,7 @@ def test_proven_on_gpu_and_cpu(case, precision):
         else:
             assert proof.delegated == proof.operators, f"{proof.runtime} left operators out"
             assert proof.partitions == 1
-        # Measured: 137 dB and more in float32, 26 and more in int8 (hard-swish; 33 without it). A layer that is left
+        # Measured: 131 dB and more in float32, 25 and more in int8 (hard-swish; 29 without it). A layer that is left
         # out or computed otherwise gives 20 and less.
         assert proof.snr_db is None or proof.snr_db > {"float32": 100, "int8": case.int8_db}[precision]
 
@@ -65,5 +65,6 @@ def test_the_layer_reaches_the_output():
         model, x = network(case), case.inputs(4)
         without = keras.Model(model.input, model.get_layer("after")(model.get_layer("before").output))
         same = np.allclose(model(x), without(x))
-        # One group, and groups of one channel, leave the channels where they are.
-        assert same == (case.name in ("channel_shuffle_one_group", "channel_shuffle_all_groups")), case.name
+        # A mark is no more; one group, and groups of one channel, leave the channels where they are.
+        changeless = ("auxiliary_output", "channel_shuffle_one_group", "channel_shuffle_all_groups")
+        assert same == (case.name in changeless), case.name

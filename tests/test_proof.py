@@ -10,7 +10,7 @@ import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
 from keras import layers
 
-from keraslayers.export import NotProvenError, Verdict, proof, prove, to_tflite
+from keraslayers.export import NotProvenError, Verdict, passes, proof, prove, to_tflite
 from keraslayers.export.graph import Tensor, read_graph
 from keraslayers.export.proof import prove_blob, snr_db
 from keraslayers.export.runtimes import child, cpu, gpu
@@ -29,11 +29,17 @@ def image_model(shape, *chain):
     return enliven(keras.Model(image, x))
 
 
+@pytest.fixture
+def without_passes(monkeypatch):
+    """Without the passes, which mend all this."""
+    monkeypatch.setattr(passes, "PASSES", {})
+
+
 # --- what the GPU accelerator refuses, gets wrong, or dies of
 
 
 @needs_gpu
-def test_five_axes_are_rejected_by_the_gpu():
+def test_five_axes_are_rejected_by_the_gpu(without_passes):
     transpose = (layers.Reshape((4, 4, 2, 4)), layers.Permute((1, 2, 4, 3)), layers.Reshape((4, 4, 8)))
     report = to_tflite(image_model((4, 4, 8), *transpose, layers.Conv2D(3, 1)), target="gpu").report
     assert verdicts(report) == {"gpu": "REJECTED", "cpu": "PROVEN"}
@@ -48,7 +54,7 @@ def test_five_axes_are_rejected_by_the_gpu():
 
 
 @needs_gpu
-def test_a_grouped_convolution_is_wrong_on_the_gpu():
+def test_a_grouped_convolution_is_wrong_on_the_gpu(without_passes):
     report = to_tflite(image_model((6, 6, 24), layers.Conv2D(48, 3, groups=8)), target="gpu").report
     assert verdicts(report) == {"gpu": "WRONG", "cpu": "PROVEN"}
     reason = report.proof("gpu").reason
@@ -59,7 +65,7 @@ def test_a_grouped_convolution_is_wrong_on_the_gpu():
 
 
 @needs_gpu
-def test_a_runtime_that_dies_is_told_and_survived():
+def test_a_runtime_that_dies_is_told_and_survived(without_passes):
     report = to_tflite(image_model((6, 6, 24), layers.Conv2D(64, 3, groups=4)), target="gpu").report
     assert verdicts(report) == {"gpu": "REJECTED", "cpu": "PROVEN"}
     assert report.proof("gpu").reason == "the runtime died (SIGILL)"
@@ -75,7 +81,7 @@ def squeeze_excite_with_dense():
 
 
 @needs_gpu
-def test_squeeze_excite_with_dense_in_int8_is_wrong_on_the_gpu():
+def test_squeeze_excite_with_dense_in_int8_is_wrong_on_the_gpu(without_passes):
     report = to_tflite(
         squeeze_excite_with_dense(), target="gpu", precision="int8", samples=samples(32, (4, 4, 8))
     ).report
