@@ -24,6 +24,10 @@ format: $(MADE)
 bench: $(MADE) driver
 	$(BIN)/python -m benchmarks
 
+# One part of it: `make bench-layers`, `make bench-export`.
+bench-%: $(MADE) driver
+	$(BIN)/python -m benchmarks $*
+
 # The lower bounds in pyproject.toml are what this installs and tests.
 LOWEST := .venv-lowest
 test-lowest: $(LOWEST)/.made driver

@@ -1,35 +1,39 @@
-"""Runs every benchmark and writes `benchmarks/README.md`: `make bench`."""
+"""Runs benchmarks and writes their tables into `benchmarks/README.md`: `make bench`, or a part: `make bench-layers`."""
 
 import os
 import platform
+import sys
 from importlib.metadata import version
 from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import channel_shuffle, deformable, int8
+from benchmarks import channel_shuffle, deformable, hard_activations, int8
+from benchmarks.readme import write_block
 
 PAGE = Path(__file__).with_name("README.md")
 TOOLS = ("tensorflow", "keras", "ai-edge-litert")
+# By the word after `make bench-`.
+GROUPS = {"layers": (deformable, channel_shuffle, hard_activations), "export": (int8,)}
 
 
-def main():
+def main(chosen):
     console = Console(stderr=True)
+    unknown = set(chosen) - set(GROUPS)
+    if unknown:
+        sys.exit(f"no benchmarks called {', '.join(sorted(unknown))}; there are {', '.join(GROUPS)}")
     tools = ", ".join(f"{name} {version(name)}" for name in TOOLS)
     machine = f"{os.cpu_count()} cores of {platform.system()} {platform.machine()}, no GPU"
-    parts = [
-        "# Benchmarks",
-        f"Written by `make bench` on {machine}, with {tools}. LiteRT on the CPU with XNNPACK, one thread; the files of "
-        "a table run in turn in one process, ratios are medians over the rounds. Shared machines drift: quote ratios, "
-        "not milliseconds. Nothing here was measured on a phone.",
-    ]
-    for benchmark in (int8, channel_shuffle, deformable):
-        with console.status(benchmark.TITLE):
-            table = [benchmark.COLUMNS, ["---"] * len(benchmark.COLUMNS), *benchmark.rows()]
-        parts += [f"## {benchmark.TITLE}", "\n".join(f"| {' | '.join(row)} |" for row in table), benchmark.NOTE]
-    PAGE.write_text("\n\n".join(parts) + "\n")
-    console.print(f"wrote {PAGE}")
+    for group in chosen or GROUPS:
+        for benchmark in GROUPS[group]:
+            with console.status(benchmark.TITLE):
+                table = [benchmark.COLUMNS, ["---"] * len(benchmark.COLUMNS), *benchmark.rows()]
+            made = f"`make bench-{group}` on {machine}; {tools}."
+            lines = "\n".join(f"| {' | '.join(row)} |" for row in table)
+            name = benchmark.__name__.rpartition(".")[2]
+            write_block(name, f"\n## {benchmark.TITLE}\n\n{made}\n\n{lines}\n\n{benchmark.NOTE}\n\n", PAGE)
+            console.print(f"wrote {benchmark.TITLE!r} into {PAGE}")
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

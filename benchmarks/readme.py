@@ -9,11 +9,11 @@ from pathlib import Path
 README = Path(__file__).parent.parent / "README.md"
 
 
-def write_block(name, text):
-    """Puts text between the README's marks of that name."""
+def write_block(name, text, page=README):
+    """Puts text between a page's marks of that name."""
     begin, end = f"<!-- {name} -->\n", f"<!-- /{name} -->"
-    before, rest = README.read_text().split(begin)
-    README.write_text(f"{before}{begin}{text}{end}{rest.split(end)[1]}")
+    before, rest = page.read_text().split(begin)
+    page.write_text(f"{before}{begin}{text}{end}{rest.split(end)[1]}")
 
 
 def main():
