@@ -10,10 +10,10 @@ from keraslayers import ChannelShuffle, export
 TITLE = "Channel shuffle: rank 4, rank 5, a gather, a copy"
 COLUMNS = ("written as", "precision", "ms", "ratio to ours", "gpu")
 NOTE = (
-    "A file with nothing but a shuffle of two groups, on 28x28 places of 232 channels; inputs and outputs of the file in "
-    "its own precision. gpu: the verdict of LiteRT's GPU accelerator. The copy is a RESHAPE that changes nothing else; a "
-    "shuffle is two of them and a TRANSPOSE, each of which reads and writes every number once. Where the shuffle stands "
-    "before a 1x1 convolution, `fold_shuffle` makes it cost nothing."
+    "A file with nothing but a shuffle of two groups, on 28x28 places of 232 channels; inputs and outputs of the file "
+    "in its own precision. gpu: the verdict of LiteRT's GPU accelerator. The copy is a RESHAPE that changes nothing "
+    "else; a shuffle is two of them and a TRANSPOSE, each of which reads and writes every number once. Where the "
+    "shuffle stands before a 1x1 convolution, `fold_shuffle` makes it cost nothing."
 )
 SHAPE = (28, 28, 232)
 
