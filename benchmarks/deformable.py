@@ -1,7 +1,11 @@
 """Deformable convolution: its training against a plain convolution's, its file against a plain gather."""
 
+import re
 import statistics
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -11,23 +15,36 @@ from benchmarks import timing
 from keraslayers import DeformableConv2D, deform_conv2d, export
 
 TITLE = "Deformable convolution, 3x3"
-COLUMNS = ("what", "shape", "ms", "ratio", "to", "operators", "gpu")
+COLUMNS = ("what", "shape", "ms or MB", "ratio", "to", "operators", "gpu")
 NOTE = (
     "Training: forward and backward to inputs, offsets and kernel, normal offsets of a pixel, against `Conv2D` of the "
-    "same shapes, each under tf.function or XLA, whichever is faster, on all cores. Files: the form with gathers "
-    "against the bounded forms that export makes of `max_offset` R. gpu: the verdict of LiteRT's GPU accelerator."
+    "same shapes, each under tf.function or XLA, whichever is faster, on all cores; the one that is faster for the "
+    "deformable form is named. Memory: what the peak of a fresh process rises by when it trains one step under "
+    "tf.function. Files: the form with gathers against the bounded forms that export makes of `max_offset` R. gpu: "
+    "the verdict of LiteRT's GPU accelerator. XNNPACK has no batched matrix product in int8, so that an int8 file "
+    "computes that part in LiteRT's built-in kernels."
 )
 TRAINED = [(1, 56, 64), (8, 28, 64), (8, 14, 256)]
+BATCHES = (8, 16, 32)
 ROUNDS = 25
 
 
 def rows():
     for batch, size, channels in TRAINED:
-        shape = f"{batch}x{size}x{size}x{channels}"
         times = training(batch, size, channels)
-        best = {what: min((n for n in times if n.startswith(what)), key=lambda n: np.median(times[n])) for what in WAYS}
-        ratio = statistics.median(times[best["deformable"]] / times[best["plain"]])
-        yield "training", shape, f"{np.median(times[best['deformable']]):.1f}", f"{ratio:.1f}", "Conv2D", "", ""
+        best = {
+            way: min((name for name in times if name[0] == way), key=lambda name: np.median(times[name]))
+            for way in WAYS
+        }
+        for way in list(WAYS)[1:]:
+            ratio = statistics.median(times[best[way]] / times[best["plain"]])
+            milliseconds = np.median(times[best[way]])
+            what, shape = f"training, {way}, {best[way][1]}", f"{batch}x{size}x{size}x{channels}"
+            yield what, shape, f"{milliseconds:.1f}", f"{ratio:.1f}", "Conv2D", "", ""
+    peaks = {batch: memory(batch) for batch in BATCHES}
+    for batch, peak in peaks.items():
+        shape, first = f"{batch}x28x28x64", peaks[BATCHES[0]]
+        yield "memory, unbounded", shape, f"{peak:.0f}", f"{peak / first:.1f}", f"a batch of {BATCHES[0]}", "", ""
     made = dict(files())
     times = timing.interleaved({name: artifact.tflite for name, artifact in made.items()}, seconds=8.0)
     for name, artifact in made.items():
@@ -45,28 +62,59 @@ def deformable(x, offsets, kernel):
     return deform_conv2d(x, offsets, kernel, padding="same")
 
 
-WAYS = {"plain": plain, "deformable": deformable}
+def bounded(x, offsets, kernel):
+    return deform_conv2d(x, offsets, kernel, padding="same", max_offset=2)
+
+
+WAYS = {"plain": plain, "unbounded": deformable, "max_offset=2": bounded}
+
+
+def tensors_of(batch, size, channels):
+    random = np.random.default_rng(0)
+    shapes = [(batch, size, size, channels), (batch, size, size, 18), (3, 3, channels, channels)]
+    return [tf.constant(random.normal(size=shape), "float32") for shape in shapes]
+
+
+def step(way):
+    """Forward and backward, as a function of tensors that gives their gradients."""
+
+    def run(*tensors):
+        with tf.GradientTape() as tape:
+            tape.watch(tensors)
+            outputs = way(*tensors)
+        return [gradient for gradient in tape.gradient(outputs, tensors) if gradient is not None]
+
+    return run
+
+
+def memory(batch):
+    """Megabytes that a fresh process needs for a step."""
+    command = [sys.executable, "-c", f"from benchmarks import deformable; deformable.print_peak({batch})"]
+    return float(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout)
+
+
+def print_peak(batch):
+    run = tf.function(step(deformable))
+    run(*tensors_of(1, 28, 64))
+    tensors = tensors_of(batch, 28, 64)
+    Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew: the highest so far was TensorFlow's own start
+    before = resident("VmRSS")
+    run(*tensors)
+    print(resident("VmHWM") - before)
+
+
+def resident(entry):
+    """Megabytes, from the kernel's account of this process."""
+    return int(re.search(rf"{entry}:\s+(\d+) kB", Path("/proc/self/status").read_text())[1]) / 1024
 
 
 def training(batch, size, channels):
-    """Milliseconds of forward and backward, by way and compiler, round by round."""
-    random = np.random.default_rng(0)
-    shapes = [(batch, size, size, channels), (batch, size, size, 18), (3, 3, channels, channels)]
-    tensors = [tf.constant(random.normal(size=shape), "float32") for shape in shapes]
-
-    def step(way):
-        def run(*tensors):
-            with tf.GradientTape() as tape:
-                tape.watch(tensors)
-                outputs = way(*tensors)
-            return [gradient for gradient in tape.gradient(outputs, tensors) if gradient is not None]
-
-        return run
-
+    """Milliseconds of forward and backward, by (way, compiler), round by round."""
+    tensors = tensors_of(batch, size, channels)
     steps = {
-        f"{name} {compiler}": tf.function(step(way), jit_compile=compiler == "XLA")
+        (name, compiler): tf.function(step(way), jit_compile=compiler == "XLA")
         for name, way in WAYS.items()
-        for compiler in ("function", "XLA")
+        for compiler in ("tf.function", "XLA")
     }
     times = {name: [] for name in steps}
     for _ in range(ROUNDS):

@@ -9,6 +9,9 @@ import numpy as np
 
 from keraslayers._rewrite import graph_of
 
+# Samples on which the size of tensors is measured.
+FEW = 4
+
 
 @dataclass(frozen=True)
 class Input:
@@ -38,10 +41,30 @@ class Interface:
 
     def __call__(self, tensors, model=None):
         """Outputs by name, of inputs in order; `model` stands in for the user's where a pass made another."""
+        return name_outputs(self.model, (model or self.model)(self._packed(tensors), training=False))
+
+    def _packed(self, tensors):
+        """What the model takes, of inputs in order."""
         if self.preprocessing is not None:
             tensors = [self.preprocessing(keras.ops.cast(pixels, "float32")) for pixels in tensors]
-        packed = keras.tree.pack_sequence_as(self.structure, list(tensors))
-        return name_outputs(self.model, (model or self.model)(packed, training=False))
+        return keras.tree.pack_sequence_as(self.structure, list(tensors))
+
+    def largest(self, samples, model, tensors):
+        """The largest absolute values that symbolic tensors of `model` take on the first samples.
+
+        Args:
+            samples: by input name arrays.
+            model: the user's, or what a pass made of it.
+            tensors: a list.
+
+        Returns:
+            A list of floats.
+        """
+        few = self.inputs[0].shape[0] or FEW
+        arrays = [keras.ops.convert_to_tensor(samples[entry.name][:few]) for entry in self.inputs]
+        # The model's own last tensors, too: Keras does not take an output that is an input.
+        values = keras.Model(model.input, [tensors, model.output])(self._packed(arrays), training=False)[0]
+        return [float(keras.ops.max(keras.ops.abs(value))) for value in values]
 
     def predict(self, samples, batch_size=8):
         """The user's model's outputs on samples, by output name, in NumPy."""

@@ -1,7 +1,9 @@
 """From a Keras model, or a file, to a file with proof: the two doors of this package."""
 
+import inspect
 import math
 import os
+from functools import partial
 from pathlib import Path
 
 from keraslayers import _checks
@@ -94,7 +96,7 @@ def to_tflite(
         check_preprocessing(who, interface, shapes)
 
     with step(f"preparing {model.name}"):
-        ready, passes = prepare(model, target, precision)
+        ready, passes = prepare(model, target, precision, samples and partial(interface.largest, samples))
         passes = {**({"drop_auxiliary": dropped} if dropped else {}), **passes}
     with step(f"converting {model.name} to {precision}"):
         blob = convert(interface, ready, shapes, precision, span(samples) if pixels and samples else samples, io)
@@ -122,8 +124,13 @@ def to_tflite(
     return Artifact(blob, report)
 
 
-def prepare(model, target, precision):
+def prepare(model, target, precision, largest=None):
     """Applies the passes that the target and precision want.
+
+    Args:
+        model: a Keras model.
+        target, precision: of the file.
+        largest: what passes measure tensors with, as `Interface.largest` with the samples given; None without samples.
 
     Returns:
         (a model with the same outputs, the count of changes by pass). A subclassed model is code, not a graph: it
@@ -136,7 +143,8 @@ def prepare(model, target, precision):
     if graph_of(model) is not None:
         for name, (function, wanted) in PASSES.items():
             if wanted(target, precision):
-                model, count = function(model)
+                measures = "largest" in inspect.signature(function).parameters
+                model, count = function(model, largest) if measures else function(model)
                 done |= {name: count} if count else {}
     return model, done
 

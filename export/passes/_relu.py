@@ -1,9 +1,9 @@
-"""Which layers are ReLU, and which compute nothing in a file."""
+"""Which layers are ReLU or another clamp, and which compute nothing in a file."""
 
 import keras
 from keras import layers
 
-from keraslayers.activations import ReLU6
+from keraslayers.activations import HardTanh, ReLU6
 from keraslayers.export.passes._graph import is_of_keras
 
 # Training alone.
@@ -33,3 +33,13 @@ def relu_kind(layer):
     if kind is ReLU6 or is_of_keras(layer, "Relu6"):
         return "relu6"
     return "relu" if is_of_keras(layer, "Relu") else None
+
+
+def clamp_kind(layer):
+    """`"relu"`, `"relu6"` or `"hard_tanh"` of a layer or operation that is one, else None."""
+    kind = type(layer)
+    if kind is HardTanh or is_of_keras(layer, "HardTanh"):
+        return "hard_tanh"
+    if kind is layers.Activation and layer.activation is keras.activations.hard_tanh:
+        return "hard_tanh"
+    return relu_kind(layer)

@@ -1,49 +1,77 @@
 """Hard-swish in operators that XNNPACK takes in int8."""
 
 import keras
+from keras import layers
 
 from keraslayers.activations import HardSwish
-from keraslayers.export.passes._graph import first, rewrite
+from keraslayers.export.passes._graph import first, laid_open, owner, rewrite
+
+# XNNPACK adds 3 to no tensor whose largest value is below about 0.003: in 8 bits their steps are too far apart.
+_SMALL = 0.01
 
 
-def lower_hard_swish(model):
-    """Writes hard-swish of images as a convolution and a product.
+def lower_hard_swish(model, largest=None):
+    """Writes hard-swish as a sum and products.
 
-    XNNPACK has no int8 HARD_SWISH, so that each one cuts the graph in two; it has both of these.
+    XNNPACK has no int8 HARD_SWISH, so that each one cuts the graph in two. Of a chain of operators that starts and ends
+    in one tensor it makes a table of 256 entries, the fastest thing it has.
 
     Given:   x -> hard_swish
-    Result:  x -> depthwise 1x1 (weight 1, bias 3) -> relu6 -> * (x / 6)
+    Result:  x -> + 3 -> relu6 -> * x -> / 6
+    Or:      x -> depthwise 1x1 (weight 1, bias 3) -> relu6 -> * x -> / 6, for images that are next to nothing
+             everywhere, as deep in an untrained network
+
+    Args:
+        model: a Functional or Sequential model.
+        largest: called as largest(model, tensors); gives the largest absolute values of symbolic tensors.
 
     Returns:
         (model, how many were lowered).
     """
-    return rewrite(model, _applies, _replace)
+    small = set() if largest is None else _small(laid_open(model), largest)
+    return rewrite(model, _applies, lambda layer, *args, **kwargs: _replace(layer, id(layer) in small, *args, **kwargs))
+
+
+def _small(model, largest):
+    """The ids of the layers that see images of next to nothing, wherever they are called."""
+    nodes = [node for nodes in model._nodes_by_depth.values() for node in nodes if not node.is_input]
+    nodes = [node for node in nodes if _applies(owner(node.operation))]
+    images = [node for node in nodes if len(node.input_tensors[0].shape) == 4]
+    if not images:
+        return set()
+    values = largest(model, [node.input_tensors[0] for node in images])
+    return {id(owner(node.operation)) for node, value in zip(images, values, strict=True) if value < _SMALL}
 
 
 def _applies(layer, *args, **kwargs):
     kind = type(layer)  # a subclass may compute something else
-    hard_swish = (
+    return (
         kind is HardSwish
-        or (kind is keras.layers.Activation and layer.activation is keras.activations.hard_silu)
+        or (kind is layers.Activation and layer.activation is keras.activations.hard_silu)
         # keras.ops.hard_silu in a Functional model, whose class is not public
         or (kind.__name__ == "HardSilu" and kind.__module__.startswith("keras."))
     )
-    return hard_swish and len(first(args, kwargs).shape) == 4 and first(args, kwargs).shape[-1] is not None
 
 
-def _replace(layer, fresh, *args, **kwargs):
+def _replace(layer, small, fresh, *args, **kwargs):
     x = first(args, kwargs)
+
     # Every layer is named, since the names Keras makes up count what else the process has built, and the names stand
     # in the file: one model gives one file.
-    gate = keras.layers.DepthwiseConv2D(
-        1,
-        depthwise_initializer="ones",
-        bias_initializer=keras.initializers.Constant(3.0),
-        activation="relu6",
-        data_format="channels_last",
-        dtype=x.dtype,
-        name=fresh(f"{layer.name}_gate"),
-    )
-    sixth = keras.layers.Rescaling(1.0 / 6.0, dtype=x.dtype, name=fresh(f"{layer.name}_sixth"))
-    product = keras.layers.Multiply(dtype=x.dtype, name=fresh(f"{layer.name}_product"))
-    return product([sixth(x), gate(x)])
+    def made(kind, what, *args, **options):
+        return kind(*args, dtype=x.dtype, name=fresh(f"{layer.name}_{what}"), **options)
+
+    if small and x.shape[-1] is not None:
+        shift = made(
+            layers.DepthwiseConv2D,
+            "shift",
+            1,
+            depthwise_initializer="ones",
+            bias_initializer=keras.initializers.Constant(3.0),
+            data_format="channels_last",
+        )
+    else:
+        shift = made(layers.Rescaling, "shift", 1.0, 3.0)
+    gate = made(layers.ReLU, "gate", 6.0)(shift(x))
+    # In this order: of x * (gate / 6) the converter makes HARD_SWISH again.
+    return made(layers.Rescaling, "sixth", 1.0 / 6.0)(made(layers.Multiply, "product")([gate, x]))
