@@ -6,7 +6,7 @@ from keras import ops
 from keraslayers import _checks
 
 # Each formula is relu6(slope * x + 3) / 6.
-_SLOPES = {"mobilenet": 1.0, "keras2": 1.2, "binarynet": 3.0}
+SLOPES = {"mobilenet": 1.0, "keras2": 1.2, "binarynet": 3.0}
 
 
 def hard_sigmoid(x, variant="mobilenet"):
@@ -24,7 +24,7 @@ def hard_sigmoid(x, variant="mobilenet"):
     Raises:
         ValueError: if `variant` is none of the three.
     """
-    slope = _SLOPES[_checks.choice("hard_sigmoid", "variant", variant, _SLOPES)]
+    slope = SLOPES[_checks.choice("hard_sigmoid", "variant", variant, SLOPES)]
     return ops.relu6((x if slope == 1.0 else slope * x) + 3.0) * (1.0 / 6.0)
 
 
@@ -58,7 +58,7 @@ class HardSigmoid(_Activation):
 
     def __init__(self, variant="mobilenet", **kwargs):
         super().__init__(**kwargs)
-        self.variant = _checks.choice("HardSigmoid", "variant", variant, _SLOPES)
+        self.variant = _checks.choice("HardSigmoid", "variant", variant, SLOPES)
 
     def call(self, inputs):
         return hard_sigmoid(inputs, self.variant)

@@ -8,6 +8,7 @@ from keras import layers, ops
 import keraslayers
 from keraslayers._rewrite import calls, rewrite
 from keraslayers.export import TARGETS, passes, to_tflite
+from keraslayers.export.interface import interface_of
 from keraslayers.export.passes import PASSES, bound_deformable, lower_hard_swish
 from tests.export_models import dense, enliven, samples
 
@@ -89,6 +90,59 @@ def test_hard_swish_of_vectors_and_open_channels():
     same(lower_hard_swish(model := keras.Model(vector, keraslayers.HardSwish()(vector)))[0], model, x)
     image = keras.Input((4, 4, None))
     same(lower_hard_swish(model := keras.Model(image, keraslayers.HardSwish()(image)))[0], model, samples(4, (4, 4, 3)))
+
+
+def test_hard_swish_of_next_to_nothing():
+    model = image_model(HARD_SWISHES["layer"])
+    asked = []
+
+    def largest(model, tensors):
+        asked.append([tensor.shape for tensor in tensors])
+        return [0.001] * len(tensors)
+
+    new, count = lower_hard_swish(model, largest)
+    assert (asked, count) == ([[(None, 4, 5, 6)]], 1)
+    assert kinds(new) == ["Conv2D", "Conv2D", "DepthwiseConv2D", "Multiply", "ReLU", "Rescaling"]
+    same(new, model, samples(8, (4, 5, 3)))
+
+
+def test_an_int8_file_of_next_to_nothing_stays_in_one_piece():
+    image = keras.Input((4, 5, 3), name="image")
+    model = keras.Model(image, keraslayers.HardSwish()(layers.Rescaling(1e-4)(image)))
+    x = samples(16, (4, 5, 3))
+    interface = interface_of("test", model)
+    assert interface.largest({"image": x}, model, [model.layers[1].output]) == [
+        pytest.approx(1e-4 * np.abs(x[:4]).max())
+    ]
+    report = to_tflite(model, precision="int8", samples=x).report.require()
+    assert report.operators["DEPTHWISE_CONV_2D"] == 1
+    assert report.proof("cpu").partitions == 1
+
+
+@pytest.mark.parametrize(
+    ("act", "slope"),
+    [
+        (layers.Activation("hard_sigmoid"), 1 / 6),
+        (ops.hard_sigmoid, 1 / 6),
+        (keraslayers.HardSigmoid(), 1 / 6),
+        (keraslayers.HardSigmoid("keras2"), 0.2),
+        (keraslayers.HardSigmoid("binarynet"), 0.5),
+    ],
+)
+def test_lower_hard_sigmoid(act, slope):
+    new = check(passes.lower_hard_sigmoid, between(act), 1)
+    assert kinds(new) == ["Conv2D", "Conv2D", "DepthwiseConv2D"]
+    image = keras.Input((4, 4, 3), name="image")
+    model = keras.Model(image, act(image))
+    x = np.linspace(-8, 8, 4 * 4 * 3, dtype="float32").reshape(1, 4, 4, 3)
+    lowered, _ = passes.lower_hard_sigmoid(model)
+    np.testing.assert_allclose(lowered(x), np.clip(slope * x + 0.5, 0, 1), rtol=1e-6, atol=1e-6)
+    report = to_tflite(model, samples=x).report.require()
+    assert report.passes == {"lower_hard_sigmoid": 1}
+    assert report.proof("cpu").partitions == 1
+    pixel = keras.Input((1, 1, 3))
+    model = keras.Model(pixel, act(pixel))
+    assert passes.lower_hard_sigmoid(model) == (model, 0)
 
 
 def test_what_only_looks_like_hard_swish_stays():

@@ -3,6 +3,7 @@
 from keraslayers.export.passes.bound_deformable import bound_deformable
 from keraslayers.export.passes.lower_average_pooling import lower_average_pooling
 from keraslayers.export.passes.lower_channel_shuffle import lower_channel_shuffle
+from keraslayers.export.passes.lower_hard_sigmoid import lower_hard_sigmoid
 from keraslayers.export.passes.lower_hard_swish import lower_hard_swish
 from keraslayers.export.passes.lower_relu import lower_relu
 from keraslayers.export.passes.lower_subsampling import lower_subsampling
@@ -21,6 +22,7 @@ __all__ = [
     "bound_deformable",
     "lower_average_pooling",
     "lower_channel_shuffle",
+    "lower_hard_sigmoid",
     "lower_hard_swish",
     "lower_relu",
     "lower_subsampling",
@@ -53,6 +55,10 @@ def _without_hard_swish(target, precision):
     return precision == "int16x8" or _in_int8_on_cpu(target, precision)
 
 
+def _in_floats_on_cpu(target, precision):
+    return precision in ("float32", "float16") and target.runtimes[0] == "cpu"
+
+
 def _in_integer_weights_on_gpu(target, precision):
     return precision in ("dynamic", "int4", "int8") and "gpu" in target.runtimes
 
@@ -70,6 +76,7 @@ PASSES = {
     ),
     "split_hard_swish": (split_hard_swish, _without_hard_swish),
     "lower_hard_swish": (lower_hard_swish, _without_hard_swish),
+    "lower_hard_sigmoid": (lower_hard_sigmoid, _in_floats_on_cpu),
     "lower_channel_shuffle": (lower_channel_shuffle, _on_gpu),
     "nest_concatenations": (nest_concatenations, _always),
     "lower_up_sampling": (lower_up_sampling, _always),
