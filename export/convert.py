@@ -1,13 +1,21 @@
-"""The only file that touches the TFLite converter."""
+"""From a Keras model to the bytes of a .tflite file, by way of a SavedModel."""
 
 import tempfile
-import warnings
+from pathlib import Path
 
 import keras
+import numpy as np
 
 from keraslayers._quiet import quiet
+from keraslayers.export import converter
 from keraslayers.export.four_bits import four_bits
 from keraslayers.export.precisions import INTEGER, IO
+
+# Sets of kernels of integers alone, by precision.
+_KERNELS = {
+    "int8": "TFLITE_BUILTINS_INT8",
+    "int16x8": "EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8",
+}
 
 
 def convert(interface, model, shapes, precision, samples, io):
@@ -39,28 +47,23 @@ def convert(interface, model, shapes, precision, samples, io):
     def serve(*tensors):
         return interface(tensors, model)
 
-    with tempfile.TemporaryDirectory(prefix="keraslayers-") as folder, quiet(), warnings.catch_warnings():
-        # The converter itself calls what it warns of, once for every int8 file.
-        warnings.filterwarnings("ignore", r"\s*Warning: tf\.lite\.Interpreter is deprecated", UserWarning)
+    with tempfile.TemporaryDirectory(prefix="keraslayers-") as folder:
         try:
-            archive = keras.export.ExportArchive()
-            archive.track(model)
-            if isinstance(interface.preprocessing, keras.layers.Layer):
-                archive.track(interface.preprocessing)
-            archive.add_endpoint("serve", serve, signature)
-            archive.write_out(folder, verbose=False)
-            converter = tf.lite.TFLiteConverter.from_saved_model(folder)
-            _configure(converter, tf, precision, io)
-            if precision in INTEGER:
-                converter.representative_dataset = _calibration(samples, shapes)
-            blob = converter.convert()
+            with quiet():
+                archive = keras.export.ExportArchive()
+                archive.track(model)
+                if isinstance(interface.preprocessing, keras.layers.Layer):
+                    archive.track(interface.preprocessing)
+                archive.add_endpoint("serve", serve, signature)
+                archive.write_out(folder, verbose=False)
         except (tf.errors.OpError, RuntimeError, ValueError, TypeError) as error:
             error.add_note(f"`to_tflite`: the TFLite converter refused model {interface.model.name!r}.")
             raise
-        except Exception as error:
-            # The converter's own error class is not public.
-            if type(error).__name__ != "ConverterError":
-                raise
+        if precision in INTEGER:
+            np.savez(Path(folder) / "samples.npz", **samples)
+        try:
+            blob = converter.convert(folder, _request(precision, io, shapes))
+        except converter.ConverterError as error:
             raise RuntimeError(
                 f"`to_tflite`: the TFLite converter refused model {interface.model.name!r}: {_gist(str(error))}"
                 f"{_remedy(interface.model)}"
@@ -68,36 +71,15 @@ def convert(interface, model, shapes, precision, samples, io):
     return four_bits(blob) if precision == "int4" else blob
 
 
-def _configure(converter, tf, precision, io):
-    if precision in ("float32", "int4"):  # those of 4 bits are made of a file in floats
-        return
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    if precision == "float16":
-        converter.target_spec.supported_types = [tf.float16]
-    if precision in INTEGER:
-        # Integer kernels only: an operator without one is an error, not a float in the middle.
-        kernels = {
-            "int8": tf.lite.OpsSet.TFLITE_BUILTINS_INT8,
-            "int16x8": tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8,
-        }
-        converter.target_spec.supported_ops = [kernels[precision]]
-        # With preprocessing a model may take uint8 by itself, in every precision.
-        outside = getattr(tf, io if IO[io] == precision else "float32")
-        converter.inference_input_type = converter.inference_output_type = outside
-
-
-def _calibration(samples, shapes):
-    """The samples call by call, in batches of the file's own size, the last one filled up with the last sample."""
-    import numpy as np
-
-    def batches():
-        count = len(next(iter(samples.values())))
-        batch = next(iter(shapes.values()))[0]
-        for start in range(0, count, batch):
-            chosen = np.minimum(np.arange(start, start + batch), count - 1)
-            yield {name: values[chosen] for name, values in samples.items()}
-
-    return batches
+def _request(precision, io, shapes):
+    integer = precision in INTEGER
+    return {
+        "types": "float16" if precision == "float16" else None,
+        "kernels": _KERNELS.get(precision),
+        "io": io if integer and IO[io] == precision else "float32",
+        "optimize": precision not in ("float32", "int4"),  # those of 4 bits are made of a file in floats
+        "batch": next(iter(shapes.values()))[0],
+    }
 
 
 def _gist(words):

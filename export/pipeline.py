@@ -60,7 +60,7 @@ def to_tflite(
         RuntimeError: if the converter refuses the model.
     """
     # Here, as `prove` needs neither Keras nor TensorFlow and should not wait for them.
-    from keraslayers.export import four_bits
+    from keraslayers.export import converter, four_bits
     from keraslayers.export.auxiliary import drop_auxiliary
     from keraslayers.export.convert import convert
     from keraslayers.export.interface import interface_of
@@ -95,6 +95,7 @@ def to_tflite(
     if pixels:
         check_preprocessing(who, interface, shapes)
 
+    converter.start()  # it imports TensorFlow meanwhile
     with step(f"preparing {model.name}"):
         ready, passes = prepare(model, target, precision, samples and partial(interface.largest, samples))
         passes = {**({"drop_auxiliary": dropped} if dropped else {}), **passes}

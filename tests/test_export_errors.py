@@ -12,7 +12,7 @@ import pytest
 import tensorflow as tf
 from keras import layers, ops
 
-from keraslayers.export import Report, Target, four_bits, prove, to_tflite
+from keraslayers.export import Report, Target, converter, four_bits, prove, to_tflite
 from keraslayers.export.graph import read_graph
 from keraslayers.export.runtimes import child, cpu
 from tests.export_models import cnn, dense, enliven, samples
@@ -35,7 +35,7 @@ def no_work(monkeypatch):
     def worked(*args, **kwargs):
         raise AssertionError("it set to work before it looked")
 
-    monkeypatch.setattr(tf.lite.TFLiteConverter, "from_saved_model", worked)
+    monkeypatch.setattr(converter, "start", worked)
     monkeypatch.setattr(child, "run_in_child", worked)
 
 

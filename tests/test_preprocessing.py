@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 from keras import layers, ops
 
-from keraslayers.export import Verdict, prove, to_tflite
+from keraslayers.export import Verdict, converter, prove, to_tflite
 from keraslayers.export.interface import Input
 from keraslayers.export.samples import make_up, name_samples
 from tests.export_models import dense, enliven, needs_gpu, run_reference
@@ -244,7 +244,7 @@ def test_what_does_not_fit(monkeypatch, make, options, error, message):
     def worked(*args):
         raise AssertionError("it set to work before it looked")
 
-    monkeypatch.setattr(tf.lite.TFLiteConverter, "from_saved_model", worked)
+    monkeypatch.setattr(converter, "start", worked)
     with pytest.raises(error) as caught:
         to_tflite(make(), **options)
     assert type(caught.value) is error

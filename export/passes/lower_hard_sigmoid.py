@@ -31,9 +31,11 @@ def _slope(layer):
 
 
 def _applies(layer, *args, **kwargs):
+    if _slope(layer) is None:
+        return False
     shape = first(args, kwargs).shape
     # A vector of one pixel is too short to count.
-    return _slope(layer) is not None and len(shape) == 4 and shape[-1] is not None and tuple(shape[1:3]) != (1, 1)
+    return len(shape) == 4 and shape[-1] is not None and tuple(shape[1:3]) != (1, 1)
 
 
 def _zero_to_one(x):

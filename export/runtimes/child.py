@@ -88,7 +88,7 @@ def run_in_child(kind, blob, graph, inputs, *, environment=None, options=None):
         said = done.stderr.decode(errors="replace")
         answer = folder / "answer.json"
         if not answer.exists():
-            return Outcome(reason=_death(done.returncode, said), died=True), said
+            return Outcome(reason=death("the runtime", done.returncode, said), died=True), said
         answer = json.loads(answer.read_text())
         if "error" in answer:
             return Outcome(reason=answer["error"]), said
@@ -97,7 +97,8 @@ def run_in_child(kind, blob, graph, inputs, *, environment=None, options=None):
         return Outcome(outputs, **answer), said
 
 
-def _death(code, said):
+def death(who, code, said):
+    """How a process ended, in words: its exit code, and the last that it wrote to its error stream."""
     how = f"exit code {code}"
     if code < 0:
         how = next((known.name for known in signal.Signals if known == -code), f"signal {-code}")
@@ -105,4 +106,4 @@ def _death(code, said):
     last = re.findall(r"^F\d{4} .*?\] (.*)$", said, re.MULTILINE)
     if not last and code > 0:
         last = said.split("\n")[-2:-1]  # how a Python traceback ends
-    return f"the runtime died ({how})" + (f": {last[-1]}" if last else "")
+    return f"{who} died ({how})" + (f": {last[-1]}" if last else "")
