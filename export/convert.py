@@ -50,12 +50,8 @@ def convert(interface, model, shapes, precision, samples, io):
     with tempfile.TemporaryDirectory(prefix="keraslayers-") as folder:
         try:
             with quiet():
-                archive = keras.export.ExportArchive()
-                archive.track(model)
-                if isinstance(interface.preprocessing, keras.layers.Layer):
-                    archive.track(interface.preprocessing)
-                archive.add_endpoint("serve", serve, signature)
-                archive.write_out(folder, verbose=False)
+                holder, function = _served(tf, interface, model, serve, signature)
+                tf.saved_model.save(holder, folder, function)
         except (tf.errors.OpError, RuntimeError, ValueError, TypeError) as error:
             error.add_note(f"`to_tflite`: the TFLite converter refused model {interface.model.name!r}.")
             raise
@@ -69,6 +65,22 @@ def convert(interface, model, shapes, precision, samples, io):
                 f"{_remedy(interface.model)}"
             ) from error
     return four_bits(blob) if precision == "int4" else blob
+
+
+def _served(tf, interface, model, serve, signature):
+    """What to save: (an object that holds all that `serve` uses, the function by the name of its signature).
+
+    keras.export.ExportArchive traces the model three times and writes down every layer of it: it takes three times as
+    long.
+    """
+    function = tf.function(serve, input_signature=signature, autograph=False).get_concrete_function()
+    holder = tf.Module()
+    holder.held = list(function.variables)
+    handles = {id(variable.handle) for variable in holder.held}
+    # Tables of preprocessing layers are no variables; their layers hold them.
+    if any(x.dtype == tf.resource and id(x) not in handles for x in function.captured_inputs):
+        holder.owners = [model, interface.preprocessing]
+    return holder, function
 
 
 def _request(precision, io, shapes):
