@@ -137,17 +137,23 @@ def _pack(model):
 
 
 def layer_of(tensor, layers):
-    """The layer that a tensor's name tells of.
+    """The layer that a tensor's name tells of; None if it tells of none.
 
     The converter calls tensors `model_1/layer_1/operation`, and several with a semicolon where it made one operator of
-    them; the first is the last one computed.
+    them; the first is the last one computed. What a pass puts in a layer's place is called `layer_something`.
     """
     known = set(layers)
-    for path in tensor.split(";"):
-        for part in path.split("/"):
-            for name in (part, re.sub(r"_\d+$", "", part)):
-                if name in known:
-                    return name
+    parts = [part for path in tensor.split(";") for part in path.split("/")]
+    for part in parts:
+        for name in (part, re.sub(r"_\d+$", "", part)):
+            if name in known:
+                return name
+    for part in parts:
+        name = part
+        while "_" in name:
+            name = name.rpartition("_")[0]
+            if name in known:
+                return name
     return None
 
 

@@ -1,5 +1,6 @@
 """From a Keras model to the bytes of a .tflite file, by way of a SavedModel."""
 
+import contextlib
 import tempfile
 from pathlib import Path
 
@@ -35,6 +36,27 @@ def convert(interface, model, shapes, precision, samples, io):
     Raises:
         RuntimeError: if the converter refuses the model, in its own words.
     """
+    integer = precision in INTEGER
+    with saved(interface, model, shapes, samples if integer else None) as ask:
+        blob = ask(
+            "convert",
+            types="float16" if precision == "float16" else None,
+            kernels=_KERNELS.get(precision),
+            io=io if integer and IO[io] == precision else "float32",
+            optimize=precision not in ("float32", "int4"),  # those of 4 bits are made of a file in floats
+            batch=next(iter(shapes.values()))[0],
+        )
+    return four_bits(blob) if precision == "int4" else blob
+
+
+@contextlib.contextmanager
+def saved(interface, model, shapes, samples):
+    """Writes a model down for the converter; see `convert` for the arguments.
+
+    Returns:
+        A function to have something done with it: `ask(do, **request)`, as `converter.ask`. It returns the file that
+        was made, or what else the converter's answer is.
+    """
     if keras.backend.backend() != "tensorflow":
         raise RuntimeError(
             f"`to_tflite`: needs the TensorFlow backend, Keras runs on {keras.backend.backend()!r}. Save the model, "
@@ -55,16 +77,22 @@ def convert(interface, model, shapes, precision, samples, io):
         except (tf.errors.OpError, RuntimeError, ValueError, TypeError) as error:
             error.add_note(f"`to_tflite`: the TFLite converter refused model {interface.model.name!r}.")
             raise
-        if precision in INTEGER:
+        if samples is not None:
             np.savez(Path(folder) / "samples.npz", **samples)
-        try:
-            blob = converter.convert(folder, _request(precision, io, shapes))
-        except converter.ConverterError as error:
-            raise RuntimeError(
-                f"`to_tflite`: the TFLite converter refused model {interface.model.name!r}: {_gist(str(error))}"
-                f"{_remedy(interface.model)}"
-            ) from error
-    return four_bits(blob) if precision == "int4" else blob
+        made = Path(folder) / "model.tflite"
+
+        def ask(do, **request):
+            made.unlink(missing_ok=True)
+            try:
+                result = converter.ask(folder, do, **request)
+            except converter.ConverterError as error:
+                raise RuntimeError(
+                    f"`to_tflite`: the TFLite converter refused model {interface.model.name!r}: {_gist(str(error))}"
+                    f"{_remedy(interface.model)}"
+                ) from error
+            return made.read_bytes() if made.exists() else result
+
+        yield ask
 
 
 def _served(tf, interface, model, serve, signature):
@@ -81,17 +109,6 @@ def _served(tf, interface, model, serve, signature):
     if any(x.dtype == tf.resource and id(x) not in handles for x in function.captured_inputs):
         holder.owners = [model, interface.preprocessing]
     return holder, function
-
-
-def _request(precision, io, shapes):
-    integer = precision in INTEGER
-    return {
-        "types": "float16" if precision == "float16" else None,
-        "kernels": _KERNELS.get(precision),
-        "io": io if integer and IO[io] == precision else "float32",
-        "optimize": precision not in ("float32", "int4"),  # those of 4 bits are made of a file in floats
-        "batch": next(iter(shapes.values()))[0],
-    }
 
 
 def _gist(words):

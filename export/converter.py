@@ -37,22 +37,24 @@ def start():
         _started()
 
 
-def convert(folder, request):
-    """Converts a SavedModel.
+def ask(folder, do, **request):
+    """Has something done with a SavedModel.
 
     Args:
-        folder: where the SavedModel is; `samples.npz` beside it holds what ranges are measured on.
-        request: what `converter_worker.py` wants to know.
+        folder: where the SavedModel is; `samples.npz` beside it holds what ranges are measured on. What is made comes
+            to lie there, too.
+        do: name of one of the functions in `converter_worker.WAYS`.
+        request: its arguments.
 
     Returns:
-        The bytes of a .tflite file.
+        What that function returns.
 
     Raises:
         ConverterError: in the converter's own words, or how its process ended.
     """
     with _lock:
         try:
-            answer = _started().ask({"folder": str(folder), **request})
+            answer = _started().ask({"do": do, "folder": str(folder), **request})
         except BaseException:  # an interrupt, say: what comes later would be the answer to another question
             _stop()
             raise
@@ -60,7 +62,7 @@ def convert(folder, request):
             _stop()
     if "error" in answer:
         raise ConverterError(answer["error"])
-    return (Path(folder) / "model.tflite").read_bytes()
+    return answer["result"]
 
 
 def _started():

@@ -21,8 +21,7 @@ def main():
         request = json.loads(line)
         answer = {}
         try:
-            blob = convert(tf, **request)
-            Path(request["folder"], "model.tflite").write_bytes(blob)
+            answer["result"] = WAYS[request.pop("do")](tf, **request)
         except MemoryError:
             raise
         except Exception as error:  # of many classes, the converter's own not being public
@@ -33,7 +32,7 @@ def main():
 
 
 def convert(tf, folder, types, kernels, io, optimize, batch):
-    """Converts.
+    """Makes `model.tflite`.
 
     Args:
         tf: tensorflow.
@@ -54,17 +53,87 @@ def convert(tf, folder, types, kernels, io, optimize, batch):
     if kernels:
         # Integer kernels only: an operator without one is an error, not a float in the middle.
         converter.target_spec.supported_ops = [getattr(tf.lite.OpsSet, kernels)]
-        converter.representative_dataset = calibration(Path(folder) / "samples.npz", batch)
-    return converter.convert()
+        converter.representative_dataset = calibration(folder, batch)
+    Path(folder, "model.tflite").write_bytes(converter.convert())
 
 
-def calibration(path, batch):
+def calibrate(tf, folder, batch):
+    """Makes `calibrated.tflite`, floats with their ranges; returns the names of what the operators compute."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    converter = tf.lite.TFLiteConverter.from_saved_model(folder)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    converter.representative_dataset = calibration(folder, batch)
+    converter._experimental_calibrate_only = True
+    blob = converter.convert()
+    Path(folder, "calibrated.tflite").write_bytes(blob)
+    main = schema.ModelT.InitFromPackedBuf(blob, 0).subgraphs[0]
+    return [main.tensors[index].name.decode() for operator in main.operators for index in operator.outputs]
+
+
+def quantize(tf, folder, io, nodes):
+    """Makes `model.tflite`, the operators that compute the tensors of those names in floats, all others in int8."""
+    Path(folder, "model.tflite").write_bytes(mixed(folder, getattr(tf, io), nodes))
+
+
+def mixed(folder, outside, nodes):
+    from tensorflow.lite.python.convert import mlir_quantize
+
+    calibrated = Path(folder, "calibrated.tflite").read_bytes()
+    return mlir_quantize(calibrated, input_data_type=outside, output_data_type=outside, denylisted_nodes=nodes)
+
+
+def lose(tf, folder, batch, nodes, every):
+    """What int8 loses in the operators that compute the tensors of those names.
+
+    Args:
+        tf, folder, batch: see above.
+        nodes: their names.
+        every: those of all operators.
+
+    Returns:
+        By output [error, signal] as sums of squares: outputs with these operators in int8 and all others in floats,
+        against those with all in floats.
+    """
+    import numpy as np
+
+    exact = Path(folder, "exact.npz")
+    if not exact.exists():
+        np.savez(exact, *outputs(mixed(folder, tf.float32, every), folder, batch))
+    with np.load(exact, allow_pickle=False) as stored:
+        wanted = [stored[f"arr_{i}"] for i in range(len(stored.files))]
+    got = outputs(mixed(folder, tf.float32, sorted(set(every) - set(nodes))), folder, batch)
+    return [
+        [float(np.sum((x - y) ** 2)), float(np.sum((y - y.mean(axis=0 if len(y) > 1 else None)) ** 2))]
+        for x, y in zip(got, wanted, strict=True)
+    ]
+
+
+def outputs(blob, folder, batch, most=16):
+    """What a file in floats computes of the first samples."""
+    import numpy as np
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(model_content=blob, num_threads=os.cpu_count())
+    run = interpreter.get_signature_runner()
+    calls = [run(**call) for call in calibration(folder, batch, most)()]
+    return [
+        np.concatenate([np.atleast_1d(call[name]) for call in calls]).astype("float64") for name in sorted(calls[0])
+    ]
+
+
+WAYS = {way.__name__: way for way in (convert, calibrate, quantize, lose)}
+
+
+def calibration(folder, batch, most=None):
     """The samples call by call, in batches of the file's own size, the last one filled up with the last sample."""
     import numpy as np
 
-    with np.load(path, allow_pickle=False) as stored:
+    with np.load(Path(folder) / "samples.npz", allow_pickle=False) as stored:
         samples = dict(stored)
     count = len(next(iter(samples.values())))
+    count = min(count, most or count)
 
     def batches():
         for start in range(0, count, batch):

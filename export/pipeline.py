@@ -26,7 +26,18 @@ MOST_ELEMENTS = 2**24
 
 
 def to_tflite(
-    model, *, target="cpu", precision="float32", samples=None, io="float32", batch_size=1, preprocessing=None
+    model,
+    *,
+    target="cpu",
+    precision="float32",
+    samples=None,
+    io="float32",
+    batch_size=1,
+    preprocessing=None,
+    skip=(),
+    evaluate=None,
+    max_drop=None,
+    layer_errors=False,
 ):
     """Exports a Keras 3 model to TFLite and proves the file on the real runtimes.
 
@@ -37,7 +48,8 @@ def to_tflite(
         target: `"cpu"`, `"gpu"` or `"micro"`, or a `Target`: the runtimes that the file is proven on.
         precision: `"float32"`; `"float16"` (weights of 16 bits); `"dynamic"` (weights of 8 bits, activations in
             floats); `"int4"` (weights of 4 bits, activations in floats; needs the extra `quantizer`); `"int8"` (all
-            integer; needs samples); `"int16x8"` (the same with activations of 16 bits).
+            integer; needs samples); `"int16x8"` (the same with activations of 16 bits); `"auto"` (int8, with as many
+            layers left in floats as it takes to keep the model's accuracy).
         samples: typical inputs, prepared as for training: an array of (samples, ...), a list of arrays for several
             inputs, a dict by input name, or a `tf.data.Dataset` (read up to 512 samples). Integer files take
             their ranges from all of them; the proof runs the first 16. Without them the proof makes inputs up.
@@ -50,6 +62,13 @@ def to_tflite(
             becomes part of the file, and of what the file is compared with. The file then takes pixels as they are,
             and so must the samples be. With `io="uint8"` an int8 file's input has the scale 1 and the zero point 0;
             files of floats get an input of uint8, too, and keep their float outputs.
+        skip: what an int8 file leaves in floats: names of layers, names of their classes, or the classes.
+        evaluate: for `"auto"`: called as evaluate(predict), once for the Keras model and once for every file tried;
+            predict(x) takes what `samples` may be and gives the outputs as an array, a dict by name of several;
+            returns a number, more being better.
+        max_drop: for `"auto"`: how far that number may fall below the Keras model's, 0.01 say.
+        layer_errors: whether the report of an int8 file ranks the layers by the error that each adds; takes about as
+            long as the proof. `"auto"` always does.
 
     Returns:
         An `Artifact`. Its report tells whether the file is PROVEN; nothing is raised if it is not, see
@@ -61,15 +80,19 @@ def to_tflite(
     """
     # Here, as `prove` needs neither Keras nor TensorFlow and should not wait for them.
     from keraslayers.export import converter, four_bits
+    from keraslayers.export.auto import model_predictor, score_of, search
     from keraslayers.export.auxiliary import drop_auxiliary
     from keraslayers.export.convert import convert
     from keraslayers.export.interface import interface_of
+    from keraslayers.export.mixed import calibrated, find_layers
     from keraslayers.export.preprocessing import check_preprocessing, name_of, require_pixels, span, take_pixels
 
     who = "to_tflite"
     target = find_target(who, target)
-    _checks.choice(who, "precision", precision, PRECISIONS)
+    _checks.choice(who, "precision", precision, (*PRECISIONS, "auto"))
+    auto, precision = precision == "auto", "int8" if precision == "auto" else precision
     _checks.choice(who, "io", io, IO)
+    _check_mixed(who, auto, precision, skip, evaluate, max_drop, layer_errors)
     batch_size = _checks.positive_int(who, "batch_size", batch_size)
     pixels = preprocessing is not None
     if IO[io] not in (None, precision) and not (pixels and io == "uint8" and precision not in INTEGER):
@@ -77,6 +100,7 @@ def to_tflite(
     if precision == "int4" and (lacking := four_bits.available()):
         raise ImportError(f"`{who}`: precision='int4' needs {lacking}")
     interface = interface_of(who, model)
+    floats = tuple(sorted(find_layers(who, skip, model))) if skip else ()
     model, dropped = drop_auxiliary(who, model)
     if dropped:
         interface = interface_of(who, model)
@@ -99,10 +123,22 @@ def to_tflite(
     with step(f"preparing {model.name}"):
         ready, passes = prepare(model, target, precision, samples and partial(interface.largest, samples))
         passes = {**({"drop_auxiliary": dropped} if dropped else {}), **passes}
-    with step(f"converting {model.name} to {precision}"):
-        blob = convert(interface, ready, shapes, precision, span(samples) if pixels and samples else samples, io)
+    ranges = span(samples) if pixels and samples else samples
+    errors, trials = (), ()
+    if auto or floats or layer_errors:
+        with calibrated(interface, ready, shapes, ranges, io) as made:
+            if auto:
+                score = score_of(who, evaluate, model_predictor(who, interface, pixels))
+                blob, floats, trials = search(who, made, evaluate, max_drop, score)
+            else:
+                blob = made.file(set(floats))
+            errors = made.errors if auto or layer_errors else ()
+    else:
+        with step(f"converting {model.name} to {precision}"):
+            blob = convert(interface, ready, shapes, precision, ranges, io)
     graph = read_graph(blob)
-    check_kernels(who, graph, precision)
+    if not floats:
+        check_kernels(who, graph, precision)
     if pixels:
         require_pixels(who, graph)
     if samples is None:
@@ -121,8 +157,33 @@ def to_tflite(
         passes=passes,
         preprocessing=name_of(preprocessing),
         parameters=model.count_params(),
+        float_layers=floats,
+        layer_errors=errors,
+        trials=trials,
     )
     return Artifact(blob, report)
+
+
+def _check_mixed(who, auto, precision, skip, evaluate, max_drop, layer_errors):
+    """What belongs to int8 alone, or to "auto" alone, comes with it."""
+    if auto:
+        if not callable(evaluate):
+            raise TypeError(
+                f"`{who}`: precision='auto' needs `evaluate`, a function of a function: evaluate=lambda predict: "
+                f"accuracy(predict(x_test), y_test); got {evaluate!r}."
+            )
+        if max_drop is None or not max_drop >= 0:
+            raise ValueError(
+                f"`{who}`: precision='auto' needs `max_drop`, how far the number that `evaluate` gives may fall: "
+                f"max_drop=0.01; got {max_drop!r}."
+            )
+        if skip:
+            raise ValueError(f"`{who}`: `skip` is for precision='int8': 'auto' finds the layers itself; got {skip!r}.")
+    elif evaluate is not None or max_drop is not None:
+        raise ValueError(f"`{who}`: `evaluate` and `max_drop` are for precision='auto'; got precision={precision!r}.")
+    for name, value in (("skip", skip), ("layer_errors", layer_errors)):
+        if value and precision != "int8":
+            raise ValueError(f"`{who}`: `{name}` is for precision='int8'; got precision={precision!r}.")
 
 
 def prepare(model, target, precision, largest=None):

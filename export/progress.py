@@ -3,6 +3,7 @@
 from contextlib import contextmanager
 
 from rich.console import Console
+from rich.progress import track
 
 _console = Console(stderr=True)
 
@@ -15,3 +16,8 @@ def step(what):
         return
     with _console.status(what):
         yield
+
+
+def each(items, what):
+    """Goes through a sequence beside a bar; silent where stderr is not a terminal."""
+    return track(items, what, console=_console, transient=True, disable=not _console.is_terminal)

@@ -32,6 +32,10 @@ class Report:
         target, precision, io, passes: how it was made; None for a file from elsewhere.
         preprocessing: what it does with pixels before the model; None if they come prepared.
         parameters: of the Keras model; None for a file from elsewhere.
+        float_layers: names of the layers that a file in int8 leaves in floats.
+        layer_errors: what int8 costs layer by layer, the worst first, where that was asked for: each with the `layer`
+            and `snr_db`, the signal over the error that it adds, in decibels.
+        trials: of precision `"auto"` the files that were tried, each with `floats`, `score` and `size`.
         tools: versions of what made and ran it.
         host: the machine that ran it.
     """
@@ -51,6 +55,9 @@ class Report:
     passes: dict | None = None
     preprocessing: str | None = None
     parameters: int | None = None
+    float_layers: tuple = ()
+    layer_errors: tuple = ()
+    trials: tuple = ()
     tools: dict = field(default_factory=dict)
     host: str = ""
 

@@ -1,0 +1,138 @@
+"""int8 files with layers in floats: which ones, what it costs, and the search for the fewest."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from keraslayers.export import to_tflite
+from keraslayers.export.graph import read_graph
+from tests.export_models import cnn, enliven, samples
+
+X = samples(32, (8, 8, 3))
+
+
+def hostile():
+    """A network in which one layer cannot live in 8 bits: a product of a tiny and of a huge channel."""
+    image = keras.Input((8, 8, 3), name="image")
+    x = layers.Conv2D(8, 3, activation="relu", name="first")(image)
+    x = layers.Rescaling([1e3] + [1.0] * 7, name="stretch")(x)
+    x = layers.Conv2D(8, 3, activation="relu", name="second")(x)
+    x = layers.GlobalAveragePooling2D(name="pool")(x)
+    model = enliven(keras.Model(image, layers.Dense(3, name="classes")(x), name="hostile"))
+    kernel = model.get_layer("second").kernel.numpy()
+    kernel[:, :, 0] *= 1e-3  # what was large is small again
+    model.get_layer("second").kernel.assign(kernel)
+    return model
+
+
+def error(model, artifact):
+    """The file's rms error over the outputs' spread, from its own run of LiteRT."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(model_content=artifact.tflite)
+    runner = interpreter.get_signature_runner()
+    got = np.concatenate([next(iter(runner(**{model.inputs[0].name: x[None]}).values())) for x in X])
+    wanted = model.predict(X, verbose=0)
+    return np.sqrt(np.mean((got - wanted) ** 2)) / wanted.std()
+
+
+@pytest.mark.parametrize("skip", [["squeeze_excite", "wide"], ["SqueezeExcite", "wide"]])
+def test_skipped_layers_compute_in_floats(skip):
+    artifact = to_tflite(cnn(), precision="int8", samples=X, skip=skip)
+    assert artifact.report.require().float_layers == ("squeeze_excite", "wide")
+    kernels = artifact.report.float_operators
+    assert kernels["FULLY_CONNECTED"] == 1  # of two
+    assert kernels["CONV_2D"] == 2  # of the stem and two
+    assert kernels["MEAN"] == 1  # of two
+    assert artifact.report.precision == "int8"
+
+
+def test_a_class_and_inputs_of_integers():
+    artifact = to_tflite(cnn(), precision="int8", samples=X, skip=[layers.Dense], io="uint8")
+    assert artifact.report.require().float_layers == ("classes", "wide")
+    graph = read_graph(artifact.tflite)
+    assert [tensor.dtype for tensor in (*graph.inputs, *graph.outputs)] == ["uint8", "uint8"]
+
+
+def test_a_skipped_layer_is_proven_on_the_gpu_and_found_behind_a_pass():
+    image = keras.Input((8, 8, 8), name="image")
+    x = layers.Conv2D(8, 3, name="conv", activation="hard_silu")(image)
+    model = enliven(keras.Model(image, layers.Conv2D(4, 1, name="last")(x)))
+    made = to_tflite(model, target="gpu", precision="int8", samples=samples(16, (8, 8, 8)), skip="conv")
+    assert "split_hard_swish" in made.report.require().passes
+    assert read_graph(made.tflite).float_operators == {"ADD": 1, "CONV_2D": 1, "MUL": 1}
+
+
+def test_errors_are_ranked_and_skipping_the_worst_helps():
+    model = hostile()
+    plain = to_tflite(model, precision="int8", samples=X, layer_errors=True)
+    # The tensor between them is what 8 bits cannot hold: either one in int8 rounds it.
+    assert {e.layer for e in plain.report.layer_errors[:2]} == {"stretch", "second"}
+    assert [e.snr_db for e in plain.report.layer_errors] == sorted(e.snr_db for e in plain.report.layer_errors)
+    assert {e.layer for e in plain.report.layer_errors} == {"first", "stretch", "second", "pool", "classes"}
+    helped = to_tflite(model, precision="int8", samples=X, skip=["stretch", "second"])
+    assert error(model, helped) < error(model, plain) / 2
+
+
+def test_auto_leaves_in_floats_what_it_must():
+    model = hostile()
+    wanted = model.predict(X, verbose=0)
+
+    def evaluate(predict):
+        return -float(np.sqrt(np.mean((predict(X) - wanted) ** 2)) / wanted.std())
+
+    int8 = error(model, to_tflite(model, precision="int8", samples=X))
+    bound = int8 / 4
+    made = to_tflite(model, precision="auto", samples=X, evaluate=evaluate, max_drop=bound)
+    report = made.report.require()
+    assert error(model, made) <= bound < int8
+    first, *_ = report.trials
+    assert first.floats == ()
+    assert first.score == pytest.approx(-int8, rel=0.05)
+    assert 0 < len(report.float_layers) < 4
+    # One layer fewer was tried, and was not enough.
+    scores = {len(trial.floats): trial.score for trial in report.trials}
+    assert scores[len(report.float_layers) - 1] < -bound <= scores[len(report.float_layers)]
+    assert report.trials[-1].size > 0
+
+
+def test_auto_is_int8_where_that_will_do():
+    model = cnn()
+    made = to_tflite(model, precision="auto", samples=X, evaluate=lambda predict: 1.0, max_drop=0.0)
+    assert made.report.require().float_layers == ()
+    assert made.tflite == to_tflite(model, precision="int8", samples=X, layer_errors=True).tflite
+    assert len(made.report.trials) == 1
+
+
+def test_auto_without_hope_says_so():
+    scores = iter([1.0, *[0.0] * 99])
+    with pytest.raises(
+        RuntimeError, match=r"the Keras model scores 1 in `evaluate`, and the file with all layers in f"
+    ):
+        to_tflite(cnn(), precision="auto", samples=X, evaluate=lambda predict: next(scores), max_drop=0.5)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "words"),
+    [
+        ({"skip": ["wode"]}, ValueError, "`skip` must be one of .*Did you mean 'wide'"),
+        ({"skip": [3]}, TypeError, "`skip` must hold names or classes of layers; got 3"),
+        ({"skip": layers.LSTM}, ValueError, "model 'cnn' has no layer of the class LSTM"),
+        ({"skip": ["wide"], "precision": "float32"}, ValueError, "`skip` is for precision='int8'; got .*'float32'"),
+        ({"layer_errors": True, "precision": "float16"}, ValueError, "`layer_errors` is for precision='int8'"),
+        ({"max_drop": 1}, ValueError, "`evaluate` and `max_drop` are for precision='auto'; got precision='int8'"),
+        ({"precision": "auto", "max_drop": 1}, TypeError, "precision='auto' needs `evaluate`, a function"),
+        ({"precision": "auto", "evaluate": print}, ValueError, "needs `max_drop`, how far .* got None"),
+        ({"precision": "auto", "evaluate": print, "max_drop": 0, "skip": "wide"}, ValueError, "'auto' finds the lay"),
+        (
+            {"precision": "auto", "evaluate": lambda p: "good", "max_drop": 0},
+            TypeError,
+            "must return a number; got str",
+        ),
+        ({"precision": "auto", "evaluate": lambda p: np.nan, "max_drop": 0}, ValueError, "a finite number; got nan"),
+    ],
+)
+def test_what_does_not_fit(options, error, words):
+    with pytest.raises(error, match=words):
+        to_tflite(cnn(), **{"precision": "int8", "samples": X, **options})
