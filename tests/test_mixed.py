@@ -67,8 +67,9 @@ def test_a_skipped_layer_is_proven_on_the_gpu_and_found_behind_a_pass():
 def test_errors_are_ranked_and_skipping_the_worst_helps():
     model = hostile()
     plain = to_tflite(model, precision="int8", samples=X, layer_errors=True)
-    # The tensor between them is what 8 bits cannot hold: either one in int8 rounds it.
-    assert {e.layer for e in plain.report.layer_errors[:2]} == {"stretch", "second"}
+    # What stretch makes is what 8 bits cannot hold; pool and classes harm nothing.
+    assert "stretch" in [e.layer for e in plain.report.layer_errors[:2]]
+    assert {e.layer for e in plain.report.layer_errors[-2:]} == {"pool", "classes"}
     assert [e.snr_db for e in plain.report.layer_errors] == sorted(e.snr_db for e in plain.report.layer_errors)
     assert {e.layer for e in plain.report.layer_errors} == {"first", "stretch", "second", "pool", "classes"}
     helped = to_tflite(model, precision="int8", samples=X, skip=["stretch", "second"])
