@@ -76,7 +76,7 @@ def find_culprit(tflite, runtime="gpu", *, samples=None, model=None):
     samples = make_up(graph.inputs) if samples is None else name_samples(who, samples, graph.inputs)
     inputs, count = calls_of({name: values[:SAMPLES] for name, values in samples.items()}, graph)
     by_index = {tensor.index: inputs[tensor.name] for tensor in graph.inputs}
-    layers = [] if model is None else [layer.name for layer in model.layers]
+    layers = [] if model is None else [layer.name for layer in model._flatten_layers(include_self=False)]
 
     def fails(part):
         graph = read_graph(part)

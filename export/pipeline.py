@@ -1,22 +1,27 @@
 """From a Keras model, or a file, to a file with proof: the two doors of this package."""
 
+import dataclasses
 import inspect
 import math
 import os
+import warnings
 from functools import partial
 from pathlib import Path
 
 from keraslayers import _checks
 from keraslayers.export.artifact import Artifact
+from keraslayers.export.blame import find_culprit
 from keraslayers.export.graph import read_graph
 from keraslayers.export.precisions import INTEGER, IO, PRECISIONS, check_kernels
 from keraslayers.export.progress import step
-from keraslayers.export.proof import PROOF_SAMPLES, prove_blob
+from keraslayers.export.proof import LOST, PROOF_SAMPLES, Verdict, prove_blob
 from keraslayers.export.report import describe
 from keraslayers.export.runtimes import RUNTIMES
 from keraslayers.export.samples import make_up, name_samples
 from keraslayers.export.targets import find_target
 
+# Whether a report names the layer that a runtime fails on; to find it takes a dozen runs of parts of the file.
+BLAME = True
 # What `prove` proves without being told. A file for microcontrollers is another one.
 PHONE = ("cpu", "gpu")
 # Types of inputs and outputs that a proof can compare: NumPy has them, and they are numbers.
@@ -79,10 +84,12 @@ def to_tflite(
         RuntimeError: if the converter refuses the model.
     """
     # Here, as `prove` needs neither Keras nor TensorFlow and should not wait for them.
+    from keraslayers._rewrite import graph_of
     from keraslayers.export import converter, four_bits
     from keraslayers.export.auto import model_predictor, score_of, search
     from keraslayers.export.auxiliary import drop_auxiliary
     from keraslayers.export.convert import convert
+    from keraslayers.export.half import HALF, largest_value
     from keraslayers.export.interface import interface_of
     from keraslayers.export.mixed import calibrated, find_layers
     from keraslayers.export.preprocessing import check_preprocessing, name_of, require_pixels, span, take_pixels
@@ -146,6 +153,13 @@ def to_tflite(
     with step(f"running {model.name} in Keras"):
         expected = interface.predict({name: values[:PROOF_SAMPLES] for name, values in samples.items()})
     proofs = prove_blob(blob, graph, samples, target.runtimes, expected=expected, precision=precision)
+    if BLAME:
+        proofs = tuple(_blamed(proof, blob, samples, model) for proof in proofs)
+    half = None
+    if (precision == "float16" or "gpu" in target.runtimes) and graph_of(model) is not None:
+        half = largest_value(interface, samples)
+        if half.value > HALF / 4:
+            warnings.warn(f"`{who}`: model {model.name!r}: {half}.", stacklevel=2)
     report = describe(
         blob,
         graph,
@@ -157,11 +171,20 @@ def to_tflite(
         passes=passes,
         preprocessing=name_of(preprocessing),
         parameters=model.count_params(),
+        largest=half,
         float_layers=floats,
         layer_errors=errors,
         trials=trials,
     )
     return Artifact(blob, report)
+
+
+def _blamed(proof, blob, samples, model):
+    """The same proof; the reason why a runtime fails names the layer, where it is the runtime that does."""
+    if proof.verdict not in (Verdict.WRONG, Verdict.REJECTED) or LOST in proof.reason:
+        return proof
+    culprit = find_culprit(blob, proof.runtime, samples=samples, model=model)
+    return proof if culprit is None else dataclasses.replace(proof, reason=f"{proof.reason.rstrip('. ')}. {culprit}")
 
 
 def _check_mixed(who, auto, precision, skip, evaluate, max_drop, layer_errors):

@@ -44,6 +44,7 @@ MAX_STEPS = 3
 # all they may differ: 0 were seen in int8, 1 in int16x8, over all layers and small models of the tests.
 PLAIN = ("micro",)
 PROOF_SAMPLES = 16
+LOST = "; the runtime computes what the file says, so it is quantization that lost the numbers"
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,8 @@ class Proof:
         verdict: PROVEN, WRONG, REJECTED or UNTESTED.
         reason: why it is not PROVEN; empty if it is.
         delegated, operators: how many operators of how many the runtime's accelerator took.
-        partitions: in how many pieces it took them. None for both on a runtime that has no accelerator.
+        left: how often each operator stands among those that it left to the built-in kernels.
+        partitions: in how many pieces it took them. None for these on a runtime that has no accelerator.
         max_error: largest difference to the reference, over all outputs.
         snr_db: signal over noise against the reference, in decibels; of the worst output. None if exact.
         agreement: part of the samples whose largest class is the reference's; None without class scores.
@@ -72,6 +74,7 @@ class Proof:
     reason: str = ""
     delegated: int | None = None
     operators: int | None = None
+    left: dict | None = None
     partitions: int | None = None
     max_error: float | None = None
     snr_db: float | None = None
@@ -127,6 +130,7 @@ def _judge(name, outcome, graph, meaning, expected, precision, count):
     figures = {
         "delegated": outcome.delegated,
         "operators": outcome.operators,
+        "left": outcome.left,
         "partitions": outcome.partitions,
         "device": outcome.device,
         "arena_bytes": outcome.arena_bytes,
@@ -183,7 +187,7 @@ def _fault(name, got, wanted, meaning, graph, precision):
             if fault:
                 fault = f"output `{key}` {fault}"
                 if meaning is not None:
-                    fault += "; the runtime computes what the file says, so it is quantization that lost the numbers"
+                    fault += LOST
                 return fault
     return ""
 

@@ -32,6 +32,8 @@ class Report:
         target, precision, io, passes: how it was made; None for a file from elsewhere.
         preprocessing: what it does with pixels before the model; None if they come prepared.
         parameters: of the Keras model; None for a file from elsewhere.
+        largest: of files for phones' GPUs, and of float16: the `layer` that gives the largest `value` on the samples;
+            float16 ends at 65504.
         float_layers: names of the layers that a file in int8 leaves in floats.
         layer_errors: what int8 costs layer by layer, the worst first, where that was asked for: each with the `layer`
             and `snr_db`, the signal over the error that it adds, in decibels.
@@ -55,6 +57,7 @@ class Report:
     passes: dict | None = None
     preprocessing: str | None = None
     parameters: int | None = None
+    largest: object = None
     float_layers: tuple = ()
     layer_errors: tuple = ()
     trials: tuple = ()

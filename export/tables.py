@@ -19,6 +19,16 @@ def number(value, form):
     return "-" if value is None else format(value, form)
 
 
+def left_out(proof):
+    """Which operators a runtime's accelerator did not take."""
+    return f"left to the built-in kernels: {', '.join(f'{name} {count}x' for name, count in proof.left.items())}"
+
+
+def tried(trial):
+    """A file that the search of precision "auto" tried."""
+    return f"{len(trial.floats)} layers in floats score {trial.score:.6g} in {trial.size:,} bytes"
+
+
 def of_report(report):
     """A report as a rich renderable."""
     about = [f"{report.size:,} bytes"]
@@ -54,6 +64,18 @@ def of_report(report):
         for proof in report.proofs
         if proof.arena_bytes is not None
     ]
+    parts += [Text(f"{proof.runtime}: {left_out(proof)}") for proof in report.proofs if proof.left]
+    if report.preprocessing:
+        parts.append(Text(f"preprocessing in the file: {report.preprocessing}"))
+    if report.largest:
+        parts.append(Text(str(report.largest)))
+    if report.float_layers:
+        parts.append(Text(f"layers in floats: {', '.join(report.float_layers)}"))
+    if report.trials:
+        parts.append(Text(f"tried: {'; '.join(tried(trial) for trial in report.trials)}"))
+    if report.layer_errors:
+        worst = [f"{error.layer} {error.snr_db:.1f} dB" for error in report.layer_errors[:5]]
+        parts.append(Text(f"int8 costs most in: {', '.join(worst)} (signal over error, that layer alone in int8)"))
     if report.float_operators:
         parts.append(Text(f"in floats: {', '.join(f'{n} {count}x' for n, count in report.float_operators.items())}"))
     reference = next((proof.reference for proof in report.proofs if proof.reference), "the reference")

@@ -33,6 +33,13 @@ def seed():
     keras.utils.set_random_seed(0)
 
 
+@pytest.fixture(autouse=True)
+def no_blame(request, monkeypatch):
+    """To look for the layer to blame takes many runs: tests/test_blame.py does."""
+    if backend.BACKEND == "tensorflow" and request.path.name != "test_blame.py":
+        monkeypatch.setattr("keraslayers.export.pipeline.BLAME", False)
+
+
 @pytest.fixture
 def float64():
     """Keeps 64 bits on every backend."""

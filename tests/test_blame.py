@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from keraslayers.export import Culprit, find_culprit, passes, to_tflite
+from keraslayers.export import Culprit, find_culprit, passes, pipeline, to_tflite
 from keraslayers.export.blame import beginning, layer_of
 from keraslayers.export.graph import read_graph
 from tests.export_models import cnn, dense, enliven, needs_gpu, run_reference, samples
@@ -52,6 +52,24 @@ def test_the_first_operator_that_fails_is_found(stock, make, precision, layer, o
     assert (culprit.layer, culprit.operator) == (layer, operator)
     assert remedy in str(culprit)
     assert f"layer `{layer}` ({operator})" in str(culprit)
+
+
+@needs_gpu
+def test_a_report_names_the_layer_that_a_runtime_fails_on(stock):
+    model = grouped()
+    report = to_tflite(model, target="gpu", samples=samples(16, model.input_shape[1:])).report
+    assert "It begins at layer `grouped` (CONV_2D): write channels per group" in report.proof("gpu").reason
+    assert report.proof("cpu").reason == ""
+
+
+def test_what_quantization_lost_is_not_the_runtimes_fault(monkeypatch):
+    monkeypatch.setattr(pipeline, "find_culprit", None)
+    image = keras.Input((4, 4, 2), name="image")
+    model = keras.Model(image, layers.Rescaling([1e4, 1.0])(image))
+    x = samples(16, (4, 4, 2)) / [1e4, 1.0]
+    x[:, :, :, 1] *= 1e-4
+    report = to_tflite(keras.Model(image, model(image)[..., 1:]), precision="int8", samples=x.astype("float32")).report
+    assert report.proof("cpu").verdict == "WRONG"
 
 
 def test_a_right_file_has_no_culprit():

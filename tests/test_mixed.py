@@ -72,7 +72,7 @@ def test_errors_are_ranked_and_skipping_the_worst_helps():
     assert {e.layer for e in plain.report.layer_errors[-2:]} == {"pool", "classes"}
     assert [e.snr_db for e in plain.report.layer_errors] == sorted(e.snr_db for e in plain.report.layer_errors)
     assert {e.layer for e in plain.report.layer_errors} == {"first", "stretch", "second", "pool", "classes"}
-    helped = to_tflite(model, precision="int8", samples=X, skip=["stretch", "second"])
+    helped = to_tflite(model, precision="int8", samples=X, skip=["first", "stretch", "second"])
     assert error(model, helped) < error(model, plain) / 2
 
 
@@ -96,6 +96,22 @@ def test_auto_leaves_in_floats_what_it_must():
     scores = {len(trial.floats): trial.score for trial in report.trials}
     assert scores[len(report.float_layers) - 1] < -bound <= scores[len(report.float_layers)]
     assert report.trials[-1].size > 0
+
+
+def test_the_report_shows_what_was_tried_and_what_it_costs(tmp_path):
+    scores = iter([1.0, 0.0, 1.0, 1.0])
+    options = {"evaluate": lambda predict: next(scores), "max_drop": 0.5}
+    report = to_tflite(cnn(), precision="auto", samples=X, **options).report
+    words = " ".join(str(report).split())
+    (worst,) = report.float_layers
+    assert f"layers in floats: {worst}" in words
+    assert "0 layers in floats score 0 in" in words
+    assert f"int8 costs most in: {worst}" in words
+    report.to_html(tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text()
+    assert "What int8 costs, layer by layer" in page
+    assert f"<code>{worst}</code> (in floats)" in page
+    assert "Files tried" in page
 
 
 def test_auto_is_int8_where_that_will_do():

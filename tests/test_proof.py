@@ -162,9 +162,9 @@ def test_a_worker_that_breaks_tells_its_last_words():
 
 def test_the_last_words_of_a_process():
     fatal = "INFO: x\nF0000 00:00:12.3    38 model.cc:218] Check failed: a == b\n*** stack\n"
-    assert child._death(-6, fatal) == "the runtime died (SIGABRT): Check failed: a == b"
-    assert child._death(-9, "") == "the runtime died (SIGKILL)"
-    assert child._death(3, "") == "the runtime died (exit code 3)"
+    assert child.death("the runtime", -6, fatal) == "the runtime died (SIGABRT): Check failed: a == b"
+    assert child.death("the runtime", -9, "") == "the runtime died (SIGKILL)"
+    assert child.death("the runtime", 3, "") == "the runtime died (exit code 3)"
 
 
 def test_nothing_is_left_in_the_temporary_folder(monkeypatch, tmp_path):

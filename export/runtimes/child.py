@@ -28,6 +28,7 @@ class Outcome:
         died: whether the runtime took its process with it, or hung.
         operators: how many operators the file has, as the runtime counts them.
         delegated: how many of them the runtime's accelerator took (XNNPACK, the GPU).
+        left: how often each operator stands among those that it did not take.
         partitions: in how many pieces it took them.
         latency_ms: median time of one call on this host, in milliseconds.
         device: what computed, in the runtime's words.
@@ -40,6 +41,7 @@ class Outcome:
     died: bool = False
     operators: int | None = None
     delegated: int | None = None
+    left: dict[str, int] | None = None
     partitions: int | None = None
     latency_ms: float | None = None
     device: str = ""

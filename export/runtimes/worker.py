@@ -8,6 +8,7 @@ import os
 import statistics
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -63,9 +64,11 @@ def load_interpreter(path, request, delegates, threads, plain=False):
     nodes = interpreter._get_ops_details()
     pieces = [node for node in nodes if node["op_name"] == "DELEGATE"]
     nodes = [node for node in nodes if node["op_name"] != "DELEGATE"]
+    inside = taken(nodes, pieces)
     figures = {
         "operators": len(nodes),
-        "delegated": len(taken(nodes, pieces)),
+        "delegated": len(inside),
+        "left": dict(Counter(node["op_name"] for i, node in enumerate(nodes) if i not in inside)),
         "partitions": len(pieces),
         "device": f"XNNPACK, {threads} thread" if delegates else "built-in kernels",
     }
