@@ -93,6 +93,9 @@ def export(
         str, typer.Option(help="Inputs and outputs: float32; int8 or uint8 of an int8 file, int16 of int16x8.")
     ] = "float32",
     batch_size: Annotated[int, typer.Option(min=1, help="Batch of the file.")] = 1,
+    skip: Annotated[
+        list[str] | None, typer.Option(help="A layer, or class of layers, to leave in floats in int8; again for more.")
+    ] = None,
     html: Annotated[Path | None, typer.Option(help="Write the report as a page, too.")] = None,
 ):
     """Export a saved model to TFLite and prove the file."""
@@ -102,7 +105,13 @@ def export(
     html = html and files.writable("export", "html", html)
     given = _load_samples("export", samples)
     artifact = to_tflite(
-        _load_model("export", model), target=target, precision=precision, samples=given, io=io, batch_size=batch_size
+        _load_model("export", model),
+        target=target,
+        precision=precision,
+        samples=given,
+        io=io,
+        batch_size=batch_size,
+        skip=skip or (),
     )
     artifact.save(output)
     _show(artifact.report, html)

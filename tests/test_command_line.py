@@ -86,6 +86,13 @@ def test_export_names_the_file_after_the_model_and_takes_samples_by_name(folder,
     assert json.loads((tmp_path / "net.json").read_text())["inputs"][0]["shape"] == [2, 32, 32, 1]
 
 
+def test_export_leaves_layers_in_floats(folder, capfd, tmp_path):
+    options = ["--precision", "int8", "--samples", folder / "x.npy", "--skip", "Dense", "--skip", "c1"]
+    code, _, err = run(capfd, "export", folder / "lenet.keras", *options, "-o", tmp_path / "a.tflite")
+    assert code == 0, err
+    assert json.loads((tmp_path / "a.json").read_text())["float_layers"] == ["c1", "c5", "f6", "predictions"]
+
+
 def test_check_proves_any_file(folder, capfd, tmp_path):
     code, out, _ = run(capfd, "check", folder / "lenet.tflite", "--html", tmp_path / "page.html")
     assert code == 0
