@@ -1,6 +1,7 @@
 """Writes the table of layers into the README, from what each layer does on the runtimes: `make table-layers`.
 
-Each layer stands in the small network of the export law, with the options of its first row in tests/cases.py.
+Each layer stands in the small network of the export law, with the options of its first row in tests/cases.py;
+`DeformableConv2D` with those of the first row that bounds its offsets, as phones want them.
 """
 
 import inspect
@@ -9,18 +10,22 @@ from collections import Counter
 
 from rich.progress import track
 
+import keraslayers
 from benchmarks.readme import write_block
 from keraslayers.export import to_tflite
-from tests.cases import CASES
+from tests.cases import CASES, PooledAndBack
 from tests.test_export_layers import network
 
 PRECISIONS = ("float32", "int8")
+# What the rows of cases.py stand for that are no layers of ours.
+PAIRS = {PooledAndBack: (keraslayers.MaxPoolWithIndices2D, keraslayers.MaxUnpool2D)}
 
 
 def main():
     first = {}
     for case in CASES:
-        first.setdefault(case.layer, case)
+        if case.layer is not keraslayers.DeformableConv2D or case.options.get("max_offset"):
+            first.setdefault(case.layer, case)
     lines = [
         "| layer | what it is | paper | cpu float32 | cpu int8 | gpu float32 | gpu int8 |",
         "|---|---|---|---|---|---|---|",
@@ -32,7 +37,10 @@ def main():
             for precision in PRECISIONS
         ]
         verdicts = [verdict(report.proof(runtime)) for runtime in ("cpu", "gpu") for report in reports]
-        lines.append(f"| `{layer.__name__}` | {summary(layer)} | {paper(layer)} | {' | '.join(verdicts)} |")
+        shown = PAIRS.get(layer, (layer,))
+        name = ", ".join(f"`{each.__name__}`" for each in shown)
+        name += " with `max_offset`" if case.options.get("max_offset") else ""
+        lines.append(f"| {name} | {summary(shown[-1])} | {paper(shown[0])} | {' | '.join(verdicts)} |")
     print(Counter(re.findall("PROVEN|WRONG|REJECTED|UNTESTED", "\n".join(lines))))
     write_block("layers", "\n".join(lines) + "\n")
 
