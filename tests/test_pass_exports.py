@@ -29,6 +29,10 @@ def of_one_pixel(x):
     return layers.Add()([layers.Conv2D(8, 1)(x), layers.Conv2D(8, 1, activation="relu")(x)])
 
 
+def padded_pool(kind):
+    return lambda x: kind(3, 2)(layers.ZeroPadding2D(1)(x))
+
+
 BOTH = ("float32", "int8")
 # (pass, what it mends, precisions, what becomes of the file without it, model)
 MENDED = [
@@ -58,6 +62,16 @@ MENDED = [
     ("pool_vector_gates", "squeeze and excite", ("int8",), WRONG, of(gate("dense"))),
     ("pool_vector_gates", "bare", ("int8",), WRONG, of(gate("bare"))),
     ("lower_vector_sums", "residual", ("int8",), WRONG, lambda: between(of_one_pixel, (1, 1, 8))),
+    (
+        "crop_transposed",
+        "odd sizes",
+        BOTH,
+        WRONG,
+        after(layers.Conv2DTranspose(8, 3, 2, "same", activation="tanh"), (5, 7, 8)),
+    ),
+    ("crop_transposed", "stride 3", ("float32",), WRONG, after(layers.Conv2DTranspose(8, 3, 3, "same"))),
+    ("keep_padding", "average", ("float32",), WRONG, of(padded_pool(layers.AveragePooling2D))),
+    ("keep_padding", "maximum", ("float32",), WRONG, of(padded_pool(layers.MaxPooling2D))),
     ("lower_relu", "behind a join", ("int8",), CUT, of(twice(layers.ReLU()))),
 ]
 

@@ -497,6 +497,50 @@ def test_nest_concatenations(count, parts):
     assert passes.nest_concatenations(model) == (model, 0)
 
 
+@pytest.mark.parametrize(
+    ("kernel", "stride", "shape"),
+    [
+        (3, 2, (5, 7, 8)),
+        (3, 2, (6, 7, 8)),
+        (5, 2, (6, 6, 8)),
+        (3, 3, (5, 6, 8)),
+        ((4, 5), 3, (6, 4, 8)),
+        (2, 3, (5, 5, 8)),
+    ],
+)
+def test_crop_transposed(kernel, stride, shape):
+    for act in (None, "relu", "tanh"):
+        up = layers.Conv2DTranspose(5, kernel, stride, padding="same", activation=act, name="up")
+        new = check(passes.crop_transposed, between(up, shape), 1, 1e-5)
+        assert ("Activation" in kinds(new)) == (act is not None)
+
+
+@pytest.mark.parametrize(
+    ("up", "shape"),
+    [
+        (layers.Conv2DTranspose(5, 2, 2, padding="same"), (5, 7, 8)),
+        (layers.Conv2DTranspose(5, 4, 2, padding="same"), (5, 7, 8)),
+        (layers.Conv2DTranspose(5, 3, 2, padding="same"), (6, 4, 8)),
+        (layers.Conv2DTranspose(5, 3, 2), (5, 7, 8)),
+        (layers.Conv2DTranspose(5, 3, padding="same"), (5, 7, 8)),
+    ],
+)
+def test_transposed_convolutions_that_are_right_stay(up, shape):
+    model = between(up, shape)
+    assert passes.crop_transposed(model) == (model, 0)
+
+
+def test_keep_padding():
+    for pool in (layers.AveragePooling2D, layers.MaxPooling2D):
+        new = check(passes.keep_padding, between(lambda x: pool(3, 2)(layers.ZeroPadding2D(1)(x))), 1)  # noqa: B023
+        assert kinds(new).count("DepthwiseConv2D") == 1
+    # Of what is not negative the largest is right without zeros.
+    model = between(lambda x: layers.MaxPooling2D(3, 2)(layers.ZeroPadding2D(1)(layers.ReLU()(x))))
+    assert passes.keep_padding(model) == (model, 0)
+    model = between(lambda x: layers.MaxPooling2D(3, 2)(layers.Cropping2D(1)(x)))
+    assert passes.keep_padding(model) == (model, 0)
+
+
 def test_split_transposed_relu():
     def upwards(**options):
         return layers.Conv2DTranspose(5, 3, strides=2, **options)

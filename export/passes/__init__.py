@@ -1,6 +1,8 @@
 """Rewrites of a Keras model that leave its outputs unchanged and suit a runtime better; one function a file."""
 
 from keraslayers.export.passes.bound_deformable import bound_deformable
+from keraslayers.export.passes.crop_transposed import crop_transposed
+from keraslayers.export.passes.keep_padding import keep_padding
 from keraslayers.export.passes.lower_average_pooling import lower_average_pooling
 from keraslayers.export.passes.lower_channel_shuffle import lower_channel_shuffle
 from keraslayers.export.passes.lower_hard_sigmoid import lower_hard_sigmoid
@@ -20,6 +22,8 @@ from keraslayers.export.passes.widen_pointwise import widen_pointwise
 __all__ = [
     "PASSES",
     "bound_deformable",
+    "crop_transposed",
+    "keep_padding",
     "lower_average_pooling",
     "lower_channel_shuffle",
     "lower_hard_sigmoid",
@@ -81,6 +85,8 @@ PASSES = {
     "nest_concatenations": (nest_concatenations, _always),
     "lower_up_sampling": (lower_up_sampling, _always),
     "lower_subsampling": (lower_subsampling, _always),
+    "crop_transposed": (crop_transposed, _on_gpu),
+    "keep_padding": (keep_padding, _on_gpu),
     "lower_average_pooling": (lower_average_pooling, _in_int8_on_cpu),
     "lower_relu": (lower_relu, _in_int8_on_cpu),
     "split_transposed_relu": (split_transposed_relu, _on_gpu),
