@@ -4,9 +4,10 @@ import keras
 import numpy as np
 from keras import ops
 
-from keraslayers import _checks, _padding
+from keraslayers import _checks, _padding, cost
 from keraslayers._bias import add_bias
 from keraslayers._initializers import fresh
+from keraslayers.cost import Window
 
 
 @_checks.register
@@ -140,6 +141,16 @@ class SpatialSeparableConv2D(keras.layers.Layer):
             strides=self.strides,
             dilation_rate=self.dilation_rate,
             data_format=self.data_format,
+        )
+
+    def call_cost(self, input_shape, output_shape):
+        sizes, made = (cost.places(shape, self.data_format) for shape in (input_shape, output_shape))
+        down, across = cost.sliding(sizes, self.kernel_size, self.strides, self.padding, self.dilation_rate)
+        rank = self.vertical_kernel.shape[-1]
+        middle = (input_shape[0], made[0], sizes[1], rank)
+        first = cost.convolution(self.vertical_kernel.shape, middle, rank, (down, Window()))
+        return first.then(
+            cost.convolution(self.horizontal_kernel.shape, output_shape, self.filters, (Window(), across))
         )
 
     def get_config(self):

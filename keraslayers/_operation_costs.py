@@ -1,0 +1,115 @@
+"""What calls of `keras.ops` in a model cost."""
+
+import math
+
+import keras
+
+from keraslayers import cost
+from keraslayers._stock_costs import einsum, permuting, reshaping
+from keraslayers.cost import EVERYWHERE, Cost, Window
+
+# Those that look at nothing but their own place, and those that sum or compare along an axis.
+_ELEMENTWISE, _REDUCTIONS = (
+    """
+    Absolute Add Arctan Cast Ceil Celu Clip Copy Cos Cosh Divide DivideNoNan Elu Equal Erf Exp Expm1 Fabs Floor
+    FloorDivide Gelu Greater GreaterEqual HardShrink HardSigmoid HardSilu HardTanh Heaviside Hypot Isfinite Isinf Isnan
+    LeakyRelu Less LessEqual Log Log10 Log1p Log2 LogSigmoid LogicalAnd LogicalNot LogicalOr LogicalXor Maximum Minimum
+    Mod Multiply NanToNum Negative NotEqual OnesLike Power Reciprocal Relu Relu6 Round Rsqrt SaturateCast Selu Sigmoid
+    Sign Silu Sin Sinh SoftShrink Softplus Softsign SparsePlus SparseSigmoid Sqrt Square Squareplus StopGradient
+    Subtract Tan Tanh TanhShrink Threshold TrueDivide Trunc Where ZerosLike
+    """,
+    "All Amax Amin Any Argmax Argmin Cumsum LogSoftmax Logsumexp Max Mean Min Norm Normalize Prod Softmax Std Sum Var",
+)
+ELEMENTWISE, REDUCTIONS = (frozenset(names.split()) for names in (_ELEMENTWISE, _REDUCTIONS))
+
+
+def of(operation, args, inputs, outputs):
+    """The `Cost` of a call of a `keras.ops` operation; None for one that is unknown here.
+
+    Args:
+        operation: the keras.Operation.
+        args: what it was called with, by position.
+        inputs, outputs: lists of shapes of the tensors among it, constants left out.
+    """
+    if not type(operation).__module__.startswith("keras."):
+        return None
+    kind = type(operation).__name__
+    if kind in ELEMENTWISE:
+        return Cost()
+    if kind in REDUCTIONS:
+        return Cost(window=_along(getattr(operation, "axis", None), len(inputs[0])))
+    rule = _RULES.get(kind)
+    return rule(operation, args, inputs, outputs) if rule else None
+
+
+def _along(axis, rank):
+    """The window of what works along an axis: of the channels it keeps the places, otherwise it sees all."""
+    axes = axis if isinstance(axis, list | tuple) else (axis,)
+    alone = rank > 2 and None not in axes and {a % rank for a in axes} == {rank - 1}
+    return Window() if alone else EVERYWHERE
+
+
+def _matmul(operation, args, inputs, outputs):
+    products = math.prod(outputs[0]) * (inputs[0][-1] if keras.backend.is_keras_tensor(args[0]) else inputs[0][-2])
+    if len(inputs) > 1:
+        return Cost(multiply_adds=products, activation_products=products, window=EVERYWHERE)
+    # A constant on the right multiplies every place for itself.
+    alone = len(inputs[0]) > 2 and keras.backend.is_keras_tensor(args[0])
+    return Cost(multiply_adds=products, window=Window() if alone else EVERYWHERE)
+
+
+def _einsum(operation, args, inputs, outputs):
+    if len(inputs) != operation.subscripts.count(",") + 1:
+        return None  # a constant among them
+    products = einsum(operation.subscripts, inputs, outputs[0])
+    return Cost(multiply_adds=products, activation_products=products, window=EVERYWHERE)
+
+
+def _concatenate(operation, args, inputs, outputs):
+    last = operation.axis % len(outputs[0]) == len(outputs[0]) - 1
+    return Cost(window=Window() if last else None)
+
+
+def _get_item(operation, args, inputs, outputs):
+    """Slices of the channels keep the places; others move them."""
+    kept = len(inputs[0]) > 2 and inputs[0][:-1] == outputs[0][:-1]
+    return Cost(window=Window() if kept or len(inputs[0]) == 2 else None)
+
+
+def _pad(operation, args, inputs, outputs):
+    widths = operation.pad_width
+    if len(widths) != len(inputs[0]):
+        widths = [widths[0] if len(widths) == 1 else widths] * len(inputs[0])
+    # Places are the axes between batch and channels; channels that are padded make no difference to them.
+    return Cost(window=tuple(Window(1, 1, -before) for before, _ in widths[1:-1]) or Window())
+
+
+def _resize(operation, args, inputs, outputs):
+    if operation.interpolation not in ("nearest", "bilinear") or operation.crop_to_aspect_ratio:
+        return Cost(window=None)
+    rows = slice(1, 3) if operation.data_format == "channels_last" else slice(2, 4)
+    return Cost(
+        window=tuple(
+            cost.resized(old, new, operation.interpolation, operation.antialias)
+            for old, new in zip(inputs[0][rows], outputs[0][rows], strict=True)
+        )
+    )
+
+
+_RULES = {
+    "Matmul": _matmul,
+    "Einsum": _einsum,
+    "Concatenate": _concatenate,
+    "GetItem": _get_item,
+    "Pad": _pad,
+    "Resize": _resize,
+    "Reshape": lambda operation, args, inputs, outputs: reshaping(inputs[0], outputs[0]),
+    "ExpandDims": lambda operation, args, inputs, outputs: reshaping(inputs[0], outputs[0]),
+    "Squeeze": lambda operation, args, inputs, outputs: reshaping(inputs[0], outputs[0]),
+    "Transpose": lambda operation, args, inputs, outputs: permuting(
+        tuple(operation.axes or range(len(inputs[0]))[::-1])[1:], len(inputs[0])
+    ),
+    "Split": lambda operation, args, inputs, outputs: Cost(
+        window=_along(operation.axis, len(inputs[0])) if operation.axis % len(inputs[0]) == len(inputs[0]) - 1 else None
+    ),
+}

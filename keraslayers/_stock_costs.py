@@ -1,0 +1,277 @@
+"""What Keras's own layers cost."""
+
+import math
+
+from keras import layers
+
+from keraslayers import cost
+from keraslayers.cost import EVERYWHERE, POOLED, Cost, Window, channels, places
+
+
+def _sliding(layer, shape, kernel_size, dilation_rate=None):
+    return cost.sliding(places(shape, layer.data_format), kernel_size, layer.strides, layer.padding, dilation_rate)
+
+
+def _convolution(layer, inputs, outputs):
+    kernel = (*layer.kernel_size, channels(inputs[0], layer.data_format) // layer.groups, layer.filters)
+    windows = _sliding(layer, inputs[0], layer.kernel_size, layer.dilation_rate)
+    return cost.convolution(kernel, outputs[0], layer.filters, windows)
+
+
+def _depthwise(layer, inputs, outputs):
+    held = channels(inputs[0], layer.data_format)
+    kernel = (*layer.kernel_size, held, layer.depth_multiplier)
+    windows = _sliding(layer, inputs[0], layer.kernel_size, layer.dilation_rate)
+    return cost.convolution(kernel, outputs[0], held * layer.depth_multiplier, windows)
+
+
+def _separable(layer, inputs, outputs):
+    held, filters = channels(inputs[0], layer.data_format), layer.filters
+    between = held * layer.depth_multiplier
+    # The first convolution makes the places, the second keeps them.
+    middle = (math.prod(outputs[0]) // filters, between)
+    windows = _sliding(layer, inputs[0], layer.kernel_size, layer.dilation_rate)
+    first = cost.convolution((*layer.kernel_size, held, layer.depth_multiplier), middle, between, windows)
+    return first.then(cost.convolution((between, filters), outputs[0], filters, Window()))
+
+
+def _transposed(layer, inputs, outputs):
+    """Every pixel of the input meets the whole kernel, whatever of it `padding` cuts off."""
+    before = places(inputs[0], layer.data_format)
+    held = channels(inputs[0], layer.data_format)
+    products = math.prod(inputs[0]) * math.prod(layer.kernel_size) * layer.filters
+    windows = cost.transposed(
+        before,
+        places(outputs[0], layer.data_format),
+        layer.kernel_size,
+        layer.strides,
+        layer.padding,
+        layer.dilation_rate,
+    )
+    # Each product is added to its place, but for the first one there; places that none reaches add nothing.
+    sums = min(products // held, math.prod(outputs[0]))
+    return Cost(multiply_adds=products, flops=2 * products - sums, depth=1, window=windows)
+
+
+def _pooling(layer, inputs, outputs):
+    return Cost(window=_sliding(layer, inputs[0], layer.pool_size))
+
+
+def _adaptive_pooling(layer, inputs, outputs):
+    windows = []
+    for old, new in zip(places(inputs[0], layer.data_format), places(outputs[0], layer.data_format), strict=True):
+        widest = max(-(-(i + 1) * old // new) - i * old // new for i in range(new))
+        windows.append(cost.resized(old, new, "nearest") if new > old else Window(widest, cost.Fraction(old, new)))
+    return Cost(window=tuple(windows))
+
+
+def _global_pooling(layer, inputs, outputs):
+    return Cost(window=POOLED)
+
+
+def _zero_padding(layer, inputs, outputs):
+    pairs = layer.padding if isinstance(layer.padding[0], tuple | list) else (layer.padding,)
+    return Cost(window=tuple(Window(1, 1, -before) for before, _ in pairs))
+
+
+def _cropping(layer, inputs, outputs):
+    pairs = layer.cropping if isinstance(layer.cropping[0], tuple | list) else (layer.cropping,)
+    return Cost(window=tuple(Window(1, 1, before) for before, _ in pairs))
+
+
+def _up_sampling(layer, inputs, outputs):
+    data_format = getattr(layer, "data_format", None) or "channels_last"
+    pairs = zip(places(inputs[0], data_format), places(outputs[0], data_format), strict=True)
+    method = getattr(layer, "interpolation", "nearest")
+    if method not in ("nearest", "bilinear"):
+        return Cost(window=None)
+    return Cost(window=tuple(cost.resized(old, new, method) for old, new in pairs))
+
+
+def _resizing(layer, inputs, outputs):
+    if layer.crop_to_aspect_ratio or layer.pad_to_aspect_ratio:
+        return Cost(window=None)
+    return _up_sampling(layer, inputs, outputs)
+
+
+def _dense(layer, inputs, outputs):
+    # Of a vector every number sees all; of maps every place sees its own.
+    return cost.dense(inputs[0][-1], outputs[0], EVERYWHERE if len(inputs[0]) == 2 else Window())
+
+
+def einsum(equation, shapes, output_shape):
+    """Products and terms of an einsum: the sizes of all its letters together, and of those that are summed."""
+    operands, made = equation.replace(" ", "").split("->")
+    sizes = {}
+    for letters, shape in zip([*operands.split(","), made], [*shapes, output_shape], strict=True):
+        head, dots, tail = letters.partition("...")
+        sizes.update(zip(head, shape, strict=False))
+        sizes.update(zip(tail[::-1], shape[::-1], strict=False))
+        if dots:
+            sizes["..."] = math.prod(shape[len(head) : len(shape) - len(tail)])
+    return math.prod(sizes.values())
+
+
+def _einsum_dense(layer, inputs, outputs):
+    products, elements = einsum(layer.equation, [inputs[0], layer.kernel.shape], outputs[0]), math.prod(outputs[0])
+    seen, _, made = layer.equation.replace(" ", "").replace(",", "->").split("->")
+    # Where only the last axes meet the kernel, each place sees its own.
+    alone = len(inputs[0]) > 2 and seen.replace("...", "")[:-1] == made.replace("...", "")[:-1]
+    return Cost(multiply_adds=products, flops=2 * products - elements, window=Window() if alone else EVERYWHERE)
+
+
+def _embedding(layer, inputs, outputs):
+    return Cost(weights=math.prod(outputs[0]))  # the rows that are looked up
+
+
+def _attention(layer, inputs, outputs):
+    """Query and value, or query, value and key: scores of every pair, and a sum of the values weighted by them."""
+    query, value = inputs[0], inputs[1]
+    pairs = math.prod(query[:-1]) * value[-2]
+    products = pairs * (query[-1] + value[-1])
+    return Cost(multiply_adds=products, activation_products=products, window=EVERYWHERE)
+
+
+def _multi_head_attention(layer, inputs, outputs):
+    query = inputs[0]
+    value = inputs[1] if len(inputs) > 1 else query
+    key = inputs[2] if len(inputs) > 2 else value
+    batch, asked, held = query[0], math.prod(query[1:-1]), math.prod(value[1:-1])
+    width, heads = query[-1], layer.num_heads
+    value_dim = layer.value_dim or layer.key_dim
+    made = outputs[0][-1]
+    projections = asked * heads * (width * layer.key_dim + value_dim * made)
+    projections += held * heads * (key[-1] * layer.key_dim + value[-1] * value_dim)
+    products = asked * held * heads * (layer.key_dim + value_dim)
+    return Cost(multiply_adds=batch * (projections + products), activation_products=batch * products, window=EVERYWHERE)
+
+
+def _dot(layer, inputs, outputs):
+    axes = layer.axes if isinstance(layer.axes, int) else layer.axes[0]
+    products = math.prod(outputs[0]) * inputs[0][axes]
+    return Cost(multiply_adds=products, activation_products=products, window=EVERYWHERE)
+
+
+def _recurrent(layer, inputs, outputs):
+    """Every step multiplies what comes in and what is remembered with a matrix each."""
+    cell = layer.cell
+    if type(cell) not in (layers.LSTMCell, layers.GRUCell, layers.SimpleRNNCell):
+        return None
+    matrices = math.prod(cell.kernel.shape) + math.prod(cell.recurrent_kernel.shape)
+    return Cost(multiply_adds=inputs[0][0] * inputs[0][1] * matrices, window=EVERYWHERE)
+
+
+def _bidirectional(layer, inputs, outputs):
+    ways = [of(way, inputs, outputs) for way in (layer.forward_layer, layer.backward_layer)]
+    if None in ways:
+        return None
+    return Cost(multiply_adds=sum(way.multiply_adds for way in ways), window=EVERYWHERE)
+
+
+def _time_distributed(layer, inputs, outputs):
+    """The steps are a larger batch to the layer inside."""
+    inner = of(layer.layer, *([(s[0] * s[1], *s[2:]) for s in shapes] for shapes in (inputs, outputs)))
+    if inner is None:
+        return None
+    window = inner.window
+    if isinstance(window, tuple):  # a step sees its own
+        window = (Window(), *window)
+    return Cost(
+        multiply_adds=inner.multiply_adds,
+        activation_products=inner.activation_products,
+        flops=inner.flops,
+        depth=inner.depth,
+        window=window,
+    )
+
+
+def _concatenation(layer, inputs, outputs):
+    """Along the channels places meet places; along any other axis they lie side by side."""
+    rank = len(outputs[0])
+    axis = layer.axis % rank
+    return Cost(window=Window() if axis in (1, rank - 1) and _keeps_places(inputs, axis) else None)
+
+
+def _keeps_places(shapes, axis):
+    # Of (batch, places, channels) and (batch, channels, places) alike, the last axis is what Keras joins by default.
+    return axis == len(shapes[0]) - 1 or len(shapes[0]) > 3
+
+
+def reshaping(before, after):
+    """Reshape and Flatten: places stay what they are while they stay in front; otherwise all may be anywhere."""
+    leading = 1 + max(0, len(before) - 2)
+    kept = before[:leading] == after[:leading] and len(after) > leading
+    return Cost(window=Window() if kept else EVERYWHERE, free=True)
+
+
+def permuting(order, rank):
+    """Permute and transpose: as long as the axes of the places stay in front."""
+    moved = order[: rank - 2] != tuple(range(1, rank - 1)) if rank > 2 else False
+    return Cost(window=None if moved else Window())
+
+
+def _normalization(layer, inputs, outputs):
+    axes = layer.axis if isinstance(layer.axis, list | tuple) else (layer.axis,)
+    along = {axis % len(inputs[0]) for axis in axes}
+    return Cost(window=Window() if along == {len(inputs[0]) - 1} else EVERYWHERE)
+
+
+def _elementwise(layer, inputs, outputs):
+    return Cost()
+
+
+def _nothing(layer, inputs, outputs):
+    return Cost(free=True)
+
+
+_RULES = {
+    _convolution: "Conv1D Conv2D Conv3D",
+    _depthwise: "DepthwiseConv1D DepthwiseConv2D",
+    _separable: "SeparableConv1D SeparableConv2D",
+    _transposed: "Conv1DTranspose Conv2DTranspose Conv3DTranspose",
+    _pooling: "MaxPooling1D MaxPooling2D MaxPooling3D AveragePooling1D AveragePooling2D AveragePooling3D",
+    _adaptive_pooling: "AdaptiveAveragePooling1D AdaptiveAveragePooling2D AdaptiveAveragePooling3D "
+    "AdaptiveMaxPooling1D AdaptiveMaxPooling2D AdaptiveMaxPooling3D",
+    _global_pooling: "GlobalAveragePooling1D GlobalAveragePooling2D GlobalAveragePooling3D "
+    "GlobalMaxPooling1D GlobalMaxPooling2D GlobalMaxPooling3D",
+    _zero_padding: "ZeroPadding1D ZeroPadding2D ZeroPadding3D",
+    _cropping: "Cropping1D Cropping2D Cropping3D",
+    _up_sampling: "UpSampling1D UpSampling2D UpSampling3D",
+    _resizing: "Resizing",
+    _dense: "Dense",
+    _einsum_dense: "EinsumDense",
+    _embedding: "Embedding",
+    _attention: "Attention",
+    _multi_head_attention: "MultiHeadAttention",
+    _dot: "Dot",
+    _recurrent: "SimpleRNN LSTM GRU RNN",
+    _bidirectional: "Bidirectional",
+    _time_distributed: "TimeDistributed",
+    _concatenation: "Concatenate",
+    lambda layer, inputs, outputs: reshaping(inputs[0], outputs[0]): "Reshape Flatten",
+    lambda layer, inputs, outputs: permuting(layer.dims, len(inputs[0])): "Permute",
+    _normalization: "LayerNormalization RMSNormalization UnitNormalization",
+    lambda layer, inputs, outputs: Cost(window=EVERYWHERE): "GroupNormalization RepeatVector",
+    _elementwise: "Activation ReLU LeakyReLU PReLU ELU Softmax BatchNormalization Normalization Rescaling Masking "
+    "Add Subtract Multiply Average Maximum Minimum",
+    # In inference; none of them is there in a file.
+    _nothing: "Identity Dropout SpatialDropout1D SpatialDropout2D SpatialDropout3D AlphaDropout GaussianDropout "
+    "GaussianNoise ActivityRegularization RandomFlip RandomRotation RandomTranslation RandomZoom RandomContrast "
+    "RandomBrightness InputLayer",
+}
+COSTS = {getattr(layers, name): rule for rule, names in _RULES.items() for name in names.split()}
+
+
+def of(layer, inputs, outputs):
+    """The `Cost` of a call of one of Keras's own layers; None for any other.
+
+    A subclass that computes something else than its Keras layer is another.
+
+    Args:
+        layer: any layer.
+        inputs, outputs: lists of shapes.
+    """
+    for base in type(layer).__mro__:
+        if base in COSTS:
+            return COSTS[base](layer, inputs, outputs) if type(layer).call is base.call else None
+    return None
