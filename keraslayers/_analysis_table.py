@@ -8,36 +8,48 @@ from rich.text import Text
 
 from keraslayers.analysis_result import BYTES
 
-# Wide enough for the names of layers; a terminal folds what it has no room for.
 _WIDTH = 160
+# In a narrower terminal the first of these columns stand alone.
+_NARROW, _FEW = 120, 6
 
 
-def table(analysis):
-    """An `Analysis` as a rich renderable."""
+def table(analysis, width):
+    """An `Analysis` as a rich renderable for a terminal of `width` columns."""
     inputs = ", ".join(map(_size, analysis.inputs))
     rows = Table(title=Text(f"{analysis.name}, input {inputs}"), title_justify="left", title_style="bold", box=None)
-    for column in ("layer", "kind", "output"):
-        rows.add_column(column, overflow="fold")
-    for column in ("parameters", "mult-adds", "memory", "FLOPs/B", "field", "stride", "start", "depth"):
-        rows.add_column(column, justify="right", no_wrap=True)
+    columns = _COLUMNS if width >= _NARROW else dict(list(_COLUMNS.items())[:_FEW])
+    for number, name in enumerate(columns):
+        words = number < 1 or name == "kind"
+        rows.add_column(name, justify="left" if words else "right", overflow="fold", no_wrap=not words)
     for row in analysis.layers:
-        shapes = row.output_shape if isinstance(row.output_shape, list) else [row.output_shape]
-        intensity = row.intensity()
         # As Text: a name of a layer is no markup.
-        rows.add_row(
-            Text(row.name),
-            Text(row.kind),
-            ", ".join(map(_size, shapes)),
-            f"{row.parameters:,}",
-            _count(row.multiply_adds),
-            _count(row.memory),
-            f"{intensity:.2f}" if intensity is not None else "-",
-            _size(row.receptive_field),
-            _size(row.stride),
-            _size(row.start, ","),
-            str(row.depth),
-        )
+        rows.add_row(*(Text(show(row)) for show in columns.values()))
     return Group(rows, Text(), *map(Text, _totals(analysis)))
+
+
+def _shapes(row):
+    shapes = row.output_shape if isinstance(row.output_shape, list) else [row.output_shape]
+    return ", ".join(map(_size, shapes))
+
+
+def _intensity(row):
+    intensity = row.intensity()
+    return "-" if intensity is None else f"{intensity:.2f}"
+
+
+_COLUMNS = {
+    "layer": lambda row: row.name,
+    "output": _shapes,
+    "parameters": lambda row: f"{row.parameters:,}",
+    "mult-adds": lambda row: _count(row.multiply_adds),
+    "memory": lambda row: _count(row.memory),
+    "field": lambda row: _size(row.receptive_field),
+    "stride": lambda row: _size(row.stride),
+    "start": lambda row: _size(row.start, ","),
+    "FLOPs/B": _intensity,
+    "depth": lambda row: str(row.depth),
+    "kind": lambda row: row.kind,
+}
 
 
 def _totals(analysis):
@@ -62,7 +74,7 @@ def _totals(analysis):
 def text(analysis):
     """An `Analysis` as plain text."""
     page = io.StringIO()
-    Console(file=page, width=_WIDTH, color_system=None).print(table(analysis))
+    Console(file=page, width=_WIDTH, color_system=None).print(table(analysis, _WIDTH))
     return page.getvalue()
 
 

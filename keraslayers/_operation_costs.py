@@ -5,8 +5,8 @@ import math
 import keras
 
 from keraslayers import cost
-from keraslayers._stock_costs import einsum, permuting, reshaping
-from keraslayers.cost import EVERYWHERE, Cost, Window
+from keraslayers._stock_costs import einsum
+from keraslayers.cost import EVERYWHERE, Cost, Window, permuting, reshaping
 
 # Those that look at nothing but their own place, and those that sum or compare along an axis.
 _ELEMENTWISE, _REDUCTIONS = (
@@ -23,13 +23,14 @@ _ELEMENTWISE, _REDUCTIONS = (
 ELEMENTWISE, REDUCTIONS = (frozenset(names.split()) for names in (_ELEMENTWISE, _REDUCTIONS))
 
 
-def of(operation, args, inputs, outputs):
+def of(operation, args, inputs, outputs, axes):
     """The `Cost` of a call of a `keras.ops` operation; None for one that is unknown here.
 
     Args:
         operation: the keras.Operation.
         args: what it was called with, by position.
         inputs, outputs: lists of shapes of the tensors among it, constants left out.
+        axes: how many axes of the model's input are places.
     """
     if not type(operation).__module__.startswith("keras."):
         return None
@@ -39,7 +40,7 @@ def of(operation, args, inputs, outputs):
     if kind in REDUCTIONS:
         return Cost(window=_along(getattr(operation, "axis", None), len(inputs[0])))
     rule = _RULES.get(kind)
-    return rule(operation, args, inputs, outputs) if rule else None
+    return rule(operation, args, inputs, outputs, axes) if rule else None
 
 
 def _along(axis, rank):
@@ -49,7 +50,7 @@ def _along(axis, rank):
     return Window() if alone else EVERYWHERE
 
 
-def _matmul(operation, args, inputs, outputs):
+def _matmul(operation, args, inputs, outputs, axes):
     products = math.prod(outputs[0]) * (inputs[0][-1] if keras.backend.is_keras_tensor(args[0]) else inputs[0][-2])
     if len(inputs) > 1:
         return Cost(multiply_adds=products, activation_products=products, window=EVERYWHERE)
@@ -58,25 +59,25 @@ def _matmul(operation, args, inputs, outputs):
     return Cost(multiply_adds=products, window=Window() if alone else EVERYWHERE)
 
 
-def _einsum(operation, args, inputs, outputs):
+def _einsum(operation, args, inputs, outputs, axes):
     if len(inputs) != operation.subscripts.count(",") + 1:
         return None  # a constant among them
     products = einsum(operation.subscripts, inputs, outputs[0])
     return Cost(multiply_adds=products, activation_products=products, window=EVERYWHERE)
 
 
-def _concatenate(operation, args, inputs, outputs):
+def _concatenate(operation, args, inputs, outputs, axes):
     last = operation.axis % len(outputs[0]) == len(outputs[0]) - 1
     return Cost(window=Window() if last else None)
 
 
-def _get_item(operation, args, inputs, outputs):
+def _get_item(operation, args, inputs, outputs, axes):
     """Slices of the channels keep the places; others move them."""
     kept = len(inputs[0]) > 2 and inputs[0][:-1] == outputs[0][:-1]
     return Cost(window=Window() if kept or len(inputs[0]) == 2 else None)
 
 
-def _pad(operation, args, inputs, outputs):
+def _pad(operation, args, inputs, outputs, axes):
     widths = operation.pad_width
     if len(widths) != len(inputs[0]):
         widths = [widths[0] if len(widths) == 1 else widths] * len(inputs[0])
@@ -84,7 +85,7 @@ def _pad(operation, args, inputs, outputs):
     return Cost(window=tuple(Window(1, 1, -before) for before, _ in widths[1:-1]) or Window())
 
 
-def _resize(operation, args, inputs, outputs):
+def _resize(operation, args, inputs, outputs, axes):
     if operation.interpolation not in ("nearest", "bilinear") or operation.crop_to_aspect_ratio:
         return Cost(window=None)
     rows = slice(1, 3) if operation.data_format == "channels_last" else slice(2, 4)
@@ -96,6 +97,21 @@ def _resize(operation, args, inputs, outputs):
     )
 
 
+def _reshape(operation, args, inputs, outputs, axes):
+    return reshaping(inputs[0], outputs[0], axes)
+
+
+def _transpose(operation, args, inputs, outputs, axes):
+    order = operation.axes or range(len(inputs[0]))[::-1]
+    return permuting(tuple(order)[1:], axes)
+
+
+def _split(operation, args, inputs, outputs, axes):
+    """Parts of the channels."""
+    rank = len(inputs[0])
+    return Cost(window=Window() if rank == 2 or operation.axis % rank == rank - 1 else None)
+
+
 _RULES = {
     "Matmul": _matmul,
     "Einsum": _einsum,
@@ -103,13 +119,9 @@ _RULES = {
     "GetItem": _get_item,
     "Pad": _pad,
     "Resize": _resize,
-    "Reshape": lambda operation, args, inputs, outputs: reshaping(inputs[0], outputs[0]),
-    "ExpandDims": lambda operation, args, inputs, outputs: reshaping(inputs[0], outputs[0]),
-    "Squeeze": lambda operation, args, inputs, outputs: reshaping(inputs[0], outputs[0]),
-    "Transpose": lambda operation, args, inputs, outputs: permuting(
-        tuple(operation.axes or range(len(inputs[0]))[::-1])[1:], len(inputs[0])
-    ),
-    "Split": lambda operation, args, inputs, outputs: Cost(
-        window=_along(operation.axis, len(inputs[0])) if operation.axis % len(inputs[0]) == len(inputs[0]) - 1 else None
-    ),
+    "Reshape": _reshape,
+    "ExpandDims": _reshape,
+    "Squeeze": _reshape,
+    "Transpose": _transpose,
+    "Split": _split,
 }

@@ -5,27 +5,27 @@ import math
 from keras import layers
 
 from keraslayers import cost
-from keraslayers.cost import EVERYWHERE, POOLED, Cost, Window, channels, places
+from keraslayers.cost import EVERYWHERE, POOLED, Cost, Window, channels, permuting, places, reshaping
 
 
 def _sliding(layer, shape, kernel_size, dilation_rate=None):
     return cost.sliding(places(shape, layer.data_format), kernel_size, layer.strides, layer.padding, dilation_rate)
 
 
-def _convolution(layer, inputs, outputs):
+def _convolution(layer, inputs, outputs, axes):
     kernel = (*layer.kernel_size, channels(inputs[0], layer.data_format) // layer.groups, layer.filters)
     windows = _sliding(layer, inputs[0], layer.kernel_size, layer.dilation_rate)
     return cost.convolution(kernel, outputs[0], layer.filters, windows)
 
 
-def _depthwise(layer, inputs, outputs):
+def _depthwise(layer, inputs, outputs, axes):
     held = channels(inputs[0], layer.data_format)
     kernel = (*layer.kernel_size, held, layer.depth_multiplier)
     windows = _sliding(layer, inputs[0], layer.kernel_size, layer.dilation_rate)
     return cost.convolution(kernel, outputs[0], held * layer.depth_multiplier, windows)
 
 
-def _separable(layer, inputs, outputs):
+def _separable(layer, inputs, outputs, axes):
     held, filters = channels(inputs[0], layer.data_format), layer.filters
     between = held * layer.depth_multiplier
     # The first convolution makes the places, the second keeps them.
@@ -35,7 +35,7 @@ def _separable(layer, inputs, outputs):
     return first.then(cost.convolution((between, filters), outputs[0], filters, Window()))
 
 
-def _transposed(layer, inputs, outputs):
+def _transposed(layer, inputs, outputs, axes):
     """Every pixel of the input meets the whole kernel, whatever of it `padding` cuts off."""
     before = places(inputs[0], layer.data_format)
     held = channels(inputs[0], layer.data_format)
@@ -53,11 +53,11 @@ def _transposed(layer, inputs, outputs):
     return Cost(multiply_adds=products, flops=2 * products - sums, depth=1, window=windows)
 
 
-def _pooling(layer, inputs, outputs):
+def _pooling(layer, inputs, outputs, axes):
     return Cost(window=_sliding(layer, inputs[0], layer.pool_size))
 
 
-def _adaptive_pooling(layer, inputs, outputs):
+def _adaptive_pooling(layer, inputs, outputs, axes):
     windows = []
     for old, new in zip(places(inputs[0], layer.data_format), places(outputs[0], layer.data_format), strict=True):
         widest = max(-(-(i + 1) * old // new) - i * old // new for i in range(new))
@@ -65,21 +65,21 @@ def _adaptive_pooling(layer, inputs, outputs):
     return Cost(window=tuple(windows))
 
 
-def _global_pooling(layer, inputs, outputs):
+def _global_pooling(layer, inputs, outputs, axes):
     return Cost(window=POOLED)
 
 
-def _zero_padding(layer, inputs, outputs):
+def _zero_padding(layer, inputs, outputs, axes):
     pairs = layer.padding if isinstance(layer.padding[0], tuple | list) else (layer.padding,)
     return Cost(window=tuple(Window(1, 1, -before) for before, _ in pairs))
 
 
-def _cropping(layer, inputs, outputs):
+def _cropping(layer, inputs, outputs, axes):
     pairs = layer.cropping if isinstance(layer.cropping[0], tuple | list) else (layer.cropping,)
     return Cost(window=tuple(Window(1, 1, before) for before, _ in pairs))
 
 
-def _up_sampling(layer, inputs, outputs):
+def _up_sampling(layer, inputs, outputs, axes):
     data_format = getattr(layer, "data_format", None) or "channels_last"
     pairs = zip(places(inputs[0], data_format), places(outputs[0], data_format), strict=True)
     method = getattr(layer, "interpolation", "nearest")
@@ -88,19 +88,19 @@ def _up_sampling(layer, inputs, outputs):
     return Cost(window=tuple(cost.resized(old, new, method) for old, new in pairs))
 
 
-def _resizing(layer, inputs, outputs):
+def _resizing(layer, inputs, outputs, axes):
     if layer.crop_to_aspect_ratio or layer.pad_to_aspect_ratio:
         return Cost(window=None)
-    return _up_sampling(layer, inputs, outputs)
+    return _up_sampling(layer, inputs, outputs, axes)
 
 
-def _dense(layer, inputs, outputs):
+def _dense(layer, inputs, outputs, axes):
     # Of a vector every number sees all; of maps every place sees its own.
     return cost.dense(inputs[0][-1], outputs[0], EVERYWHERE if len(inputs[0]) == 2 else Window())
 
 
 def einsum(equation, shapes, output_shape):
-    """Products and terms of an einsum: the sizes of all its letters together, and of those that are summed."""
+    """The products of an einsum: the sizes of all its letters together."""
     operands, made = equation.replace(" ", "").split("->")
     sizes = {}
     for letters, shape in zip([*operands.split(","), made], [*shapes, output_shape], strict=True):
@@ -112,7 +112,7 @@ def einsum(equation, shapes, output_shape):
     return math.prod(sizes.values())
 
 
-def _einsum_dense(layer, inputs, outputs):
+def _einsum_dense(layer, inputs, outputs, axes):
     products, elements = einsum(layer.equation, [inputs[0], layer.kernel.shape], outputs[0]), math.prod(outputs[0])
     seen, _, made = layer.equation.replace(" ", "").replace(",", "->").split("->")
     # Where only the last axes meet the kernel, each place sees its own.
@@ -120,11 +120,11 @@ def _einsum_dense(layer, inputs, outputs):
     return Cost(multiply_adds=products, flops=2 * products - elements, window=Window() if alone else EVERYWHERE)
 
 
-def _embedding(layer, inputs, outputs):
+def _embedding(layer, inputs, outputs, axes):
     return Cost(weights=math.prod(outputs[0]))  # the rows that are looked up
 
 
-def _attention(layer, inputs, outputs):
+def _attention(layer, inputs, outputs, axes):
     """Query and value, or query, value and key: scores of every pair, and a sum of the values weighted by them."""
     query, value = inputs[0], inputs[1]
     pairs = math.prod(query[:-1]) * value[-2]
@@ -132,7 +132,7 @@ def _attention(layer, inputs, outputs):
     return Cost(multiply_adds=products, activation_products=products, window=EVERYWHERE)
 
 
-def _multi_head_attention(layer, inputs, outputs):
+def _multi_head_attention(layer, inputs, outputs, axes):
     query = inputs[0]
     value = inputs[1] if len(inputs) > 1 else query
     key = inputs[2] if len(inputs) > 2 else value
@@ -146,13 +146,13 @@ def _multi_head_attention(layer, inputs, outputs):
     return Cost(multiply_adds=batch * (projections + products), activation_products=batch * products, window=EVERYWHERE)
 
 
-def _dot(layer, inputs, outputs):
+def _dot(layer, inputs, outputs, axes):
     axes = layer.axes if isinstance(layer.axes, int) else layer.axes[0]
     products = math.prod(outputs[0]) * inputs[0][axes]
     return Cost(multiply_adds=products, activation_products=products, window=EVERYWHERE)
 
 
-def _recurrent(layer, inputs, outputs):
+def _recurrent(layer, inputs, outputs, axes):
     """Every step multiplies what comes in and what is remembered with a matrix each."""
     cell = layer.cell
     if type(cell) not in (layers.LSTMCell, layers.GRUCell, layers.SimpleRNNCell):
@@ -161,16 +161,16 @@ def _recurrent(layer, inputs, outputs):
     return Cost(multiply_adds=inputs[0][0] * inputs[0][1] * matrices, window=EVERYWHERE)
 
 
-def _bidirectional(layer, inputs, outputs):
-    ways = [of(way, inputs, outputs) for way in (layer.forward_layer, layer.backward_layer)]
+def _bidirectional(layer, inputs, outputs, axes):
+    ways = [of(way, inputs, outputs, axes) for way in (layer.forward_layer, layer.backward_layer)]
     if None in ways:
         return None
     return Cost(multiply_adds=sum(way.multiply_adds for way in ways), window=EVERYWHERE)
 
 
-def _time_distributed(layer, inputs, outputs):
+def _time_distributed(layer, inputs, outputs, axes):
     """The steps are a larger batch to the layer inside."""
-    inner = of(layer.layer, *([(s[0] * s[1], *s[2:]) for s in shapes] for shapes in (inputs, outputs)))
+    inner = of(layer.layer, *([(s[0] * s[1], *s[2:]) for s in shapes] for shapes in (inputs, outputs)), axes - 1)
     if inner is None:
         return None
     window = inner.window
@@ -185,7 +185,7 @@ def _time_distributed(layer, inputs, outputs):
     )
 
 
-def _concatenation(layer, inputs, outputs):
+def _concatenation(layer, inputs, outputs, axes):
     """Along the channels places meet places; along any other axis they lie side by side."""
     rank = len(outputs[0])
     axis = layer.axis % rank
@@ -197,31 +197,26 @@ def _keeps_places(shapes, axis):
     return axis == len(shapes[0]) - 1 or len(shapes[0]) > 3
 
 
-def reshaping(before, after):
-    """Reshape and Flatten: places stay what they are while they stay in front; otherwise all may be anywhere."""
-    leading = 1 + max(0, len(before) - 2)
-    kept = before[:leading] == after[:leading] and len(after) > leading
-    return Cost(window=Window() if kept else EVERYWHERE, free=True)
-
-
-def permuting(order, rank):
-    """Permute and transpose: as long as the axes of the places stay in front."""
-    moved = order[: rank - 2] != tuple(range(1, rank - 1)) if rank > 2 else False
-    return Cost(window=None if moved else Window())
-
-
-def _normalization(layer, inputs, outputs):
+def _normalization(layer, inputs, outputs, axes):
     axes = layer.axis if isinstance(layer.axis, list | tuple) else (layer.axis,)
     along = {axis % len(inputs[0]) for axis in axes}
     return Cost(window=Window() if along == {len(inputs[0]) - 1} else EVERYWHERE)
 
 
-def _elementwise(layer, inputs, outputs):
+def _elementwise(layer, inputs, outputs, axes):
     return Cost()
 
 
-def _nothing(layer, inputs, outputs):
+def _nothing(layer, inputs, outputs, axes):
     return Cost(free=True)
+
+
+def _reshaping(layer, inputs, outputs, axes):
+    return reshaping(inputs[0], outputs[0], axes)
+
+
+def _permuting(layer, inputs, outputs, axes):
+    return permuting(layer.dims, axes)
 
 
 _RULES = {
@@ -248,10 +243,10 @@ _RULES = {
     _bidirectional: "Bidirectional",
     _time_distributed: "TimeDistributed",
     _concatenation: "Concatenate",
-    lambda layer, inputs, outputs: reshaping(inputs[0], outputs[0]): "Reshape Flatten",
-    lambda layer, inputs, outputs: permuting(layer.dims, len(inputs[0])): "Permute",
+    _reshaping: "Reshape Flatten",
+    _permuting: "Permute",
     _normalization: "LayerNormalization RMSNormalization UnitNormalization",
-    lambda layer, inputs, outputs: Cost(window=EVERYWHERE): "GroupNormalization RepeatVector",
+    lambda layer, inputs, outputs, axes: Cost(window=EVERYWHERE): "GroupNormalization RepeatVector",
     _elementwise: "Activation ReLU LeakyReLU PReLU ELU Softmax BatchNormalization Normalization Rescaling Masking "
     "Add Subtract Multiply Average Maximum Minimum",
     # In inference; none of them is there in a file.
@@ -262,7 +257,7 @@ _RULES = {
 COSTS = {getattr(layers, name): rule for rule, names in _RULES.items() for name in names.split()}
 
 
-def of(layer, inputs, outputs):
+def of(layer, inputs, outputs, axes):
     """The `Cost` of a call of one of Keras's own layers; None for any other.
 
     A subclass that computes something else than its Keras layer is another.
@@ -270,8 +265,9 @@ def of(layer, inputs, outputs):
     Args:
         layer: any layer.
         inputs, outputs: lists of shapes.
+        axes: how many axes of the model's input are places.
     """
-    for base in type(layer).__mro__:
-        if base in COSTS:
-            return COSTS[base](layer, inputs, outputs) if type(layer).call is base.call else None
-    return None
+    known = next((base for base in type(layer).__mro__ if base in COSTS), None)
+    if known is None or type(layer).call is not known.call:
+        return None
+    return COSTS[known](layer, inputs, outputs, axes)

@@ -169,7 +169,7 @@ def _analyze(model, shapes, called=None, endless=False):
         called: a list that collects the layers of the rows.
         endless: whether what sees the whole image is told as seeing without end.
     """
-    graph, steps, formats = graph_of(model), [], []
+    graph, steps, formats, axes = graph_of(model), [], [], max(1, len(shapes[0]) - 2)
     called = [] if called is None else called
     inputs = [
         keras.KerasTensor(shape, tensor.dtype, name=tensor.name)
@@ -184,9 +184,12 @@ def _analyze(model, shapes, called=None, endless=False):
             if inner is not None and _own_cost(layer) is None:
                 return inner._run_through_graph(first(args, kwargs), call_fn=visit(f"{path}{layer.name}/"))
             made = layer.compute_output_spec(*args, **kwargs)
-            outputs = [t for t in keras.tree.flatten(made) if keras.backend.is_keras_tensor(t)]
+            outputs = _tensors(made)
+            if any(None in t.shape for t in outputs):  # `compute_output_shape` may tell less than is known here
+                made = keras.Operation.compute_output_spec(layer, *args, **kwargs)
+                outputs = _tensors(made)
             keep.extend(outputs)
-            steps.append(_step(layer, path + layer.name, args, kwargs, outputs))
+            steps.append(_step(layer, path + layer.name, args, kwargs, outputs, axes))
             called.append(layer)
             formats.append(getattr(layer, "data_format", None))
             return made
@@ -202,8 +205,12 @@ def _analyze(model, shapes, called=None, endless=False):
     return tally(model.name, {id(t): tuple(t.shape) for t in inputs}, steps, sizes)
 
 
-def _step(layer, name, args, kwargs, outputs):
-    tensors = [t for t in keras.tree.flatten((args, kwargs)) if keras.backend.is_keras_tensor(t)]
+def _tensors(values):
+    return [t for t in keras.tree.flatten(values) if keras.backend.is_keras_tensor(t)]
+
+
+def _step(layer, name, args, kwargs, outputs, axes):
+    tensors = _tensors((args, kwargs))
     inputs, made = ([tuple(t.shape) for t in group] for group in (tensors, outputs))
     is_layer = isinstance(layer, keras.layers.Layer)
     trained = {id(weight) for weight in layer.trainable_weights} if is_layer else ()
@@ -213,7 +220,7 @@ def _step(layer, name, args, kwargs, outputs):
         inputs={id(t): tuple(t.shape) for t in tensors},
         outputs={id(t): tuple(t.shape) for t in outputs},
         weights={id(w): (math.prod(w.shape), id(w) in trained) for w in layer.weights} if is_layer else {},
-        cost=_cost(layer, args, inputs, made),
+        cost=_cost(layer, args, inputs, made, axes),
         channel_axis=1 if getattr(layer, "data_format", None) == "channels_first" else -1,
     )
 
@@ -222,13 +229,15 @@ def _own_cost(layer):
     return getattr(layer, "call_cost", None)
 
 
-def _cost(layer, args, inputs, outputs):
-    """The Cost of one call; None for a layer that nobody knows."""
+def _cost(layer, args, inputs, outputs, axes):
+    """The Cost of one call; None for a layer that nobody knows, or whose sizes hang on values."""
+    if any(None in shape for shape in (*inputs, *outputs)):
+        return None
     own = _own_cost(layer)
     if own is None:
         if isinstance(layer, keras.layers.Layer):
-            return _stock_costs.of(layer, inputs, outputs)
-        return _operation_costs.of(layer, args, inputs, outputs)
+            return _stock_costs.of(layer, inputs, outputs, axes)
+        return _operation_costs.of(layer, args, inputs, outputs, axes)
     told = own(*(shapes[0] if len(shapes) == 1 else shapes for shapes in (inputs, outputs)))
     if not isinstance(told, Cost):
         raise TypeError(

@@ -156,8 +156,8 @@ class Analysis:
 
     @property
     def width(self):
-        """Most channels of a layer's output."""
-        return max((row.width for row in self.layers), default=0)
+        """Most channels that a layer with multiply-adds makes."""
+        return max((row.width for row in self.layers if row.multiply_adds), default=0)
 
     @property
     def receptive_field(self):
@@ -203,10 +203,10 @@ class Analysis:
 
         draw(self, path)
 
-    def __rich__(self):
+    def __rich_console__(self, console, options):
         from keraslayers._analysis_table import table
 
-        return table(self)
+        yield table(self, options.max_width)
 
     def __str__(self):
         from keraslayers._analysis_table import text

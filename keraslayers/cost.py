@@ -187,3 +187,26 @@ def resized(old, new, method="bilinear", antialias=False):
         return Window(1, ratio, math.floor(ratio / 2))
     middle, reach = (ratio - 1) / 2, ratio if antialias and ratio > 1 else 1
     return Window(math.ceil(2 * reach), ratio, math.floor(middle - reach) + 1)
+
+
+def reshaping(before, after, axes):
+    """Reshape and Flatten: places stay what they are while their axes stay in front.
+
+    Args:
+        before, after: shapes.
+        axes: how many of them are places.
+    """
+    if before[: axes + 1] == after[: axes + 1] and len(after) > axes + 1:
+        return Cost(free=True)
+    # What is flattened holds all places.
+    return Cost(window=EVERYWHERE if len(after) < len(before) or len(before) == 2 else None, free=True)
+
+
+def permuting(order, axes):
+    """Permute and transpose, which keep the places as long as their axes stay in front.
+
+    Args:
+        order: the old axes in their new order, without the batch.
+        axes: how many of them are places.
+    """
+    return Cost(window=Window() if tuple(order[:axes]) == tuple(range(1, axes + 1)) else None)
