@@ -50,6 +50,7 @@ def positive(model):
                 weight.assign(np.full(weight.shape, 1 / summed, "float32"))
             elif name in ("bias", "beta", "moving_mean"):
                 weight.assign(np.zeros(weight.shape, "float32"))
+    model.trainable = False  # the gradient of the image alone is wanted
     return model
 
 
