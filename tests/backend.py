@@ -27,6 +27,22 @@ if BACKEND == "tensorflow":
             result = function(*values)
         return [None if gradient is None else gradient.numpy() for gradient in tape.gradient(result, values)]
 
+    def slope(function):
+        """The gradient of function(x, other), a number, with respect to x: a function of both.
+
+        As a graph, which leaves out the gradients of kernels. Those of convolutions on a CPU, computed step by step,
+        now and then write beyond their memory (TensorFlow 2.21), and the process dies later.
+        """
+
+        @tf.function
+        def compute(x, other):
+            with tf.GradientTape(watch_accessed_variables=False) as tape:
+                tape.watch(x)
+                result = function(x, other)
+            return tape.gradient(result, x)
+
+        return lambda *values: compute(*map(tf.convert_to_tensor, values)).numpy()
+
     def jitted(function):
         """The function or layer, compiled by XLA."""
         return tf.function(function, jit_compile=True)
@@ -46,6 +62,10 @@ elif BACKEND == "jax":
             yield
 
     compiled = jitted = jax.jit
+
+    def slope(function):
+        compute = jax.jit(jax.grad(function))
+        return lambda *values: np.asarray(compute(*values))
 
     def gradients(function, values):
         found = jax.jit(jax.grad(function, tuple(range(len(values)))))(*values)
@@ -73,6 +93,13 @@ else:
         values = [torch.tensor(value, requires_grad=True) for value in values]
         found = torch.autograd.grad(function(*values), values, allow_unused=True)
         return [None if gradient is None else gradient.numpy() for gradient in found]
+
+    def slope(function):
+        def compute(x, other):
+            x = torch.tensor(x, requires_grad=True)
+            return torch.autograd.grad(function(x, torch.tensor(other)), x)[0].numpy()
+
+        return compute
 
     def of_any_size(model):
         return model
