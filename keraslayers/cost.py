@@ -58,8 +58,14 @@ class Cost:
     The shapes are those of one call, batch included, all sizes known; several inputs or outputs are a list. Any layer
     may have the method: a Keras layer that has none and is not one of Keras's own is unknown to the analysis.
 
+    ```python
+    class Square(keras.layers.Layer):
+        def call(self, inputs):
+            return inputs * inputs
+
         def call_cost(self, input_shape, output_shape):
-            return keraslayers.Cost(multiply_adds=math.prod(output_shape) * input_shape[-1])
+            return keraslayers.Cost(multiply_adds=math.prod(output_shape))
+    ```
 
     Args:
         multiply_adds: products that are added up: of convolutions, Dense layers, and products of matrices. By

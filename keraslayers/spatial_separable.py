@@ -180,7 +180,11 @@ def separate(conv2d, rank=None, tolerance=None):
     Without `rank` and `tolerance` the outputs are the same but for rounding. Otherwise the new kernel is the nearest of
     its rank, and how near is known at once: the error is the singular values left out.
 
-        layer, error = keraslayers.separate(conv2d, tolerance=0.1)
+    ```python
+    conv2d = keras.layers.Conv2D(8, 5)
+    conv2d.build((None, 32, 32, 3))
+    layer, error = keraslayers.separate(conv2d, tolerance=0.1)
+    ```
 
     Where the new layer stands in the old one's place, `keras.models.clone_model(model, clone_function=...)` makes the
     model anew.

@@ -13,7 +13,7 @@ from tests import backend
 # these; test_backends.py trains some. What else needs TensorFlow is marked.
 LEFT_OUT = (
     "analyze_file auxiliary command_line demo distribution documents export* files metadata micro models* packaging "
-    "pass* precisions preprocessing proof report"
+    "pass* precisions preprocessing proof report site"
 )
 if backend.BACKEND != "tensorflow":
     collect_ignore_glob = [f"test_{name}.py" for name in LEFT_OUT.split()]
