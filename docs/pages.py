@@ -124,7 +124,9 @@ def _models():
         spec = models.spec(name)
         for reference in spec.references:
             options = ", ".join(f"{key}={value!r}" for key, value in reference.options.items())
-            shape = "x".join("any" if size is None else str(size) for size in spec.input_shape)
+            shape = "x".join(
+                "any" if size is None else str(size) for size in reference.options.get("input_shape", spec.input_shape)
+            )
             cells = [
                 f"[`{name}`](#{spec.builder.__name__.lower()})",
                 f"`{options}`" if options else "",
