@@ -3,6 +3,7 @@
 import ast
 import inspect
 import re
+import textwrap
 from pathlib import Path
 
 import pictures
@@ -149,10 +150,8 @@ def _models():
 
 def _documented(name, thing, level):
     """A function as it documents itself: some builders are made by other functions, where no parser finds them."""
-    signature = (
-        str(inspect.signature(thing)).replace("(*, ", "(\n    *, ") if len(name) > 40 else inspect.signature(thing)
-    )
-    lines = [f"{level} {name}", "", "```text", f"{name}{signature}", "```", ""]
+    signature = textwrap.fill(f"{name}{inspect.signature(thing)}", 100, subsequent_indent="    ")
+    lines = [f"{level} {name}", "", "```text", signature, "```", ""]
     section = None
     for line in inspect.getdoc(thing).splitlines():
         if found := re.match(r"(Args|Returns|Raises):$", line):

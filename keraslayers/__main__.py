@@ -210,13 +210,13 @@ def _load_model(who, path):
     try:
         return keras.models.load_model(path, compile=False, safe_mode=True)
     except (ValueError, TypeError, KeyError, OSError) as error:
-        words = str(error)
+        words, then = str(error), {"export": "to_tflite"}.get(who, who)
         reason, remedy = words.strip().splitlines()[0][:300], ""
         if "ambda" in words:
             reason = "it holds a Lambda, which is code, and code from a file is not run."
-            remedy = " Use a layer class in its place; or, if you trust the file, load it yourself and call to_tflite."
+            remedy = f" Use a layer class in its place; or, if you trust the file, load it yourself and call {then}."
         elif "Could not locate class" in words:
-            remedy = " Its class is not known here: in Python import it, load the model, and call to_tflite."
+            remedy = f" Its class is not known here: in Python import it, load the model, and call {then}."
         raise ValueError(f"`{who}`: `model` {str(path)!r} cannot be loaded: {reason}{remedy}") from error
 
 

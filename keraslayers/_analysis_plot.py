@@ -29,5 +29,5 @@ def draw(analysis, path):
         axes.set_axisbelow(True)
         axes.spines[["top", "right"]].set_visible(False)
     if analysis.unknown:
-        figure.text(0.5, -0.02, f"unknown, and not drawn: {', '.join(analysis.unknown)}", ha="center", fontsize=8)
+        figure.supxlabel(f"unknown, and not drawn: {', '.join(analysis.unknown)}", fontsize=8)
     figure.savefig(path)

@@ -213,6 +213,9 @@ def test_analyze_takes_sizes_that_a_model_leaves_open(capfd):
 def test_analyze_refuses_bad_use_in_one_line(folder, capfd, tmp_path):
     assert "Did you mean 'resnet50'" in refused(capfd, "analyze", "resnet5")
     assert "there is no file" in refused(capfd, "analyze", tmp_path / "x.keras")
+    image = keras.Input((4,))
+    keras.Model(image, keras.layers.Lambda(lambda x: x * 2)(image)).save(tmp_path / "code.keras")
+    assert "load it yourself and call analyze" in refused(capfd, "analyze", tmp_path / "code.keras")
     assert "there is no file" in refused(capfd, "analyze", tmp_path / "x.tflite")
     assert "has one of its own" in refused(capfd, "analyze", folder / "lenet.tflite", "--input-shape", "32,32,1")
     assert "a .keras or a .tflite file" in refused(capfd, "analyze", folder / "x.npy")
