@@ -5,11 +5,11 @@ import math
 import keras
 
 from keraslayers import cost
-from keraslayers._stock_costs import einsum
+from keraslayers._stock_products import einsum
 from keraslayers.cost import EVERYWHERE, Cost, Window, permuting, reshaping
 
-# Those that look at nothing but their own place, and those that sum or compare along an axis.
-_ELEMENTWISE, _REDUCTIONS = (
+# Those that look at nothing but their own place, those that sum or compare along an axis, and those that only move.
+_ELEMENTWISE, _REDUCTIONS, _MOVES = (
     """
     Absolute Add Arctan Cast Ceil Celu Clip Copy Cos Cosh Divide DivideNoNan Elu Equal Erf Exp Expm1 Fabs Floor
     FloorDivide Gelu Greater GreaterEqual HardShrink HardSigmoid HardSilu HardTanh Heaviside Hypot Isfinite Isinf Isnan
@@ -19,8 +19,9 @@ _ELEMENTWISE, _REDUCTIONS = (
     Subtract Tan Tanh TanhShrink Threshold TrueDivide Trunc Where ZerosLike
     """,
     "All Amax Amin Any Argmax Argmin Cumsum LogSoftmax Logsumexp Max Mean Min Norm Normalize Prod Softmax Std Sum Var",
+    "BroadcastTo DepthToSpace Flip Moveaxis Repeat Roll SpaceToDepth Stack Swapaxes Take Tile Unstack",
 )
-ELEMENTWISE, REDUCTIONS = (frozenset(names.split()) for names in (_ELEMENTWISE, _REDUCTIONS))
+ELEMENTWISE, REDUCTIONS, MOVES = (frozenset(names.split()) for names in (_ELEMENTWISE, _REDUCTIONS, _MOVES))
 
 
 def of(operation, args, inputs, outputs, axes):
@@ -39,6 +40,8 @@ def of(operation, args, inputs, outputs, axes):
         return Cost()
     if kind in REDUCTIONS:
         return Cost(window=_along(getattr(operation, "axis", None), len(inputs[0])))
+    if kind in MOVES:
+        return Cost(window=None)
     rule = _RULES.get(kind)
     return rule(operation, args, inputs, outputs, axes) if rule else None
 
@@ -73,8 +76,10 @@ def _concatenate(operation, args, inputs, outputs, axes):
 
 def _get_item(operation, args, inputs, outputs, axes):
     """Slices of the channels keep the places; others move them."""
-    kept = len(inputs[0]) > 2 and inputs[0][:-1] == outputs[0][:-1]
-    return Cost(window=Window() if kept or len(inputs[0]) == 2 else None)
+    before, after = inputs[0], outputs[0]
+    # One that changes no size turns an axis round.
+    kept = before[:-1] == after[:-1] and before[-1] != after[-1]
+    return Cost(window=Window() if kept or len(before) == 2 else None)
 
 
 def _pad(operation, args, inputs, outputs, axes):

@@ -2,8 +2,10 @@
 
 import math
 
+import keras
 from keras import layers
 
+from keraslayers import _stock_products as products
 from keraslayers import cost
 from keraslayers.cost import EVERYWHERE, POOLED, Cost, Window, channels, permuting, places, reshaping
 
@@ -94,62 +96,8 @@ def _resizing(layer, inputs, outputs, axes):
     return _up_sampling(layer, inputs, outputs, axes)
 
 
-def _dense(layer, inputs, outputs, axes):
-    # Of a vector every number sees all; of maps every place sees its own.
-    return cost.dense(inputs[0][-1], outputs[0], EVERYWHERE if len(inputs[0]) == 2 else Window())
-
-
-def einsum(equation, shapes, output_shape):
-    """The products of an einsum: the sizes of all its letters together."""
-    operands, made = equation.replace(" ", "").split("->")
-    sizes = {}
-    for letters, shape in zip([*operands.split(","), made], [*shapes, output_shape], strict=True):
-        head, dots, tail = letters.partition("...")
-        sizes.update(zip(head, shape, strict=False))
-        sizes.update(zip(tail[::-1], shape[::-1], strict=False))
-        if dots:
-            sizes["..."] = math.prod(shape[len(head) : len(shape) - len(tail)])
-    return math.prod(sizes.values())
-
-
-def _einsum_dense(layer, inputs, outputs, axes):
-    products, elements = einsum(layer.equation, [inputs[0], layer.kernel.shape], outputs[0]), math.prod(outputs[0])
-    seen, _, made = layer.equation.replace(" ", "").replace(",", "->").split("->")
-    # Where only the last axes meet the kernel, each place sees its own.
-    alone = len(inputs[0]) > 2 and seen.replace("...", "")[:-1] == made.replace("...", "")[:-1]
-    return Cost(multiply_adds=products, flops=2 * products - elements, window=Window() if alone else EVERYWHERE)
-
-
 def _embedding(layer, inputs, outputs, axes):
     return Cost(weights=math.prod(outputs[0]))  # the rows that are looked up
-
-
-def _attention(layer, inputs, outputs, axes):
-    """Query and value, or query, value and key: scores of every pair, and a sum of the values weighted by them."""
-    query, value = inputs[0], inputs[1]
-    pairs = math.prod(query[:-1]) * value[-2]
-    products = pairs * (query[-1] + value[-1])
-    return Cost(multiply_adds=products, activation_products=products, window=EVERYWHERE)
-
-
-def _multi_head_attention(layer, inputs, outputs, axes):
-    query = inputs[0]
-    value = inputs[1] if len(inputs) > 1 else query
-    key = inputs[2] if len(inputs) > 2 else value
-    batch, asked, held = query[0], math.prod(query[1:-1]), math.prod(value[1:-1])
-    width, heads = query[-1], layer.num_heads
-    value_dim = layer.value_dim or layer.key_dim
-    made = outputs[0][-1]
-    projections = asked * heads * (width * layer.key_dim + value_dim * made)
-    projections += held * heads * (key[-1] * layer.key_dim + value[-1] * value_dim)
-    products = asked * held * heads * (layer.key_dim + value_dim)
-    return Cost(multiply_adds=batch * (projections + products), activation_products=batch * products, window=EVERYWHERE)
-
-
-def _dot(layer, inputs, outputs, axes):
-    axes = layer.axes if isinstance(layer.axes, int) else layer.axes[0]
-    products = math.prod(outputs[0]) * inputs[0][axes]
-    return Cost(multiply_adds=products, activation_products=products, window=EVERYWHERE)
 
 
 def _recurrent(layer, inputs, outputs, axes):
@@ -174,8 +122,8 @@ def _time_distributed(layer, inputs, outputs, axes):
     if inner is None:
         return None
     window = inner.window
-    if isinstance(window, tuple):  # a step sees its own
-        window = (Window(), *window)
+    if window is not None:  # a step sees its own
+        window = (Window(), *(window if isinstance(window, tuple) else (window,) * (axes - 1)))
     return Cost(
         multiply_adds=inner.multiply_adds,
         activation_products=inner.activation_products,
@@ -188,13 +136,8 @@ def _time_distributed(layer, inputs, outputs, axes):
 def _concatenation(layer, inputs, outputs, axes):
     """Along the channels places meet places; along any other axis they lie side by side."""
     rank = len(outputs[0])
-    axis = layer.axis % rank
-    return Cost(window=Window() if axis in (1, rank - 1) and _keeps_places(inputs, axis) else None)
-
-
-def _keeps_places(shapes, axis):
-    # Of (batch, places, channels) and (batch, channels, places) alike, the last axis is what Keras joins by default.
-    return axis == len(shapes[0]) - 1 or len(shapes[0]) > 3
+    channel_axis = rank - 1 if keras.config.image_data_format() == "channels_last" or rank == 2 else 1
+    return Cost(window=Window() if layer.axis % rank == channel_axis else None)
 
 
 def _normalization(layer, inputs, outputs, axes):
@@ -233,21 +176,21 @@ _RULES = {
     _cropping: "Cropping1D Cropping2D Cropping3D",
     _up_sampling: "UpSampling1D UpSampling2D UpSampling3D",
     _resizing: "Resizing",
-    _dense: "Dense",
-    _einsum_dense: "EinsumDense",
+    products.dense: "Dense",
+    products.einsum_dense: "EinsumDense",
     _embedding: "Embedding",
-    _attention: "Attention",
-    _multi_head_attention: "MultiHeadAttention",
-    _dot: "Dot",
+    products.attention: "Attention",
+    products.multi_head_attention: "MultiHeadAttention",
+    products.dot: "Dot",
     _recurrent: "SimpleRNN LSTM GRU RNN",
     _bidirectional: "Bidirectional",
     _time_distributed: "TimeDistributed",
     _concatenation: "Concatenate",
     _reshaping: "Reshape Flatten",
     _permuting: "Permute",
-    _normalization: "LayerNormalization RMSNormalization UnitNormalization",
+    _normalization: "LayerNormalization RMSNormalization UnitNormalization Softmax",
     lambda layer, inputs, outputs, axes: Cost(window=EVERYWHERE): "GroupNormalization RepeatVector",
-    _elementwise: "Activation ReLU LeakyReLU PReLU ELU Softmax BatchNormalization Normalization Rescaling Masking "
+    _elementwise: "Activation ReLU LeakyReLU PReLU ELU BatchNormalization Normalization Rescaling Masking "
     "Add Subtract Multiply Average Maximum Minimum",
     # In inference; none of them is there in a file.
     _nothing: "Identity Dropout SpatialDropout1D SpatialDropout2D SpatialDropout3D AlphaDropout GaussianDropout "

@@ -1,10 +1,12 @@
 """What a model costs and what its layers see, before anything is trained."""
 
+import inspect
 import math
 
 import keras
 
 from keraslayers import _checks, _operation_costs, _stock_costs
+from keraslayers._input_shapes import input_shapes, known_shapes
 from keraslayers._rewrite import check_graph, first, graph_of, owner
 from keraslayers._tally import Step, tally
 from keraslayers.cost import Cost, places
@@ -47,7 +49,7 @@ def analyze(model, input_shape=None):
     doi:10.1145/1498765.1498785.
     """
     check_graph("analyze", model)
-    return _analyze(model, _inputs("analyze", model, input_shape))
+    return _analyze(model, input_shapes("analyze", model, input_shape))
 
 
 def receptive_field(model, layer):
@@ -113,53 +115,9 @@ _ANY_SIZE = 256
 
 
 def _rows_of_any_size(model, endless=False):
-    shapes = [tuple(size or _ANY_SIZE for size in shape) for shape in _known(model)]
+    shapes = [tuple(size or _ANY_SIZE for size in shape) for shape in known_shapes(model)]
     called = []
     return _analyze(model, shapes, called, endless).layers, called
-
-
-def _known(model):
-    """The shapes of a model's inputs, of one sample where the batch is open."""
-    return [(tensor.shape[0] or 1, *tensor.shape[1:]) for tensor in graph_of(model).inputs]
-
-
-def _inputs(who, model, input_shape):
-    """The shapes of a model's inputs with all sizes known, or a ValueError."""
-    known = _known(model)
-    if input_shape is None:
-        given = known
-    elif len(known) == 1 and not isinstance(input_shape, dict) and not _is_list_of_shapes(input_shape):
-        given = [(known[0][0], *input_shape)]
-    else:
-        struct = graph_of(model)._inputs_struct
-        if isinstance(input_shape, dict) and isinstance(struct, dict):
-            parts = [input_shape.get(name) for name in struct]
-        else:
-            parts = list(input_shape.values() if isinstance(input_shape, dict) else input_shape)
-        if len(parts) != len(known) or None in parts:
-            raise ValueError(
-                f"`{who}`: `input_shape` must hold a shape for each of the {len(known)} inputs of the model; got "
-                f"{input_shape!r}."
-            )
-        given = [(shape[0], *part) for shape, part in zip(known, parts, strict=True)]
-    for shape, own in zip(given, known, strict=True):
-        if len(shape) != len(own) or any(size not in (None, new) for new, size in zip(shape, own, strict=True)):
-            raise ValueError(
-                f"`{who}`: `input_shape` must be one that the model {model.name!r} takes, {own[1:]}; got {shape[1:]}. "
-                "Build the model for that size, or with None for sizes to be left open."
-            )
-        if None in shape:
-            raise ValueError(
-                f"`{who}`: `input_shape` must be given, since the model {model.name!r} takes inputs of any size, "
-                f"{shape[1:]}: what they cost hangs on it."
-            )
-        for size in shape[1:]:
-            _checks.positive_int(who, "input_shape", size)
-    return given
-
-
-def _is_list_of_shapes(shape):
-    return any(isinstance(part, list | tuple) for part in shape)
 
 
 def _analyze(model, shapes, called=None, endless=False):
@@ -210,7 +168,9 @@ def _tensors(values):
 
 
 def _step(layer, name, args, kwargs, outputs, axes):
-    tensors = _tensors((args, kwargs))
+    names = list(inspect.signature(layer.call).parameters)
+    named = sorted(kwargs.items(), key=lambda item: names.index(item[0]) if item[0] in names else len(names))
+    tensors = _tensors((args, [value for _, value in named]))
     inputs, made = ([tuple(t.shape) for t in group] for group in (tensors, outputs))
     is_layer = isinstance(layer, keras.layers.Layer)
     trained = {id(weight) for weight in layer.trainable_weights} if is_layer else ()

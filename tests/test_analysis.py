@@ -170,6 +170,18 @@ def test_attention_multiplies_weights_and_activations():
     assert "of which 588 between activations" in str(found)
 
 
+def test_attention_by_name_with_a_mask_and_along_some_axes():
+    query, key, value = keras.Input((7, 6)), keras.Input((5, 3)), keras.Input((5, 4))
+    mask = keras.Input((7, 5), dtype="bool")
+    layer = layers.MultiHeadAttention(num_heads=2, key_dim=3)
+    made = layer(query=query, value=value, key=key, attention_mask=mask)
+    row = analyze(keras.Model([query, key, value, mask], made)).layers[0]
+    assert row.multiply_adds == 2 * 7 * 5 * (3 + 3) + 2 * (7 * 6 * 3 + 5 * 3 * 3 + 5 * 4 * 3 + 7 * 3 * 6)
+    image = keras.Input((4, 5, 6))
+    rows = layers.MultiHeadAttention(2, 3, attention_axes=(2,), name="rows")(image, image)
+    assert analyze(keras.Model(image, rows)).unknown == ("rows",)
+
+
 @pytest.mark.parametrize(
     ("build", "expected"),
     [

@@ -231,6 +231,32 @@ def test_what_pools_the_image_sees_all_of_it():
     assert rows["mean"].stride == (20, 30)
 
 
+def test_what_lies_side_by_side_follows_no_window():
+    image = keras.Input((20, 30, 4))
+    x = layers.Conv2D(4, 3, padding="same")(image)
+    for moved in (
+        layers.Concatenate(axis=1)([x, image]),
+        layers.Permute((2, 1, 3))(x),
+        x[:, ::-1],
+        x[:, 3:9],
+        ops.flip(x, 1),
+        layers.Concatenate()([x, x[:, :, ::-1]]),
+    ):
+        found = analyze(keras.Model(image, moved))
+        assert (found.unknown, found.receptive_field) == ((), None)
+
+
+def test_steps_of_a_time_see_their_own():
+    frames = keras.Input((5, 20, 20, 2))
+    x = layers.TimeDistributed(layers.Conv2D(4, 3))(frames)
+    assert analyze(keras.Model(frames, x)).receptive_field == (1, 3, 3)
+    x = layers.TimeDistributed(layers.GlobalAveragePooling2D())(x)
+    assert analyze(keras.Model(frames, x)).receptive_field == (1, 20, 20)
+    words = keras.Input((7, 6))
+    made = layers.TimeDistributed(layers.Dense(3))(layers.Conv1D(4, 3)(words))
+    assert analyze(keras.Model(words, made)).receptive_field == (3,)
+
+
 def test_receptive_field_refuses_what_it_cannot_find():
     shared = layers.Conv2D(4, 3, name="twice")
     image = keras.Input((20, 20, 4))
