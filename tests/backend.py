@@ -63,10 +63,6 @@ elif BACKEND == "jax":
 
     compiled = jitted = jax.jit
 
-    def slope(function):
-        compute = jax.jit(jax.grad(function))
-        return lambda *values: np.asarray(compute(*values))
-
     def gradients(function, values):
         found = jax.jit(jax.grad(function, tuple(range(len(values)))))(*values)
         return [np.asarray(gradient) for gradient in found]
@@ -93,13 +89,6 @@ else:
         values = [torch.tensor(value, requires_grad=True) for value in values]
         found = torch.autograd.grad(function(*values), values, allow_unused=True)
         return [None if gradient is None else gradient.numpy() for gradient in found]
-
-    def slope(function):
-        def compute(x, other):
-            x = torch.tensor(x, requires_grad=True)
-            return torch.autograd.grad(function(x, torch.tensor(other)), x)[0].numpy()
-
-        return compute
 
     def of_any_size(model):
         return model
