@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # What the environment was made from: change it and the next command makes it anew.
 MADE := $(VENV)/.made
 
-.PHONY: demo test test-lowest test-backends readme table-layers table-models lint format bench clean
+.PHONY: demo docs test test-lowest test-backends readme table-layers table-models lint format bench clean
 
 demo: $(MADE) driver
 	$(BIN)/keraslayers demo
@@ -20,6 +20,10 @@ lint: $(MADE)
 format: $(MADE)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# The site, into site/; warnings are errors.
+docs: $(MADE)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build
 
 bench: $(MADE) driver
 	$(BIN)/python -m benchmarks
@@ -79,4 +83,4 @@ driver:
 	fi
 
 clean:
-	rm -rf $(VENV) $(LOWEST) $(BACKENDS) build dist *.egg-info demo .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(LOWEST) $(BACKENDS) build dist site *.egg-info demo .pytest_cache .ruff_cache

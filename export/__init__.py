@@ -6,6 +6,7 @@ if __name__ != "keraslayers.export":
         "would exist twice. In a checkout `import keraslayers.export` works from the repository's root."
     )
 
+from keraslayers.export.analyze_file import analyze_file
 from keraslayers.export.artifact import Artifact
 from keraslayers.export.blame import Culprit, find_culprit
 from keraslayers.export.pipeline import prove, to_tflite
@@ -24,6 +25,7 @@ __all__ = [
     "Report",
     "Target",
     "Verdict",
+    "analyze_file",
     "find_culprit",
     "prove",
     "to_tflite",

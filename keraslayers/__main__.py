@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from keraslayers import _checks
 from keraslayers._quiet import quiet
 
 PROVEN, NOT_PROVEN, BAD_USE = 0, 1, 2
@@ -137,6 +138,62 @@ def check(
     raise typer.Exit(PROVEN if report.ok else NOT_PROVEN)
 
 
+@app.command()
+def analyze(
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="One of `keraslayers models`, a .keras or .tflite file.")
+    ],
+    input_shape: Annotated[
+        str | None, typer.Option(help="Input without the batch, as 224,224,3; by default the model's own.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print all figures as JSON.")] = False,
+    plot: Annotated[Path | None, typer.Option(help="Draw them over the depth, too: .png, .svg or .pdf.")] = None,
+):
+    """Count what a model costs: multiply-adds, parameters, memory access, receptive field, layer by layer."""
+    shape = None if input_shape is None else _shape("analyze", input_shape)
+    if model.endswith(".tflite"):
+        if shape is not None:
+            raise ValueError(f"`analyze`: `input_shape` goes with a model; the file {model!r} has one of its own.")
+        with quiet():
+            from keraslayers.export.analyze_file import analyze_file
+
+            found = analyze_file(model)
+    else:
+        found = _analyze(model, shape)
+    if json:
+        out.print_json(data=found.to_dict())
+    elif out.is_terminal:
+        out.print(found)
+    else:
+        print(found)  # as wide as it is
+    if plot:
+        found.plot(plot)
+        err.print(f"wrote {plot}", highlight=False)
+
+
+def _analyze(model, shape):
+    """Of a network by its name, or of a .keras file."""
+    if model.endswith(".keras"):
+        made = _load_model("analyze", Path(model))
+    else:
+        with quiet():
+            from keraslayers import models as classic
+        if model not in classic.names() and Path(model).exists():
+            raise ValueError(f"`analyze`: `model` must be a name, a .keras or a .tflite file; got {model!r}.")
+        _checks.choice("analyze", "model", model, classic.names())
+        made = classic.create(model, **classic.spec(model).references[0].options)
+    with quiet():
+        from keraslayers.analysis import analyze as count
+    return count(made, shape)
+
+
+def _shape(who, text):
+    try:
+        return tuple(int(size) for size in text.split(","))
+    except ValueError:
+        raise ValueError(f"`{who}`: `input_shape` must be sizes such as 224,224,3; got {text!r}.") from None
+
+
 def _show(report, html):
     from keraslayers.export import tables
 
@@ -162,13 +219,13 @@ def _load_model(who, path):
     try:
         return keras.models.load_model(path, compile=False, safe_mode=True)
     except (ValueError, TypeError, KeyError, OSError) as error:
-        words = str(error)
+        words, then = str(error), {"export": "to_tflite"}.get(who, who)
         reason, remedy = words.strip().splitlines()[0][:300], ""
         if "ambda" in words:
             reason = "it holds a Lambda, which is code, and code from a file is not run."
-            remedy = " Use a layer class in its place; or, if you trust the file, load it yourself and call to_tflite."
+            remedy = f" Use a layer class in its place; or, if you trust the file, load it yourself and call {then}."
         elif "Could not locate class" in words:
-            remedy = " Its class is not known here: in Python import it, load the model, and call to_tflite."
+            remedy = f" Its class is not known here: in Python import it, load the model, and call {then}."
         raise ValueError(f"`{who}`: `model` {str(path)!r} cannot be loaded: {reason}{remedy}") from error
 
 

@@ -3,6 +3,7 @@
 from keras import ops
 
 from keraslayers import _checks
+from keraslayers.sizes import same_padding
 
 MODES = ("zeros", "reflect", "symmetric", "edge")
 NAMES = ("valid", "same", "full")
@@ -47,7 +48,7 @@ def widths(padding, sizes, kernel_size, strides, dilation_rate):
     if padding != "same":
         return tuple((span, span) if padding == "full" else (0, 0) for span in spans)
     totals = [
-        span if size is None else max(0, span - (size - 1) % stride)
+        span if size is None else same_padding(size, span, stride)
         for size, span, stride in zip(sizes, spans, strides, strict=True)
     ]
     return tuple((total // 2, total - total // 2) for total in totals)

@@ -1,8 +1,11 @@
 """Everything the package offers by its own name; to import it is to register the layers for loading."""
 
 from keraslayers.activations import HardSigmoid, HardSwish, HardTanh, ReLU6, ShiftLeakyReLU, hard_sigmoid
+from keraslayers.analysis import analyze, receptive_field
+from keraslayers.analysis_result import Analysis, LayerAnalysis
 from keraslayers.auxiliary_output import AuxiliaryOutput
 from keraslayers.channel_shuffle import ChannelShuffle, channel_shuffle
+from keraslayers.cost import Cost, Window
 from keraslayers.deformable import DeformableConv2D, deform_conv2d
 from keraslayers.dynamic import DynamicConv2D
 from keraslayers.fold_batch_norm import fold_batch_norm
@@ -12,20 +15,24 @@ from keraslayers.local_response import LocalResponseNormalization, local_respons
 from keraslayers.maxout import Maxout, maxout
 from keraslayers.padded import PaddedConv2D
 from keraslayers.resample import Resample2D
+from keraslayers.sizes import design_resolution, output_size
 from keraslayers.spatial_separable import SpatialSeparableConv2D, separate
 from keraslayers.squeeze_excite import SqueezeExcite
 from keraslayers.table_activation import TableActivation
 from keraslayers.unpooling import MaxPoolWithIndices2D, MaxUnpool2D
 
 __all__ = [
+    "Analysis",
     "AuxiliaryOutput",
     "ChannelShuffle",
+    "Cost",
     "DeformableConv2D",
     "DynamicConv2D",
     "HardSigmoid",
     "HardSwish",
     "HardTanh",
     "ImageKernel2D",
+    "LayerAnalysis",
     "LocalResponseNormalization",
     "MaxPoolWithIndices2D",
     "MaxUnpool2D",
@@ -37,12 +44,17 @@ __all__ = [
     "SpatialSeparableConv2D",
     "SqueezeExcite",
     "TableActivation",
+    "Window",
+    "analyze",
     "channel_shuffle",
     "deform_conv2d",
+    "design_resolution",
     "fold_batch_norm",
     "fold_shuffle",
     "hard_sigmoid",
     "local_response_normalization",
     "maxout",
+    "output_size",
+    "receptive_field",
     "separate",
 ]

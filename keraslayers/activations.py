@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from keraslayers import _checks
+from keraslayers.cost import Cost
 
 # Each formula is relu6(slope * x + 3) / 6.
 SLOPES = {"mobilenet": 1.0, "keras2": 1.2, "binarynet": 3.0}
@@ -37,6 +38,9 @@ class _Activation(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape):
         return tuple(input_shape)
+
+    def call_cost(self, input_shape, output_shape):
+        return Cost()
 
 
 @_checks.register

@@ -3,6 +3,7 @@
 import keras
 
 from keraslayers import _checks
+from keraslayers.cost import Cost
 
 
 @_checks.register
@@ -11,7 +12,11 @@ class AuxiliaryOutput(keras.layers.Layer):
 
     It changes nothing: what goes in comes out. With `model.fit` it is an output like any other, with the layer's name:
 
-        model.compile("adam", {"predictions": loss, "aux1": loss}, loss_weights={"predictions": 1.0, "aux1": 0.3})
+    ```python
+    model = keraslayers.models.GoogLeNet(input_shape=(96, 96, 3), aux_heads=True)
+    losses = dict.fromkeys(model.output_names, "categorical_crossentropy")
+    model.compile("adam", losses, loss_weights={"predictions": 1.0, "aux1": 0.3, "aux2": 0.3})
+    ```
 
     Input shape: any. Output: the same.
 
@@ -28,3 +33,6 @@ class AuxiliaryOutput(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape):
         return tuple(input_shape)
+
+    def call_cost(self, input_shape, output_shape):
+        return Cost(free=True)

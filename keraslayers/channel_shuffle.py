@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from keraslayers import _checks
+from keraslayers.cost import Cost
 
 
 def channel_shuffle(x, groups, data_format=None):
@@ -81,6 +82,9 @@ class ChannelShuffle(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape):
         return tuple(input_shape)
+
+    def call_cost(self, input_shape, output_shape):
+        return Cost()
 
     def get_config(self):
         return {**super().get_config(), "groups": self.groups, "data_format": self.data_format}

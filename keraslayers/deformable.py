@@ -1,11 +1,14 @@
 """Deformable convolution: a convolution that learns where to look."""
 
+import math
+
 import keras
 from keras import ops
 
-from keraslayers import _checks
+from keraslayers import _checks, cost
 from keraslayers._deformable_geometry import Geometry, convolve
 from keraslayers._deformable_sampling import sample
+from keraslayers.cost import Window
 
 
 def deform_conv2d(
@@ -305,6 +308,23 @@ class DeformableConv2D(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape):
         return self.geometry.output_shape(tuple(input_shape), self.filters)
+
+    def call_cost(self, input_shape, output_shape):
+        # The convolution that finds the offsets, then the one that uses them. Sampling between pixels is
+        # interpolation, and counts nothing.
+        geometry, reach = self.geometry, self.geometry.max_offset
+        moves = self.offset_bias.shape[0]
+        sizes = cost.places(input_shape, "channels_last")
+        windows = cost.sliding(sizes, geometry.kernel_size, geometry.strides, geometry.padding, geometry.dilation_rate)
+        windows = tuple(
+            Window(math.inf, window.stride)
+            if reach is None
+            else Window(window.size + 2 * reach, window.stride, window.start - reach)
+            for window in windows
+        )
+        finds = cost.convolution(self.offset_kernel.shape, (*output_shape[:3], moves), moves, windows)
+        # Its places are those of the first.
+        return finds.then(cost.convolution(self.kernel.shape, output_shape, self.filters, Window()))
 
     def get_config(self):
         geometry = self.geometry

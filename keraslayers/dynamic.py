@@ -1,11 +1,14 @@
 """Dynamic convolution: every image mixes its own kernel out of a few."""
 
+import math
+
 import keras
 from keras import ops
 
-from keraslayers import _checks, _padding
+from keraslayers import _checks, _padding, cost
 from keraslayers._bias import add_bias
 from keraslayers._initializers import fresh, several
+from keraslayers.cost import Cost, Window
 
 ROUTINGS = ("softmax", "sigmoid")
 
@@ -206,6 +209,21 @@ class DynamicConv2D(keras.layers.Layer):
             strides=self.strides,
             dilation_rate=self.dilation_rate,
             data_format=self.data_format,
+        )
+
+    def call_cost(self, input_shape, output_shape):
+        # A convolution for every kernel, as in files. Beside them the routing, of one place: the mean.
+        batch, channels = input_shape[0], cost.channels(input_shape, self.data_format)
+        kernel = (*self.kernel_size, channels, self.filters)
+        windows = tuple(Window(math.inf, stride) for stride in self.strides)
+        one = cost.convolution(kernel, output_shape, self.filters, windows)
+        steps = [layer for layer in (self.squeeze, self.route) if layer is not None]
+        routing = [cost.convolution(layer.kernel.shape, (batch, layer.filters), layer.filters, None) for layer in steps]
+        return Cost(
+            multiply_adds=self.num_kernels * one.multiply_adds + sum(step.multiply_adds for step in routing),
+            flops=self.num_kernels * one.flops + sum(step.flops for step in routing),
+            depth=len(steps),
+            window=windows,
         )
 
     def get_config(self):

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keraslayers import _checks, _padding
+from keraslayers import _checks, _padding, cost
 
 KERNELS = {
     "identity": ((0, 0, 0), (0, 1, 0), (0, 0, 0)),
@@ -102,6 +102,11 @@ class ImageKernel2D(keras.layers.Layer):
     def compute_output_shape(self, input_shape):
         channels = input_shape[-1 if self.data_format == "channels_last" else 1]
         return _padding.shape("ImageKernel2D", input_shape, channels, **self._window())
+
+    def call_cost(self, input_shape, output_shape):
+        channels, sizes = (take(input_shape, self.data_format) for take in (cost.channels, cost.places))
+        windows = cost.sliding(sizes, self._taps.shape, self.strides, self.padding)
+        return cost.convolution((*self._taps.shape, channels, 1), output_shape, channels, windows)
 
     def get_config(self):
         return {

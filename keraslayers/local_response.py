@@ -5,6 +5,7 @@ import numpy as np
 from keras import ops
 
 from keraslayers import _checks
+from keraslayers.cost import Cost
 
 
 def local_response_normalization(x, depth_radius=5, bias=1.0, alpha=1.0, beta=0.5, data_format=None):
@@ -106,6 +107,9 @@ class LocalResponseNormalization(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape):
         return tuple(input_shape)
+
+    def call_cost(self, input_shape, output_shape):
+        return Cost()  # by the convention, as other normalizations
 
     def get_config(self):
         return {

@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from keraslayers import _checks
+from keraslayers.cost import Cost
 
 
 def maxout(x, pieces, data_format=None):
@@ -84,6 +85,9 @@ class Maxout(keras.layers.Layer):
         if self.data_format == "channels_last":
             return (*input_shape[:-1], channels)
         return (input_shape[0], channels, *input_shape[2:])
+
+    def call_cost(self, input_shape, output_shape):
+        return Cost()
 
     def get_config(self):
         return {**super().get_config(), "pieces": self.pieces, "data_format": self.data_format}

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from keraslayers import _checks, _padding
+from keraslayers import _checks, _padding, cost
 from keraslayers._bias import add_bias
 
 
@@ -76,6 +76,13 @@ class PaddedConv2D(keras.layers.Conv2D):
 
     def compute_output_shape(self, input_shape):
         return _padding.shape("PaddedConv2D", input_shape, self.filters, **self._window())
+
+    def call_cost(self, input_shape, output_shape):
+        channels = cost.channels(input_shape, self.data_format)
+        kernel = (*self.kernel_size, channels // self.groups, self.filters)
+        sizes = cost.places(input_shape, self.data_format)
+        windows = cost.sliding(sizes, self.kernel_size, self.strides, self.padding, self.dilation_rate)
+        return cost.convolution(kernel, output_shape, self.filters, windows)
 
     def get_config(self):
         return {**super().get_config(), "padding_mode": self.padding_mode}

@@ -6,8 +6,9 @@ import keras
 import numpy as np
 from keras import ops
 
-from keraslayers import _checks
+from keraslayers import _checks, cost
 from keraslayers._repeat import repeat
+from keraslayers.cost import Cost
 
 METHODS = ("bilinear", "nearest")
 
@@ -92,6 +93,11 @@ class Resample2D(keras.layers.Layer):
                 f"{shape[rows]} x {shape[rows + 1]} pixels."
             )
         return (*shape[:rows], *sizes, *shape[rows + 2 :])
+
+    def call_cost(self, input_shape, output_shape):
+        old, new = (cost.places(shape, self.data_format) for shape in (input_shape, output_shape))
+        sizes = zip(old, new, strict=True)
+        return Cost(window=tuple(cost.resized(*pair, self.method, self.antialias) for pair in sizes))
 
     def get_config(self):
         return {

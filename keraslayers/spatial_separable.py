@@ -4,9 +4,10 @@ import keras
 import numpy as np
 from keras import ops
 
-from keraslayers import _checks, _padding
+from keraslayers import _checks, _padding, cost
 from keraslayers._bias import add_bias
 from keraslayers._initializers import fresh
+from keraslayers.cost import Window
 
 
 @_checks.register
@@ -142,6 +143,16 @@ class SpatialSeparableConv2D(keras.layers.Layer):
             data_format=self.data_format,
         )
 
+    def call_cost(self, input_shape, output_shape):
+        sizes, made = (cost.places(shape, self.data_format) for shape in (input_shape, output_shape))
+        down, across = cost.sliding(sizes, self.kernel_size, self.strides, self.padding, self.dilation_rate)
+        rank = self.vertical_kernel.shape[-1]
+        middle = (input_shape[0], made[0], sizes[1], rank)
+        first = cost.convolution(self.vertical_kernel.shape, middle, rank, (down, Window()))
+        return first.then(
+            cost.convolution(self.horizontal_kernel.shape, output_shape, self.filters, (Window(), across))
+        )
+
     def get_config(self):
         return {
             **super().get_config(),
@@ -169,7 +180,11 @@ def separate(conv2d, rank=None, tolerance=None):
     Without `rank` and `tolerance` the outputs are the same but for rounding. Otherwise the new kernel is the nearest of
     its rank, and how near is known at once: the error is the singular values left out.
 
-        layer, error = keraslayers.separate(conv2d, tolerance=0.1)
+    ```python
+    conv2d = keras.layers.Conv2D(8, 5)
+    conv2d.build((None, 32, 32, 3))
+    layer, error = keraslayers.separate(conv2d, tolerance=0.1)
+    ```
 
     Where the new layer stands in the old one's place, `keras.models.clone_model(model, clone_function=...)` makes the
     model anew.

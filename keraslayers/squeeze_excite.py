@@ -3,8 +3,9 @@
 import keras
 from keras import ops
 
-from keraslayers import _checks
+from keraslayers import _checks, cost
 from keraslayers._initializers import fresh
+from keraslayers.cost import EVERYWHERE
 
 
 @_checks.register
@@ -97,6 +98,12 @@ class SqueezeExcite(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape):
         return tuple(input_shape)
+
+    def call_cost(self, input_shape, output_shape):
+        # Both convolutions see one place, the mean.
+        batch, channels, squeezed = input_shape[0], self.excite.filters, self.squeeze.filters
+        squeeze = cost.convolution((channels, squeezed), (batch, squeezed), squeezed, EVERYWHERE)
+        return squeeze.then(cost.convolution((squeezed, channels), (batch, channels), channels, EVERYWHERE))
 
     def get_config(self):
         return {

@@ -5,6 +5,7 @@ import numpy as np
 from keras import ops
 
 from keraslayers import _checks
+from keraslayers.cost import Cost
 
 
 @_checks.register
@@ -93,6 +94,9 @@ class TableActivation(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape):
         return tuple(input_shape)
+
+    def call_cost(self, input_shape, output_shape):
+        return Cost()
 
     def get_config(self):
         return {

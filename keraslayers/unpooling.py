@@ -1,10 +1,13 @@
 """Max pooling that remembers where the maximum was, and its way back."""
 
+from fractions import Fraction
+
 import keras
 from keras import ops
 
-from keraslayers import _checks
+from keraslayers import _checks, cost
 from keraslayers._repeat import repeat
+from keraslayers.cost import Cost, Window
 
 
 @_checks.register
@@ -68,6 +71,10 @@ class MaxPoolWithIndices2D(keras.layers.Layer):
     def compute_output_spec(self, inputs):
         shape, _ = self.compute_output_shape(inputs.shape)
         return keras.KerasTensor(shape, dtype=self.compute_dtype), keras.KerasTensor(shape, dtype="int32")
+
+    def call_cost(self, input_shape, output_shape):
+        sizes = cost.places(input_shape, self.data_format)
+        return Cost(window=cost.sliding(sizes, self.pool_size, self.pool_size, "valid"))
 
     def get_config(self):
         return {
@@ -147,6 +154,9 @@ class MaxUnpool2D(keras.layers.Layer):
                 )
             shape[axis] = size if shape[axis] is None or size is not None else shape[axis] * window
         return tuple(shape)
+
+    def call_cost(self, input_shape, output_shape):
+        return Cost(window=tuple(Window(1, Fraction(1, window)) for window in self.pool_size))
 
     def get_config(self):
         return {

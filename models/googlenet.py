@@ -54,9 +54,11 @@ def GoogLeNet(
     With `aux_heads=True` there are three outputs, `predictions`, `aux1` and `aux2`; each learns the classes, and
     section 5 of the paper weighs the losses of the latter by 0.3:
 
-        model = GoogLeNet(classes=10, aux_heads=True)
-        model.compile("adam", ["sparse_categorical_crossentropy"] * 3, loss_weights=[1.0, 0.3, 0.3])
-        model.fit(images, [labels] * 3)
+    ```python
+    model = keraslayers.models.GoogLeNet(classes=10, aux_heads=True)
+    model.compile("adam", ["sparse_categorical_crossentropy"] * 3, loss_weights=[1.0, 0.3, 0.3])
+    # model.fit(images, [labels] * 3)
+    ```
 
     `keraslayers.export.to_tflite` leaves the auxiliary heads out. Their first Dense layer sees the maps row by row
     with the channels last; Caffe's and torchvision's weights for it have the channels first and must be reordered.

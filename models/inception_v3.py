@@ -38,9 +38,11 @@ def InceptionV3(
     With `aux_heads=True` there are two outputs, `predictions` and `aux1`; each learns the classes. torchvision weighs
     the loss of the latter by 0.4, the authors' code too; the first Inception's paper by 0.3:
 
-        model = InceptionV3(classes=10, aux_heads=True)
-        model.compile("adam", ["sparse_categorical_crossentropy"] * 2, loss_weights=[1.0, 0.4])
-        model.fit(images, [labels] * 2)
+    ```python
+    model = keraslayers.models.InceptionV3(classes=10, aux_heads=True)
+    model.compile("adam", ["sparse_categorical_crossentropy"] * 2, loss_weights=[1.0, 0.4])
+    # model.fit(images, [labels] * 2)
+    ```
 
     `keraslayers.export.to_tflite` leaves the auxiliary head out. Its 5x5 convolution is as small as the maps are:
     5x5 from 299 pixels on.

@@ -27,6 +27,22 @@ if BACKEND == "tensorflow":
             result = function(*values)
         return [None if gradient is None else gradient.numpy() for gradient in tape.gradient(result, values)]
 
+    def slope(function):
+        """The gradient of function(x, other), a number, with respect to x: a function of both.
+
+        As a graph, which leaves out the gradients of kernels. Those of convolutions on a CPU, computed step by step,
+        now and then write beyond their memory (TensorFlow 2.21), and the process dies later.
+        """
+
+        @tf.function
+        def compute(x, other):
+            with tf.GradientTape(watch_accessed_variables=False) as tape:
+                tape.watch(x)
+                result = function(x, other)
+            return tape.gradient(result, x)
+
+        return lambda *values: compute(*map(tf.convert_to_tensor, values)).numpy()
+
     def jitted(function):
         """The function or layer, compiled by XLA."""
         return tf.function(function, jit_compile=True)

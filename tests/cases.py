@@ -593,4 +593,8 @@ TOOLS = {
     keraslayers.separate: "test_spatial_separable.py",
     keraslayers.fold_batch_norm: "test_fold.py",
     keraslayers.fold_shuffle: "test_fold.py",
+    keraslayers.analyze: "test_analysis.py",
+    keraslayers.design_resolution: "test_sizes.py",
+    keraslayers.output_size: "test_sizes.py",
+    keraslayers.receptive_field: "test_receptive_field.py",
 }

@@ -10,10 +10,11 @@ import pytest
 from tests import backend
 
 # Left out of `make test-backends`: export, which needs TensorFlow, and models, which are made of Keras's layers and of
-# these; test_backends.py trains some. What else needs TensorFlow is marked.
+# these; test_backends.py trains some. Receptive fields, too: no backend has a part in their arithmetic. What else needs
+# TensorFlow is marked.
 LEFT_OUT = (
-    "auxiliary command_line demo distribution documents export* files metadata micro models* packaging "
-    "pass* precisions preprocessing proof report"
+    "analyze_file auxiliary command_line demo distribution documents export* files metadata micro models* packaging "
+    "pass* precisions preprocessing proof receptive_field report site"
 )
 if backend.BACKEND != "tensorflow":
     collect_ignore_glob = [f"test_{name}.py" for name in LEFT_OUT.split()]

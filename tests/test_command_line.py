@@ -192,6 +192,42 @@ def test_export_refuses_what_is_no_model(name, content, words, capfd, tmp_path):
     assert not list(tmp_path.glob("*.tflite"))
 
 
+def test_analyze_counts_a_network_by_its_name(capfd, tmp_path):
+    code, out, err = run(capfd, "analyze", "lenet5", "--plot", tmp_path / "a.svg")
+    assert code == 0
+    assert "multiply-adds 416,520; FLOPs" in out
+    assert "16x16" in out
+    assert (tmp_path / "a.svg").stat().st_size > 1000
+    assert "wrote" in err
+
+
+def test_analyze_counts_files(folder, capfd):
+    for name in ("lenet.keras", "lenet.tflite"):
+        code, out, err = run(capfd, "analyze", folder / name, "--json")
+        assert code == 0, err
+        assert json.loads(out)["total"]["multiply_adds"] == 416_520
+
+
+def test_analyze_takes_sizes_that_a_model_leaves_open(capfd):
+    code, out, _ = run(capfd, "analyze", "text_cnn", "--input-shape", "64", "--json")
+    assert code == 0
+    assert json.loads(out)["inputs"] == [[1, 64]]
+    assert "`input_shape` must be given" in refused(capfd, "analyze", "text_cnn")
+    assert "must be sizes such as 224,224,3; got 'big'" in refused(capfd, "analyze", "lenet5", "--input-shape", "big")
+    assert "must be one that the model" in refused(capfd, "analyze", "lenet5", "--input-shape", "64,64,1")
+
+
+def test_analyze_refuses_bad_use_in_one_line(folder, capfd, tmp_path):
+    assert "Did you mean 'resnet50'" in refused(capfd, "analyze", "resnet5")
+    assert "there is no file" in refused(capfd, "analyze", tmp_path / "x.keras")
+    image = keras.Input((4,))
+    keras.Model(image, keras.layers.Lambda(lambda x: x * 2)(image)).save(tmp_path / "code.keras")
+    assert "load it yourself and call analyze" in refused(capfd, "analyze", tmp_path / "code.keras")
+    assert "there is no file" in refused(capfd, "analyze", tmp_path / "x.tflite")
+    assert "has one of its own" in refused(capfd, "analyze", folder / "lenet.tflite", "--input-shape", "32,32,1")
+    assert "a .keras or a .tflite file" in refused(capfd, "analyze", folder / "x.npy")
+
+
 def test_debug_shows_the_traceback(capfd, tmp_path):
     with pytest.raises(FileNotFoundError, match="there is no file"):
         main(["check", str(tmp_path / "x.tflite"), "--debug"])
@@ -220,6 +256,21 @@ finally:
     done = python("-c", code, folder / "lenet.tflite")
     assert "PROVEN" in done.stdout
     assert done.stdout.splitlines()[-1] == "['keraslayers.export.proof']"
+
+
+def test_analyze_of_a_file_imports_neither_keras_nor_tensorflow(folder):
+    code = """
+import sys
+sys.argv = ["keraslayers", "analyze", sys.argv[1]]
+try:
+    from keraslayers.__main__ import main
+    main()
+finally:
+    print(sorted({"keras", "tensorflow", "keraslayers.analysis_result"} & set(sys.modules)))
+"""
+    done = python("-c", code, folder / "lenet.tflite")
+    assert "multiply-adds 416,520" in done.stdout
+    assert done.stdout.splitlines()[-1] == "['keraslayers.analysis_result']"
 
 
 def test_a_layer_of_this_library_loads_in_the_command(tmp_path):

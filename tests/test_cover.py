@@ -1,6 +1,7 @@
 """Whatever is public is judged, saved under its own name, documented, and free of TensorFlow."""
 
 import ast
+import dataclasses
 import inspect
 import pathlib
 import re
@@ -8,6 +9,7 @@ import sys
 
 import keras
 import pytest
+from keras.layers import Layer
 
 import keraslayers
 from keraslayers import export
@@ -16,11 +18,15 @@ from keraslayers.export.runtimes import RUNTIMES
 from tests.cases import CASES, FUNCTIONS, TOOLS
 
 PUBLIC = {name: getattr(keraslayers, name) for name in keraslayers.__all__}
-LAYERS = {name: thing for name, thing in PUBLIC.items() if inspect.isclass(thing)}
+LAYERS = {name: thing for name, thing in PUBLIC.items() if inspect.isclass(thing) and issubclass(thing, Layer)}
+# What an analysis is made of: plain records.
+RECORDS = {name: thing for name, thing in PUBLIC.items() if inspect.isclass(thing) and name not in LAYERS}
 SOURCES = sorted(pathlib.Path(keraslayers.__file__).parent.glob("*.py"))
 
 # The command line is built on everything, the layers on nothing.
 FRONT = ("__main__.py", "_demo.py")
+# What an analysis needs to be shown, imported when it is.
+SHOWN = {"_analysis_table.py": {"rich"}, "_analysis_plot.py": {"matplotlib"}}
 # The layers train on every backend of Keras, so they see no backend; and arrows never point back at export or models.
 ALLOWED = {"keras", "keraslayers", "numpy", *sys.stdlib_module_names}
 ABOVE = ("keraslayers.export", "keraslayers.models")
@@ -35,6 +41,7 @@ def missing(public, judged):
 def test_everything_public_is_judged():
     judged = [*(case.layer for case in CASES), *(case.function for case in FUNCTIONS), *TOOLS]
     judged += [part for case in CASES for part in case.parts]
+    judged += RECORDS.values()
     assert not (names := missing(PUBLIC, judged)), f"no row in tests/cases.py for: {', '.join(names)}"
 
 
@@ -45,6 +52,13 @@ def test_tools_are_documented_and_tested(tool):
     for name in inspect.signature(tool).parameters:
         assert f"{name}:" in tool.__doc__, f"{tool.__name__} documents no {name!r}"
     assert re.search(rf"\b{tool.__name__}\(", TESTS[TOOLS[tool]])
+
+
+@pytest.mark.parametrize("name", RECORDS)
+def test_records_are_documented_and_tested(name):
+    for field in dataclasses.fields(RECORDS[name]):
+        assert re.search(rf"\b{field.name}\b", RECORDS[name].__doc__), f"{name} documents no {field.name!r}"
+    assert re.search(rf"\b{name}\b", TESTS["test_analysis.py"] + TESTS["test_receptive_field.py"])
 
 
 def test_a_missing_row_is_noticed():
@@ -96,7 +110,8 @@ def test_layers_import_keras_alone(path):
             assert not node.level, f"{path.name}:{node.lineno}: imports are absolute here"
             names = [f"{node.module}.{alias.name}" for alias in node.names]
         for name in names:
-            assert name.split(".")[0] in ALLOWED, f"{path.name}:{node.lineno} imports {name}"
+            allowed = ALLOWED | SHOWN.get(path.name, set())
+            assert name.split(".")[0] in allowed, f"{path.name}:{node.lineno} imports {name}"
             assert not name.startswith(ABOVE), f"{path.name}:{node.lineno} imports {name}, which is built on the layers"
 
 

@@ -4,6 +4,7 @@ import math
 
 import pytest
 
+import keraslayers
 from keraslayers import models
 from tests.multiply_adds import multiply_adds
 
@@ -24,5 +25,14 @@ def test_counts_equal_the_reference(spec, reference):
     # Sources differ in whether they count the convolutions of squeeze-and-excitation, below 1 %.
     if reference.multiply_adds:
         assert multiply_adds(model) == pytest.approx(reference.multiply_adds, rel=0.01)
+        found = keraslayers.analyze(model)
+        # Tables leave out what attention multiplies activations with.
+        assert found.multiply_adds - found.activation_products == pytest.approx(reference.multiply_adds, rel=0.01)
+        assert found.multiply_adds - found.activation_products == multiply_adds(model)
+        assert found.unknown == ()
+        assert (found.parameters, found.trainable_parameters) == (
+            reference.parameters,
+            reference.trainable_parameters,
+        )
     names = [operation.name for operation in model.operations]
     assert len(set(names)) == len(names)

@@ -1,0 +1,215 @@
+"""The pages that are made of what the code says of itself: layers, models, examples."""
+
+import ast
+import inspect
+import re
+import textwrap
+from pathlib import Path
+
+import pictures
+
+import keraslayers
+from keraslayers import export, models
+from keraslayers.export.passes import PASSES
+from keraslayers.export.proof import LIMITS
+
+ROOT = Path(__file__).parent.parent
+LAYERS = {
+    name: thing
+    for name in keraslayers.__all__
+    if inspect.isclass(thing := getattr(keraslayers, name)) and name in pictures.PICTURES
+}
+
+
+def made():
+    """Yields (path, text) of every page and picture."""
+    for name in LAYERS:
+        yield f"layers/{name}.svg", pictures.draw(name)
+    yield "layers/index.md", _layers()
+    for module, names in modules().items():
+        yield f"layers/{module}.md", _layer_page(module, names)
+    yield "models.md", _models()
+    yield "examples.md", _examples()
+    yield "pictures/mobilenet_v2.svg", _plot("mobilenet_v2")
+    yield "targets-table.md", _targets()
+    yield "traps-table.md", _traps()
+    yield "limits-table.md", _limits()
+
+
+def modules():
+    """Public names of layers, and of the functions beside them, by the file they are in."""
+    found = {}
+    for name in LAYERS:
+        found.setdefault(LAYERS[name].__module__.rpartition(".")[2], []).append(name)
+    for name in keraslayers.__all__:
+        thing = getattr(keraslayers, name)
+        module = thing.__module__.rpartition(".")[2]
+        if module in found and name not in LAYERS:
+            found[module].append(name)
+    return found
+
+
+def _summary(thing):
+    return " ".join(inspect.getdoc(thing).split("\n\n")[0].split())
+
+
+def _verdicts():
+    """The README's table of layers: names of its columns of verdicts, by layer its verdicts, and the notes below it."""
+    readme = (ROOT / "README.md").read_text()
+    section = readme.split("## Layers\n", 1)[1].split("\n## ", 1)[0]
+    lines = [line for line in section.splitlines() if line.startswith("|")]
+    header, _, *rows = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
+    columns = [number for number, title in enumerate(header) if title.split()[0] in ("cpu", "gpu")]
+    verdicts = {
+        name: [row[number] for number in columns]
+        for row in rows
+        for name in re.findall(r"`(\w+)", row[0])
+        if name in LAYERS
+    }
+    notes = [part for part in section.split("\n\n") if part.startswith("Each verdict")]
+    return [header[number] for number in columns], verdicts, "".join(notes)
+
+
+def _layers():
+    header, rows, notes = _verdicts()
+    files = {name: module for module, names in modules().items() for name in names}
+    lines = [
+        "# Layers",
+        "",
+        "Plain Keras 3 layers: `model.fit`, saving, mixed precision, every backend. The verdicts are what",
+        "`tests/test_export_layers.py` asserts of each layer in a small network, in float32 and in int8.",
+        "",
+        f"| layer | what it is | {' | '.join(header)} |",
+        "|---|---|" + "---|" * len(header),
+    ]
+    for name in sorted(LAYERS):
+        cells = rows.get(name, ["left out of files"] * len(header))
+        link = f"[`{name}`]({files[name]}.md#{_anchor(name)})"
+        lines.append(f"| {link} | {_summary(LAYERS[name])} | {' | '.join(cells)} |")
+    return "\n".join([*lines, "", notes, ""])
+
+
+def _anchor(name):
+    return f"keraslayers.{getattr(keraslayers, name).__module__.rpartition('.')[2]}.{name}"
+
+
+def _layer_page(module, names):
+    header, rows, notes = _verdicts()
+    title = ", ".join(name for name in names if name in LAYERS)
+    lines = [f"# {title}", ""]
+    for name in names:
+        lines += [f"::: {_anchor(name)}", ""]
+        if name not in LAYERS:
+            continue
+        lines += [f"![{name}: {_summary(LAYERS[name])}]({name}.svg)", ""]
+        if name in rows:
+            lines += [f"| {' | '.join(header)} |", "|" + "---|" * len(header)]
+            lines += [f"| {' | '.join(rows[name])} |", ""]
+    if any(re.search(r"[¹²³⁴⁵]", cell) for name in names for cell in rows.get(name, [])):
+        lines += [notes, ""]
+    return "\n".join(lines)
+
+
+def _models():
+    lines = [
+        "# Models",
+        "",
+        "Classic networks as their papers' tables say. Every figure but the accuracy is asserted by a test, at the",
+        "paper's input size; multiply-adds also against [`keraslayers.analyze`](analysis.md). Accuracies are published",
+        "ones, for weights that are not part of this library.",
+        "",
+        "| name | options | input | parameters | multiply-adds | published top-1 | paper |",
+        "|---|---|---|--:|--:|--:|---|",
+    ]
+    for name in models.names():
+        spec = models.spec(name)
+        for reference in spec.references:
+            options = ", ".join(f"{key}={value!r}" for key, value in reference.options.items())
+            shape = "x".join(
+                "any" if size is None else str(size) for size in reference.options.get("input_shape", spec.input_shape)
+            )
+            cells = [
+                f"[`{name}`](#{spec.builder.__name__.lower()})",
+                f"`{options}`" if options else "",
+                shape,
+                f"{reference.trainable_parameters:,}",
+                f"{reference.multiply_adds:,}" if reference.multiply_adds else "",
+                f"{reference.top1:.1f}" if reference.top1 else "",
+                f"[{spec.year}]({spec.url})",
+            ]
+            lines.append(f"| {' | '.join(cells)} |")
+    lines += ["", "## Functions", ""]
+    for function in ("create", "names", "spec", "features", "replace_classifier"):
+        lines += _documented(function, getattr(models, function), "###")
+    lines += ["## Builders", ""]
+    builders = {spec.builder.__name__: spec.builder for spec in map(models.spec, models.names())}
+    for name, builder in sorted(builders.items()):
+        lines += _documented(name, builder, "###")
+    return "\n".join(lines)
+
+
+def _documented(name, thing, level):
+    """A function as it documents itself: some builders are made by other functions, where no parser finds them."""
+    signature = textwrap.fill(f"{name}{inspect.signature(thing)}", 100, subsequent_indent="    ")
+    lines = [f"{level} {name}", "", "```text", signature, "```", ""]
+    section = None
+    for line in inspect.getdoc(thing).splitlines():
+        if found := re.match(r"(Args|Returns|Raises):$", line):
+            section = found[1]
+            lines += ["", f"**{section}**", ""]
+        elif section and re.match(r"    [\w*`, ]+: ", line):
+            word, _, rest = line.strip().partition(": ")
+            lines.append(f"- `{word}`: {rest}")
+        elif section and line.startswith("    "):
+            lines.append(f"  {line.strip()}" if section != "Returns" else line.strip())
+        else:
+            section = None if line else section
+            lines.append(line)
+    return [*lines, ""]
+
+
+def _examples():
+    lines = ["# Examples", "", "Each of these runs in a test, with small settings.", ""]
+    for path in sorted((ROOT / "examples").glob("*.py")):
+        source = path.read_text()
+        about = ast.get_docstring(ast.parse(source))
+        lines += [f"## {path.name}", "", about.split("\n\n")[0], "", f'```python title="examples/{path.name}"']
+        lines += [source.rstrip(), "```", ""]
+    return "\n".join(lines)
+
+
+def _targets():
+    lines = ["| target | proven on | what it is |", "|---|---|---|"]
+    for target in export.TARGETS.values():
+        lines.append(f'| `"{target.name}"` | {", ".join(target.runtimes)} | {target.description} |')
+    return "\n".join(lines) + "\n"
+
+
+def _plot(name):
+    path = ROOT / "build" / f"{name}.svg"
+    path.parent.mkdir(exist_ok=True)
+    keraslayers.analyze(models.create(name)).plot(path)
+    return path.read_text()
+
+
+def _traps():
+    """What a test asserts of every pass: what becomes of a file without it."""
+    from tests.test_pass_exports import MENDED
+
+    lines = ["| rewrite | what it does | without it | precisions |", "|---|---|---|---|"]
+    fates = {}
+    for name, _, precisions, fate, _ in MENDED:
+        fates.setdefault((name, fate), set()).update(precisions)
+    for (name, fate), precisions in fates.items():
+        function, _ = PASSES[name]
+        lines.append(f"| `{name}` | {_summary(function)} | {fate} | {', '.join(sorted(precisions))} |")
+    return "\n".join(lines) + "\n"
+
+
+def _limits():
+    lines = ["| precision | least signal over noise | largest error of the spread |", "|---|--:|--:|"]
+    for precision, (decibels, largest) in LIMITS.items():
+        lines.append(
+            f"| `{precision!r}` | {decibels:.0f} dB | {'' if largest is None else f'{largest:g}'} |".replace("'", '"')
+        )
+    return "\n".join(lines) + "\n"

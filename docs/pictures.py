@@ -1,0 +1,250 @@
+"""A picture of every layer, drawn from what the layer itself computes."""
+
+import io
+
+import keras
+import numpy as np
+from matplotlib import rc_context
+from matplotlib.figure import Figure
+
+import keraslayers
+
+BLUE, RED, GREEN, GREY = "#3b7dd8", "#c8553d", "#3b9d78", "#888888"
+# Readable on a light page and on a dark one.
+STYLE = {
+    "text.color": GREY, "axes.labelcolor": GREY, "axes.edgecolor": GREY, "xtick.color": GREY, "ytick.color": GREY,
+    "axes.titlecolor": GREY, "svg.hashsalt": "keraslayers", "mathtext.fontset": "cm",
+}  # fmt: skip
+
+
+def draw(name):
+    """The picture of a layer as the text of an SVG, its formula above it."""
+    formula, width, height, picture = PICTURES[name]
+    with rc_context(STYLE):
+        figure = Figure((width, height), layout="constrained")
+        figure.suptitle(formula, color=GREY, fontsize=12)
+        picture(figure)
+        page = io.StringIO()
+        figure.savefig(page, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    return page.getvalue()
+
+
+def _values(layer, x):
+    return np.asarray(layer(np.asarray(x, "float32")))
+
+
+def _curves(curves, low=-6.0, high=6.0):
+    """Curves of elementwise layers or functions: (label, what, colour, style)."""
+
+    def picture(figure):
+        axes = figure.add_subplot()
+        x = np.linspace(low, high, 601, dtype="float32")
+        for label, what, colour, style in curves:
+            axes.plot(x, np.asarray(what(x)), style, color=colour, label=label)
+        axes.grid(alpha=0.3)
+        axes.legend(labelcolor=GREY, framealpha=0)
+
+    return picture
+
+
+def _grid(axes, values, title, texts=True, cmap="Blues", **options):
+    """A small image, its numbers in its pixels."""
+    values = np.asarray(values)
+    axes.imshow(values, cmap=cmap, **options)
+    if texts:
+        middle = (values.max() + values.min()) / 2
+        for (row, column), value in np.ndenumerate(values):
+            dark = value > middle and cmap == "Blues"
+            axes.text(column, row, f"{value:g}", ha="center", va="center", color="white" if dark else "black")
+    axes.set(xticks=[], yticks=[], title=title)
+
+
+def _boxes(figure, boxes, arrows):
+    """A diagram: (x, y, words) boxes, and arrows between their numbers."""
+    axes = figure.add_subplot()
+    for x, y, words in boxes:
+        axes.text(
+            1.4 * x, y, words, ha="center", va="center", bbox={"boxstyle": "round,pad=0.5", "fc": "none", "ec": BLUE}
+        )
+    for start, end in arrows:
+        (x0, y0, _), (x1, y1, _) = boxes[start], boxes[end]
+        style = {"arrowstyle": "->", "color": GREY, "shrinkA": 36, "shrinkB": 36}
+        axes.annotate("", (1.4 * x1, y1), (1.4 * x0, y0), arrowprops=style)
+    xs, ys = zip(*[(x, y) for x, y, _ in boxes], strict=True)
+    axes.set(xlim=(1.4 * min(xs) - 0.8, 1.4 * max(xs) + 0.8), ylim=(min(ys) - 0.5, max(ys) + 0.5))
+    axes.set_axis_off()
+
+
+def _shuffle(figure):
+    before = np.arange(12)
+    after = _values(keraslayers.ChannelShuffle(3, data_format="channels_last"), before.reshape(1, 1, 1, 12)).ravel()
+    for axes, order, title in zip(figure.subplots(2), (before, after), ("three groups", "shuffled"), strict=True):
+        axes.imshow(order[None] // 4, cmap="Set2", vmin=0, vmax=7)
+        for place, channel in enumerate(order):
+            axes.text(place, 0, int(channel), ha="center", va="center", color="black")
+        axes.set(xticks=[], yticks=[], title=title)
+
+
+def _squeeze(figure):
+    boxes = [(0, 0, "maps"), (1, -1, "mean"), (2, -1, "1x1, fewer"), (3, -1, "1x1, sigmoid"), (4, 0, "times")]
+    _boxes(figure, boxes, [(0, 1), (1, 2), (2, 3), (3, 4), (0, 4)])
+
+
+def _dynamic(figure):
+    boxes = [(0, 0, "image"), (1.2, -1, "mean"), (2.4, -1, "1x1, softmax"), (1.8, 1, "4 convolutions"), (3.6, 0, "sum")]
+    _boxes(figure, boxes, [(0, 1), (1, 2), (2, 4), (0, 3), (3, 4)])
+
+
+def _auxiliary(figure):
+    boxes = [(0, 0, "stages 1 to 4"), (1.6, 0, "stage 5"), (3.2, 0, "predictions"), (1.6, 1, "classifier")]
+    boxes.append((3.2, 1, "AuxiliaryOutput:\nin training only"))
+    _boxes(figure, boxes, [(0, 1), (1, 2), (0, 3), (3, 4)])
+
+
+def _maxout(figure):
+    x = np.linspace(-3, 3, 301, dtype="float32")
+    pieces = np.stack([-x - 1.5, 0.2 * x, 1.2 * x - 1.5], axis=-1)
+    axes = figure.add_subplot()
+    axes.plot(x, pieces, "--", color=GREY, label=["three pieces", None, None])
+    axes.plot(x, _values(keraslayers.Maxout(3, data_format="channels_last"), pieces), color=BLUE, label="Maxout(3)")
+    axes.grid(alpha=0.3)
+    axes.legend(labelcolor=GREY, framealpha=0)
+
+
+def _response(figure):
+    x = np.array([0.1, 0.2, 0.3, 3, 0.3, 0.2, 1, 1, 1, 1, 0.1, 0.2], "float32")
+    layer = keraslayers.LocalResponseNormalization(2, bias=1, alpha=0.5, beta=0.75, data_format="channels_last")
+    axes = figure.add_subplot()
+    axes.bar(np.arange(12) - 0.2, x, 0.4, color=GREY, label="before")
+    axes.bar(np.arange(12) + 0.2, _values(layer, x[None])[0], 0.4, color=BLUE, label="after")
+    axes.set(xlabel="channel")
+    axes.legend(labelcolor=GREY, framealpha=0)
+
+
+def _photograph(side):
+    """A disc on a slope: edges of all directions and a smooth part."""
+    y, x = np.mgrid[:side, :side] / (side - 1) * 2 - 1
+    return np.where(x**2 + y**2 < 0.45, 0.9 - 0.3 * x, 0.25 + 0.2 * y).astype("float32")
+
+
+def _resample(figure):
+    image = _photograph(8)[None, ..., None]
+    ways = [("8 x 8", None), ("nearest", {"method": "nearest"}), ("bilinear", {}), ("down", {"size": 5})]
+    ways.append(("down, antialias", {"size": 5, "antialias": True}))
+    for axes, (title, options) in zip(figure.subplots(1, 5), ways, strict=True):
+        layer = (
+            None
+            if options is None
+            else keraslayers.Resample2D(**{"size": 24, "data_format": "channels_last", **options})
+        )
+        values = image[0, ..., 0] if layer is None else _values(layer, image)[0, ..., 0]
+        _grid(axes, values, title, texts=False, cmap="gray", vmin=0, vmax=1)
+
+
+def _unpooling(figure):
+    image = np.array([[1, 5, 2, 0], [3, 2, 8, 1], [0, 4, 1, 6], [7, 1, 3, 2]], "float32")
+    pooled, indices = keraslayers.MaxPoolWithIndices2D(data_format="channels_last")(image[None, ..., None])
+    back = keraslayers.MaxUnpool2D(data_format="channels_last")([pooled, indices])
+    parts = [image, *(np.asarray(part)[0, ..., 0] for part in (pooled, indices, back))]
+    for axes, part, title in zip(figure.subplots(1, 4), parts, ("image", "pooled", "indices", "back"), strict=True):
+        _grid(axes, part, title)
+
+
+def _padding(figure):
+    row = np.array([3, 1, 2], "float32").reshape(1, 1, 3, 1)
+    modes = ("zeros", "reflect", "symmetric", "edge")
+    for axes, mode in zip(figure.subplots(4), modes, strict=True):
+        layer = keraslayers.PaddedConv2D(
+            1, 1, padding=((0, 0), (2, 2)), padding_mode=mode, kernel_initializer="ones", data_format="channels_last"
+        )
+        _grid(axes, _values(layer, row)[0, ..., 0], mode)
+
+
+def _kernels(figure):
+    image = _photograph(48)[None, ..., None]
+    names = ("identity", "box_blur", "edge_laplace", "sobel_x", "sobel_y")
+    for axes, name in zip(figure.subplots(1, 5), names, strict=True):
+        layer = keraslayers.ImageKernel2D(name, padding_mode="edge", data_format="channels_last")
+        _grid(axes, _values(layer, image)[0, ..., 0], name, texts=False, cmap="gray")
+
+
+def _separable(figure):
+    conv = keras.layers.Conv2D(1, 5, use_bias=False)
+    conv.build((None, None, None, 1))
+    y, x = np.mgrid[-2:3, -2:3]
+    kernel = np.exp(-(x**2) / 4 - y**2 / 2) + 0.1 * np.sin(x * y)
+    conv.set_weights([kernel[..., None, None].astype("float32")])
+    parts = [("5 x 5: 25 weights", kernel)]
+    for rank in (1, 2):
+        layer, error = keraslayers.separate(conv, rank=rank)
+        column, row = (np.asarray(weight) for weight in layer.get_weights())
+        made = column.reshape(5, rank) @ row.reshape(5, rank).T
+        parts.append((f"rank {rank}: {10 * rank}, error {error:.0%}", made))
+    for axes, (title, values) in zip(figure.subplots(1, 3), parts, strict=True):
+        _grid(axes, values, title, texts=False)
+
+
+def _deformable(figure):
+    axes = figure.add_subplot()
+    axes.imshow(_photograph(15), cmap="gray", alpha=0.6)
+    taps = np.stack(np.meshgrid([5, 7, 9], [5, 7, 9]), -1).reshape(-1, 2).astype(float)
+    offsets = np.random.default_rng(1).uniform(-1.8, 1.8, taps.shape)
+    axes.plot(*taps.T, "s", color=BLUE, label="the grid")
+    axes.plot(*(taps + offsets).T, "o", color=RED, label="where it looks")
+    for (x, y), (dx, dy) in zip(taps, offsets, strict=True):
+        axes.annotate("", (x + dx, y + dy), (x, y), arrowprops={"arrowstyle": "->", "color": GREY})
+    axes.set(xticks=[], yticks=[])
+    axes.legend(labelcolor="black", loc="lower right")
+
+
+def _table(figure):
+    _curves(
+        [
+            ("tanh", np.tanh, GREY, "--"),
+            ("8 entries", keraslayers.TableActivation("tanh", -4, 4, entries=8), BLUE, "-"),
+            ("256 entries", keraslayers.TableActivation("tanh", -4, 4), RED, ":"),
+        ]
+    )(figure)
+
+
+_SWISH = [
+    ("x sigmoid(x)", lambda x: x / (1 + np.exp(-x)), GREY, "--"),
+    ("HardSwish", keraslayers.HardSwish(), BLUE, "-"),
+]
+_SIGMOID = [
+    ("sigmoid", lambda x: 1 / (1 + np.exp(-x)), GREY, "--"),
+    *(
+        (variant, keraslayers.HardSigmoid(variant), colour, "-")
+        for variant, colour in (("mobilenet", BLUE), ("keras2", RED), ("binarynet", GREEN))
+    ),
+]
+_TANH = [("tanh", np.tanh, GREY, "--"), ("HardTanh", keraslayers.HardTanh(), BLUE, "-")]
+_LEAKY = [
+    ("slope 13 / 2^7", keraslayers.ShiftLeakyReLU(), BLUE, "-"),
+    ("slope 1 / 2^2", keraslayers.ShiftLeakyReLU(1, 2), RED, "-"),
+]
+
+# By layer: its formula, width and height in inches, and what draws it.
+PICTURES = {
+    "AuxiliaryOutput": (r"$y = x$", 8, 2.6, _auxiliary),
+    "ChannelShuffle": (r"channel $g\,n + i$ moves to $i\,G + g$, of $G$ groups of $n$", 6, 2.2, _shuffle),
+    "DeformableConv2D": (r"$y(p) = \sum_k w_k\, m_k(p)\, x(p + k + \Delta_k(p))$", 4.2, 4.2, _deformable),
+    "DynamicConv2D": (r"$y = \sum_k \pi_k(x)\, (W_k * x + b_k)$", 8, 3, _dynamic),
+    "HardSigmoid": (r"$\mathrm{relu6}(x + 3)\,/\,6$", 5, 3.2, _curves(_SIGMOID)),
+    "HardSwish": (r"$x\;\mathrm{relu6}(x + 3)\,/\,6$", 5, 3.2, _curves(_SWISH)),
+    "HardTanh": (r"$\min(\max(x, -1), 1)$", 5, 3.2, _curves(_TANH)),
+    "ImageKernel2D": (r"$y_c = k * x_c$", 7.5, 2.1, _kernels),
+    "LocalResponseNormalization": (
+        r"$x_i\,/\,(b + \alpha \sum_{|j - i| \leq r} x_j^2)^\beta$", 5, 3.2, _response
+    ),
+    "MaxPoolWithIndices2D": (r"the largest of a window, and $y \cdot width + x$ of it", 7, 2.3, _unpooling),
+    "MaxUnpool2D": (r"the values where the maxima were, zeros elsewhere", 7, 2.3, _unpooling),
+    "Maxout": (r"$\max_j x_j$ over the pieces of a unit", 5, 3.2, _maxout),
+    "PaddedConv2D": (r"$\lfloor (n + before + after - d(k - 1) - 1)\,/\,s \rfloor + 1$ places", 5.5, 4.2, _padding),
+    "ReLU6": (r"$\min(\max(x, 0), 6)$", 5, 3.2, _curves([("ReLU6", keraslayers.ReLU6(), BLUE, "-")], -3, 9)),
+    "Resample2D": (r"pixel $i$ lies at $(i + \frac{1}{2})\, \frac{old}{new} - \frac{1}{2}$", 7.5, 2.1, _resample),
+    "ShiftLeakyReLU": (r"$\max(x, 0) + \min(x, 0)\, m\,/\,2^s$", 5, 3.2, _curves(_LEAKY)),
+    "SpatialSeparableConv2D": (r"$W \approx \sum_r v_r h_r^T$: a column, then a row", 7, 2.6, _separable),
+    "SqueezeExcite": (r"$x \cdot \sigma(W_2\, \mathrm{relu}(W_1\, \bar{x} + b_1) + b_2)$", 8, 2.8, _squeeze),
+    "TableActivation": (r"$f$ at equal distances, lines between", 5, 3.2, _table),
+}  # fmt: skip

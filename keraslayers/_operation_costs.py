@@ -1,0 +1,132 @@
+"""What calls of `keras.ops` in a model cost."""
+
+import math
+
+import keras
+
+from keraslayers import cost
+from keraslayers._stock_products import einsum
+from keraslayers.cost import EVERYWHERE, Cost, Window, permuting, reshaping
+
+# Those that look at nothing but their own place, those that sum or compare along an axis, and those that only move.
+_ELEMENTWISE, _REDUCTIONS, _MOVES = (
+    """
+    Absolute Add Arctan Cast Ceil Celu Clip Copy Cos Cosh Divide DivideNoNan Elu Equal Erf Exp Expm1 Fabs Floor
+    FloorDivide Gelu Greater GreaterEqual HardShrink HardSigmoid HardSilu HardTanh Heaviside Hypot Isfinite Isinf Isnan
+    LeakyRelu Less LessEqual Log Log10 Log1p Log2 LogSigmoid LogicalAnd LogicalNot LogicalOr LogicalXor Maximum Minimum
+    Mod Multiply NanToNum Negative NotEqual OnesLike Power Reciprocal Relu Relu6 Round Rsqrt SaturateCast Selu Sigmoid
+    Sign Silu Sin Sinh SoftShrink Softplus Softsign SparsePlus SparseSigmoid Sqrt Square Squareplus StopGradient
+    Subtract Tan Tanh TanhShrink Threshold TrueDivide Trunc Where ZerosLike
+    """,
+    "All Amax Amin Any Argmax Argmin Cumsum LogSoftmax Logsumexp Max Mean Min Norm Normalize Prod Softmax Std Sum Var",
+    "BroadcastTo DepthToSpace Flip Moveaxis Repeat Roll SpaceToDepth Stack Swapaxes Take Tile Unstack",
+)
+ELEMENTWISE, REDUCTIONS, MOVES = (frozenset(names.split()) for names in (_ELEMENTWISE, _REDUCTIONS, _MOVES))
+
+
+def of(operation, args, inputs, outputs, axes):
+    """The `Cost` of a call of a `keras.ops` operation; None for one that is unknown here.
+
+    Args:
+        operation: the keras.Operation.
+        args: what it was called with, by position.
+        inputs, outputs: lists of shapes of the tensors among it, constants left out.
+        axes: how many axes of the model's input are places.
+    """
+    if not type(operation).__module__.startswith("keras."):
+        return None
+    kind = type(operation).__name__
+    if kind in ELEMENTWISE:
+        return Cost()
+    if kind in REDUCTIONS:
+        return Cost(window=_along(getattr(operation, "axis", None), len(inputs[0])))
+    if kind in MOVES:
+        return Cost(window=None)
+    rule = _RULES.get(kind)
+    return rule(operation, args, inputs, outputs, axes) if rule else None
+
+
+def _along(axis, rank):
+    """The window of what works along an axis: of the channels it keeps the places, otherwise it sees all."""
+    axes = axis if isinstance(axis, list | tuple) else (axis,)
+    alone = rank > 2 and None not in axes and {a % rank for a in axes} == {rank - 1}
+    return Window() if alone else EVERYWHERE
+
+
+def _matmul(operation, args, inputs, outputs, axes):
+    products = math.prod(outputs[0]) * (inputs[0][-1] if keras.backend.is_keras_tensor(args[0]) else inputs[0][-2])
+    if len(inputs) > 1:
+        return Cost(multiply_adds=products, activation_products=products, window=EVERYWHERE)
+    # A constant on the right multiplies every place for itself.
+    alone = len(inputs[0]) > 2 and keras.backend.is_keras_tensor(args[0])
+    return Cost(multiply_adds=products, window=Window() if alone else EVERYWHERE)
+
+
+def _einsum(operation, args, inputs, outputs, axes):
+    if len(inputs) != operation.subscripts.count(",") + 1:
+        return None  # a constant among them
+    products = einsum(operation.subscripts, inputs, outputs[0])
+    return Cost(multiply_adds=products, activation_products=products, window=EVERYWHERE)
+
+
+def _concatenate(operation, args, inputs, outputs, axes):
+    last = operation.axis % len(outputs[0]) == len(outputs[0]) - 1
+    return Cost(window=Window() if last else None)
+
+
+def _get_item(operation, args, inputs, outputs, axes):
+    """Slices of the channels keep the places; others move them."""
+    before, after = inputs[0], outputs[0]
+    # One that changes no size turns an axis round.
+    kept = before[:-1] == after[:-1] and before[-1] != after[-1]
+    return Cost(window=Window() if kept or len(before) == 2 else None)
+
+
+def _pad(operation, args, inputs, outputs, axes):
+    widths = operation.pad_width
+    if len(widths) != len(inputs[0]):
+        widths = [widths[0] if len(widths) == 1 else widths] * len(inputs[0])
+    # Places are the axes between batch and channels; channels that are padded make no difference to them.
+    return Cost(window=tuple(Window(1, 1, -before) for before, _ in widths[1:-1]) or Window())
+
+
+def _resize(operation, args, inputs, outputs, axes):
+    if operation.interpolation not in ("nearest", "bilinear") or operation.crop_to_aspect_ratio:
+        return Cost(window=None)
+    rows = slice(1, 3) if operation.data_format == "channels_last" else slice(2, 4)
+    return Cost(
+        window=tuple(
+            cost.resized(old, new, operation.interpolation, operation.antialias)
+            for old, new in zip(inputs[0][rows], outputs[0][rows], strict=True)
+        )
+    )
+
+
+def _reshape(operation, args, inputs, outputs, axes):
+    return reshaping(inputs[0], outputs[0], axes)
+
+
+def _transpose(operation, args, inputs, outputs, axes):
+    order = operation.axes or range(len(inputs[0]))[::-1]
+    return permuting(tuple(order)[1:], axes)
+
+
+def _split(operation, args, inputs, outputs, axes):
+    """Parts of the channels."""
+    rank = len(inputs[0])
+    return Cost(window=Window() if rank == 2 or operation.axis % rank == rank - 1 else None)
+
+
+_RULES = {
+    "Matmul": _matmul,
+    "Einsum": _einsum,
+    "Concatenate": _concatenate,
+    "GetItem": _get_item,
+    "Pad": _pad,
+    "Resize": _resize,
+    "Reshape": _reshape,
+    "ExpandDims": _reshape,
+    "Squeeze": _reshape,
+    "Transpose": _transpose,
+    "Split": _split,
+}

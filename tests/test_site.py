@@ -1,0 +1,77 @@
+"""The site: it builds without a warning, shows what is public, and fetches nothing."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import pytest
+
+import keraslayers
+from keraslayers import models
+
+ROOT = Path(__file__).parent.parent
+LAYERS = [
+    name
+    for name in keraslayers.__all__
+    if isinstance(thing := getattr(keraslayers, name), type) and issubclass(thing, keras.layers.Layer)
+]
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """The site as `make docs` builds it, in strict mode: a warning is an error."""
+    folder = tmp_path_factory.mktemp("site")
+    command = [sys.executable, "-m", "mkdocs", "build", "--site-dir", str(folder)]
+    environment = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+def text_of(page):
+    return re.sub(r"<[^>]+>", "", page.read_text())
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_every_layer_has_its_place(site, name):
+    module = getattr(keraslayers, name).__module__
+    page = site / "layers" / f"{module.rpartition('.')[2]}.html"
+    assert f'id="{module}.{name}"' in page.read_text()
+    picture = site / "layers" / f"{name}.svg"
+    assert f'src="{name}.svg"' in page.read_text()
+    assert "</svg>" in picture.read_text()
+    assert re.search(r"Source:|Source</", text_of(page))
+    table = (site / "layers" / "index.html").read_text()
+    row = next(row for row in table.split("</tr>") if f">{name}<" in row)
+    assert name == "AuxiliaryOutput" or row.count("PROVEN") >= 2
+
+
+def test_every_network_has_its_counts(site):
+    page = text_of(site / "models.html")
+    for name in models.names():
+        for reference in models.spec(name).references:
+            assert f"{reference.trainable_parameters:,}" in page
+
+
+def test_every_example_is_shown(site):
+    page = text_of(site / "examples.html")
+    for path in (ROOT / "examples").glob("*.py"):
+        assert f"examples/{path.name}" in page
+
+
+def test_tables_stand_where_pages_have_their_marks(site):
+    assert "merge_groups" in text_of(site / "quantization.html")
+    assert "60 dB" in text_of(site / "proof.html")
+    assert "phone GPU" in text_of(site / "targets.html")
+
+
+def test_no_page_fetches_anything(site):
+    for page in site.rglob("*.html"):
+        fetched = re.findall(r"<(?:script|img|iframe)[^>]+src=\"?(https?:[^\" >]+)", page.read_text())
+        fetched += re.findall(
+            r"<link[^>]+rel=\"?(?:stylesheet|preconnect)[^>]+href=\"?(https?:[^\" >]+)", page.read_text()
+        )
+        assert fetched == [], page.name
