@@ -144,7 +144,8 @@ def _table(models, results):
     ]
     for name in models.names():
         reference = models.spec(name).references[0]
-        multiply_adds = f"{reference.multiply_adds / 1e6:,.0f} M" if reference.multiply_adds else ""
+        millions = (reference.multiply_adds or 0) / 1e6
+        multiply_adds = f"{millions:,.0f} M" if millions >= 10 else f"{millions:.1f} M" if millions else ""
         cells = [f"`{name}`", f"{reference.trainable_parameters:,}", multiply_adds]
         for precision in PRECISIONS:
             row = results.get(name, {}).get(precision)
