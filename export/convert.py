@@ -18,7 +18,8 @@ def convert(interface, model, shapes, precision, samples, io):
         model: what to convert in its place.
         shapes: by input name the static shape, batch included.
         precision: one of `precisions.PRECISIONS`.
-        samples: by input name arrays of (samples, ...), to measure the ranges of an integer file; else None.
+        samples: by input name arrays of (samples, ...), to measure the ranges of an integer file; None where the
+            model holds trained ones, and for other files.
         io: dtype of inputs and outputs.
 
     Returns:
@@ -50,8 +51,9 @@ def convert(interface, model, shapes, precision, samples, io):
             archive.add_endpoint("serve", serve, signature)
             archive.write_out(folder, verbose=False)
             converter = tf.lite.TFLiteConverter.from_saved_model(folder)
-            _configure(converter, tf, precision, io)
-            if precision in INTEGER:
+            measure = precision in INTEGER and samples is not None
+            _configure(converter, tf, precision, io, measure)
+            if measure:
                 converter.representative_dataset = _calibration(samples, shapes)
             blob = converter.convert()
         except (tf.errors.OpError, RuntimeError, ValueError, TypeError) as error:
@@ -68,19 +70,20 @@ def convert(interface, model, shapes, precision, samples, io):
     return four_bits(blob) if precision == "int4" else blob
 
 
-def _configure(converter, tf, precision, io):
+def _configure(converter, tf, precision, io, measure):
     if precision in ("float32", "int4"):  # those of 4 bits are made of a file in floats
         return
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if precision == "float16":
         converter.target_spec.supported_types = [tf.float16]
-    if precision in INTEGER:
+    if measure:
         # Integer kernels only: an operator without one is an error, not a float in the middle.
         kernels = {
             "int8": tf.lite.OpsSet.TFLITE_BUILTINS_INT8,
             "int16x8": tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8,
         }
         converter.target_spec.supported_ops = [kernels[precision]]
+    if precision in INTEGER:
         # With preprocessing a model may take uint8 by itself, in every precision.
         outside = getattr(tf, io if IO[io] == precision else "float32")
         converter.inference_input_type = converter.inference_output_type = outside

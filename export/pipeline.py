@@ -31,7 +31,9 @@ def to_tflite(
     The model stays as it is. The names of its inputs and outputs become those of the file's signature.
 
     Args:
-        model: a built `keras.Model`: Functional, Sequential, or subclassed and called once.
+        model: a built `keras.Model`: Functional, Sequential, or subclassed and called once. One that
+            `optimize.quantize_aware` gave takes the ranges it was trained with; of a pruned or clustered one the
+            ordinary model inside is exported.
         target: `"cpu"`, `"gpu"` or `"micro"`, or a `Target`: the runtimes that the file is proven on.
         precision: `"float32"`; `"float16"` (weights of 16 bits); `"dynamic"` (weights of 8 bits, activations in
             floats); `"int4"` (weights of 4 bits, activations in floats; needs the extra `quantizer`); `"int8"` (all
@@ -62,6 +64,7 @@ def to_tflite(
     from keraslayers.export.auxiliary import drop_auxiliary
     from keraslayers.export.convert import convert
     from keraslayers.export.interface import interface_of
+    from keraslayers.export.optimize.deploy import check_integers, deployable, deployed
     from keraslayers.export.preprocessing import check_preprocessing, name_of, require_pixels, span, take_pixels
 
     who = "to_tflite"
@@ -75,13 +78,16 @@ def to_tflite(
     if precision == "int4" and (lacking := four_bits.available()):
         raise ImportError(f"`{who}`: precision='int4' needs {lacking}")
     interface = interface_of(who, model)
+    model, trained = deployable(who, model, precision, pixels)
+    if model is not interface.model:
+        interface = interface_of(who, model)
     model, dropped = drop_auxiliary(who, model)
     if dropped:
         interface = interface_of(who, model)
     if pixels:
         dtype = "uint8" if io == "uint8" and precision != "int8" else "float32"
         interface = take_pixels(who, interface, preprocessing, dtype)
-    if samples is None and precision in INTEGER:
+    if samples is None and precision in INTEGER and not trained:
         raise ValueError(
             f"`{who}`: precision={precision!r} needs `samples` to measure ranges on: some hundred typical inputs, "
             "prepared as for training: samples=x_train[:200], an array of "
@@ -94,12 +100,18 @@ def to_tflite(
         check_preprocessing(who, interface, shapes)
 
     with step(f"preparing {model.name}"):
-        ready, passes = prepare(model, target, precision)
+        # The passes of a model that trained with rounding come before the training.
+        ready, passes = (model, {}) if trained else prepare(model, target, precision)
         passes = {**({"drop_auxiliary": dropped} if dropped else {}), **passes}
     with step(f"converting {model.name} to {precision}"):
-        blob = convert(interface, ready, shapes, precision, span(samples) if pixels and samples else samples, io)
+        measured = None if trained else span(samples) if pixels and samples else samples
+        with deployed(model):
+            blob = convert(interface, ready, shapes, precision, measured, io)
     graph = read_graph(blob)
-    check_kernels(who, graph, precision)
+    if trained:
+        check_integers(who, graph, model)
+    else:
+        check_kernels(who, graph, precision)
     if pixels:
         require_pixels(who, graph)
     if samples is None:

@@ -1,0 +1,37 @@
+"""The ordinary model inside an optimized one."""
+
+from keraslayers.export.optimize.model import copy, plan_of
+
+
+def strip(model):
+    """Gives the ordinary Keras 3 model with the weights that an optimized one has come to.
+
+    It is made of the layers that the user's model was made of and has nothing of tfmot in it. Of a pruned model it has
+    the zeros, of a clustered one the clusters, of a quantized one the trained weights before they are rounded.
+
+    Args:
+        model: what `quantize_aware`, `prune` or `cluster` gave; it stays as it is.
+
+    Returns:
+        A Functional or Sequential model, not compiled.
+
+    Raises:
+        TypeError: if `model` is no such model.
+    """
+    plan = plan_of(model)
+    if plan is None:
+        raise TypeError(
+            f"`strip`: `model` must be one that `quantize_aware`, `prune` or `cluster` gave; got "
+            f"{type(model).__name__} {getattr(model, 'name', '')!r}."
+        )
+    for wrapper in plan.wrappers:
+        wrapper.finish()
+    made = copy("strip", plan.source)
+    for mine, theirs in zip(made.variables, plan.source.variables, strict=True):
+        mine.trainable = theirs.trainable or theirs.path in frozen(plan)
+    return made
+
+
+def frozen(plan):
+    """Paths of variables whose place others have taken while the model trains."""
+    return {wrapper.kernel.variable.path for wrapper in plan.wrappers if getattr(wrapper, "clustered", False)}
