@@ -189,7 +189,6 @@ class _Assembly:
 
     def _write(self, node, found):
         layer, out = owner(node.operation), node.outputs[0]
-        kind = operation_name(layer)
         root = self.scales.find(out)
         name = self._fresh(layer.name)
 

@@ -67,8 +67,9 @@ def cluster(model, *, clusters=16, initialization="kmeans++", skip=()):
     """Gives a model that trains with few different weights in each kernel.
 
     It is a Keras 3 model with weights of its own: compile it, fit it, then `strip` it or hand it on to
-    `quantize_aware`, which keeps the clusters. A file with 16 different weights compresses to half and less. The kernels of Conv2D, Dense
-    and PaddedConv2D are clustered, each by itself; in a model that `prune` gave, zeros stay zero and are a cluster.
+    `quantize_aware`, which keeps the clusters. A file with 16 different weights compresses to half and less. Kernels
+    of Conv2D, Dense and PaddedConv2D are clustered, each by itself; in a model that `prune` gave, zeros stay zero and
+    are a cluster.
 
     Args:
         model: a trained Functional or Sequential model, or what `prune` gave; it stays as it is.
