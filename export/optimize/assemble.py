@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 import keras
+import numpy as np
 from keras import layers, ops
 
 from keraslayers.export.optimize.floats import Floats
@@ -12,6 +13,7 @@ from keraslayers.export.optimize.lower import remedy
 from keraslayers.export.optimize.ranges import Range
 from keraslayers.export.optimize.ruled import Ruled
 from keraslayers.export.optimize.rules import (
+    CONVOLUTIONS,
     FIXED,
     OWN,
     TAKES_RELU,
@@ -135,6 +137,11 @@ class _Assembly:
         elif kind in FIXED:
             self.scales.fixed[id(out)] = FIXED[kind]
         elif kind in OWN or _relu(layer):
+            if kind in CONVOLUTIONS and len(node.input_tensors) > 1:
+                raise ValueError(
+                    f"{self._where(layer)} has a kernel that is computed, for which there are no integer kernels. "
+                    f"{remedy(layer.name)}"
+                )
             relu = self._alone(out)
             if kind in TAKES_RELU and relu is not None and _relu(owner(relu.operation)):
                 self.quiet.add(id(out))
@@ -216,6 +223,8 @@ class _Assembly:
             value = self._rounded(layer, name, norm, activation)((args or tuple(kwargs.values()))[0])
             value = self._range(out, name)(value)
         else:
+            if operation_name(layer) in CONVOLUTIONS:
+                args, kwargs = _constant_rounded(args, kwargs)
             value = borrow(layer, name)(*args, **kwargs)
             if (not keeps_scale(layer) or computes_anew(layer)) and id(out) not in self.quiet:
                 value = self._range(out, name)(value)
@@ -234,6 +243,15 @@ class _Assembly:
 
     def _where(self, layer):
         return f"`{self.who}`: layer {layer.name!r} ({type(layer).__name__})"
+
+
+def _constant_rounded(args, kwargs):
+    """The arguments of a convolution with its kernel, which nobody trains, rounded by channel as the converter does."""
+    given = {**dict(zip(("inputs", "kernel"), args, strict=False)), **kwargs}
+    kernel = ops.convert_to_numpy(given["kernel"])
+    scale = np.maximum(np.max(np.abs(kernel), axis=tuple(range(kernel.ndim - 1)), keepdims=True), 1e-12) / 127
+    given["kernel"] = ops.convert_to_tensor((np.round(kernel / scale) * scale).astype("float32"))
+    return (given.pop("inputs"), given.pop("kernel"), *args[2:]), given
 
 
 def _linear(layer):

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from keraslayers.export.optimize.kernels import Rounded
 from keraslayers.export.optimize.model import plan_of
 from keraslayers.export.optimize.ruled import Ruled
-from keraslayers.export.optimize.strip import strip
+from keraslayers.export.optimize.stripping import strip
 
 
 def deployable(who, model, precision, pixels):

@@ -1,5 +1,6 @@
 """Convolutions and dense layers whose kernels are rounded to 8 bits during training."""
 
+import math
 from contextlib import nullcontext
 from dataclasses import dataclass
 
@@ -73,8 +74,7 @@ class RoundedKernel(keras.layers.Layer):
         self.quantizer = quantizer
         # Of the other shapes tfmot knows no axes.
         self.flat = self.kernel.place != LAST or len(self.kernel.variable.shape) not in (2, 4)
-        self.beginning = ops.convert_to_numpy(self.kernel.variable)
-        shape = (self.beginning.size // self.kernel.channels, self.kernel.channels)
+        shape = (math.prod(self.kernel.variable.shape) // self.kernel.channels, self.kernel.channels)
         if not self.flat:
             shape = self.kernel.variable.shape
         state = State(self, stand_in)
@@ -83,6 +83,7 @@ class RoundedKernel(keras.layers.Layer):
         if mask is not None:  # a constant, which would not be saved
             self.values["sparsity_mask"] = state.add("sparsity_mask", ops.convert_to_numpy(mask)).value
         self.clustered = "clst_impl" in self.values
+        self._beginning = {layer.name: ops.convert_to_numpy(self.kernel.variable)} if self.clustered else {}
         self.built = True
 
     def now(self):
@@ -97,6 +98,17 @@ class RoundedKernel(keras.layers.Layer):
         rounded = self.quantizer(ops.reshape(kernel, (-1, self.kernel.channels)), True, self.values)
         rounded = ops.reshape(rounded, turned)
         return ops.reshape(ops.swapaxes(rounded, -1, -2) if place == TRANSPOSED else rounded, shape)
+
+    def beginnings(self):
+        """By the layer's name the kernel that clusters were found in."""
+        return dict(self._beginning)
+
+    def finish(self):
+        """Gives the kernel the zeros and clusters that the quantizer keeps."""
+        if self.clustered:
+            self.now()  # which puts the centroids in their places
+        elif "sparsity_mask" in self.values:
+            self.kernel.variable.assign(self.kernel.variable * self.values["sparsity_mask"])
 
 
 class Rounded(keras.layers.Layer):

@@ -9,6 +9,7 @@ from keraslayers.export.optimize.kernels import has_kernel, plain
 from keraslayers.export.optimize.rules import is_final, operation_name
 from keraslayers.export.passes._graph import Altered, first, rewrite
 from keraslayers.export.passes._relu import function_kind
+from keraslayers.local_response import LocalResponseNormalization
 
 # A layer may hold a layer that holds a layer.
 _DEEPEST = 20
@@ -84,6 +85,8 @@ def _rename(layer, fresh, inputs, outputs):
         if id(tensor) in known or id(operation) in seen:
             continue
         seen.add(id(operation))
+        if type(operation) is type(layer):
+            raise NotImplementedError("it calls a layer of its own class")
         own = isinstance(operation, keras.layers.Layer)
         operation.name = fresh(f"{layer.name}_{operation.name if own else type(operation).__name__.lower()}")
         tensors.extend(operation._inbound_nodes[index].input_tensors)
@@ -152,7 +155,19 @@ def _divide(operation, fresh, x1, x2):
     return ops.multiply(x1, 1 / np.asarray(x2, "float32"))
 
 
+def _normalize_locally(layer, fresh, *args, **kwargs):
+    """The layer's own formula, its sum over neighbours as a 1x1 convolution."""
+    x = first(args, kwargs)
+    if layer.data_format != "channels_last" or len(x.shape) != 4:
+        raise NotImplementedError("it normalizes what is no image with the channels last")
+    places = np.arange(x.shape[-1])
+    near = np.abs(np.subtract.outer(places, places)) <= layer.depth_radius
+    sums = ops.conv(ops.multiply(x, x), (layer.alpha * near)[None, None].astype("float32"), 1, "valid", "channels_last")
+    return ops.multiply(x, ops.exp(ops.multiply(ops.log(ops.add(sums, layer.bias)), -layer.beta)))
+
+
 _LAYERS = {
+    LocalResponseNormalization: _normalize_locally,
     layers.Normalization: _normalize,
     layers.Rescaling: _scale,
     layers.SeparableConv2D: _split_separable,

@@ -91,10 +91,15 @@ def copy(who, model):
 
     made = keras.models.clone_model(model if isinstance(model, keras.Sequential) else graph, clone_function=again)
     made.set_weights(model.get_weights())
-    for layer in made._flatten_layers():
-        if hasattr(layer, "finalize_state"):  # Normalization keeps what it works out from its weights
-            layer.finalize_state()
+    settle(made)
     return made
+
+
+def settle(model):
+    """Lets layers work out what they keep beside their weights: a Normalization does."""
+    for layer in model._flatten_layers():
+        if hasattr(layer, "finalize_state"):
+            layer.finalize_state()
 
 
 def differs(wanted, got):

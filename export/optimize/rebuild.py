@@ -5,7 +5,7 @@ from keras import layers
 from keraslayers import _rewrite
 from keraslayers.export.optimize.model import Optimized, Plan, check, copy, plan_of
 from keraslayers.export.optimize.rules import check_skip
-from keraslayers.export.optimize.strip import strip
+from keraslayers.export.optimize.stripping import strip
 from keraslayers.padded import PaddedConv2D
 
 # Kernels of which most networks are made. Depthwise ones are small and lose accuracy at once; tfmot leaves them, too.

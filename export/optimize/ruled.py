@@ -41,8 +41,14 @@ class Ruled(keras.layers.Layer):
             mapping = list(self._rounded())
         if self.layer._call_has_training_arg:
             kwargs["training"] = training
-        with keras.StatelessScope(state_mapping=mapping):
-            return self.layer.call(*args, **kwargs)
+        with keras.StatelessScope(state_mapping=mapping) as scope:
+            outputs = self.layer.call(*args, **kwargs)
+        # What the layer assigns to its state goes no further than the scope.
+        for variable in self.layer.non_trainable_variables:
+            value = scope.get_current_value(variable)
+            if training and value is not None and not any(variable is weight for weight, _ in mapping):
+                variable.assign(value)
+        return outputs
 
     def _rounded(self):
         for weight, quantizer, values in self.weights_and_quantizers:

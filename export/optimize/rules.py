@@ -58,7 +58,9 @@ OWN = {
     "Conv",
     "DepthwiseConv",
     "Elu",
+    "Exp",
     "LeakyRelu",
+    "Log",
     "Mean",
     "Multiply",
     "PRelu",
@@ -70,6 +72,8 @@ OWN = {
 }
 # Outputs of these have the scale and zero point that TFLite lays down, whatever the samples say.
 FIXED = {"Sigmoid": (0.0, 255 / 256), "Softmax": (0.0, 255 / 256), "Tanh": (-1.0, 127 / 128)}
+# Operations with a kernel among their arguments.
+CONVOLUTIONS = {"Conv", "DepthwiseConv"}
 # Operators that the converter makes one with a ReLU behind them.
 TAKES_RELU = {"Add", "Conv", "DepthwiseConv", "Multiply", "Subtract"}
 # What training alone computes.

@@ -55,6 +55,10 @@ class Clustered(keras.layers.Layer):
         clustered = self.algorithm.get_clustered_weight(self.algorithm.get_pulling_indices(kernel), kernel)
         return clustered * self.mask.value
 
+    def beginnings(self):
+        """By the layer's name its centroids: how many there are is not known before."""
+        return {self.layer.name: ops.convert_to_numpy(self.centroids)}
+
     def finish(self):
         """Puts the centroids in the places of the weights."""
         self.layer.kernel.assign(self.now())
@@ -111,19 +115,23 @@ def build(who, source, options, sparse=(), centroids=None):
         centroids: by layer name those to begin with; by default found.
     """
     parts = tfmot(who)
-    found = [layer for layer in chosen(who, source, options["skip"]) if _various(layer, options["clusters"])]
+    found = chosen(who, source, options["skip"])
+    if centroids is None:
+        found = [layer for layer in found if _various(layer, options["clusters"])]
+    else:
+        found = [layer for layer in found if layer.name in centroids]
     if not found:
         raise ValueError(f"`{who}`: no kernel of `model` {source.name!r} has more than {options['clusters']} weights.")
     method = getattr(parts.cluster_config.CentroidInitialization, INITIALIZATIONS[options["initialization"]])
-    begin = parts.centroids.CentroidsInitializerFactory.get_centroid_initializer(method)
+    initializer = parts.centroids.CentroidsInitializerFactory.get_centroid_initializer(method)
 
     def wrapper(layer):
         zeros = layer.name in sparse
-        first = (centroids or {}).get(layer.name)
-        if first is None:
-            first = begin(
-                layer.kernel.value, options["clusters"], False, "channels_last", zeros
-            ).get_cluster_centroids()
+        if centroids is None:
+            begin = initializer(layer.kernel.value, options["clusters"], False, "channels_last", zeros)
+            first = begin.get_cluster_centroids()
+        else:
+            first = centroids[layer.name]
         return Clustered(layer, np.asarray(first), parts.clustering.ClusteringAlgorithm, zeros)
 
     wrappers = {id(layer): wrapper(layer) for layer in found}

@@ -47,6 +47,10 @@ class Pruned(keras.layers.Layer):
         self.pruning.conditional_mask_update()
         self.pruning.weight_mask_op()
 
+    def beginnings(self):
+        """Nothing but weights is needed to go on."""
+        return {}
+
     def finish(self):
         """Sets to zero what an optimizer's last step may have moved."""
         self.layer.kernel.assign(self.layer.kernel * self.mask)

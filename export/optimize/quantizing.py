@@ -18,7 +18,7 @@ from keraslayers.export.optimize.model import Optimized, Plan, check, copy, diff
 from keraslayers.export.optimize.preserve import preserving
 from keraslayers.export.optimize.ranges import FLOAT, MEASURE, ROUND, Mode
 from keraslayers.export.optimize.rules import check_skip
-from keraslayers.export.optimize.strip import strip
+from keraslayers.export.optimize.stripping import strip
 from keraslayers.export.pipeline import prepare
 from keraslayers.export.proof import snr_db
 from keraslayers.export.samples import name_samples
@@ -81,20 +81,14 @@ def quantize_aware(model, *, samples, skip=(), target="gpu"):
             )
     samples = name_samples(who, samples, interface.inputs)
     source = copy(who, user)
-    check_skip(who, source._flatten_layers(), skip)
-    options = {
-        "skip": sorted(check_skip(who, source._flatten_layers(), skip)),
-        "target": target.name,
-    }
-    made = build(
-        who, source, options, sparse=before.sparse if before else (), clustered=before.clustered if before else ()
-    )
+    options = {"skip": sorted(check_skip(who, source._flatten_layers(), skip)), "target": target.name}
+    made = build(who, source, options, *((before.sparse, before.clustered) if before else ()))
     _calibrate(made, interface, samples)
     _compare(who, made, user, interface, samples)
     return made
 
 
-def build(who, source, options, sparse=(), clustered=(), beginnings=None):
+def build(who, source, options, sparse=(), clustered=()):
     """The quantized model around a source model, which it takes over; its ranges are not measured yet.
 
     Args:
@@ -102,7 +96,6 @@ def build(who, source, options, sparse=(), clustered=(), beginnings=None):
         source: a copy of the user's model.
         options: `skip` and `target`.
         sparse, clustered: names of layers whose kernels are so.
-        beginnings: by layer name the kernel that clusters were first found in; by default the one now.
     """
     # Nested models laid open; the layers stay the source's own.
     ready, _ = prepare(laid_open(source), find_target(who, options["target"]), "int8")
