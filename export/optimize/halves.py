@@ -10,6 +10,11 @@ class _Half(keras.layers.Layer):
         self.separable = separable
         self.built = True
 
+    def compute_output_spec(self, inputs):
+        # Of a product with a number Keras believes that it may be sparse, and fails to try it.
+        spec = self.call(keras.KerasTensor(inputs.shape, inputs.dtype))
+        return keras.KerasTensor(spec.shape, spec.dtype)
+
 
 class DepthwiseHalf(_Half):
     """The depthwise convolution of a `SeparableConv2D`."""

@@ -139,6 +139,10 @@ def _hard_silu(operation, fresh, x):
     return ops.multiply(x, _hard_sigmoid(operation, fresh, x))
 
 
+def _hard_tanh(operation, fresh, x):
+    return ops.clip(x, -1.0, 1.0)
+
+
 def _silu(operation, fresh, x):
     return ops.multiply(x, ops.sigmoid(x))
 
@@ -177,6 +181,7 @@ _OPERATIONS = {
     "Divide": _divide,
     "HardSigmoid": _hard_sigmoid,
     "HardSilu": _hard_silu,
+    "HardTanh": _hard_tanh,
     "Silu": _silu,
     "TrueDivide": _divide,
 }

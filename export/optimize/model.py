@@ -20,6 +20,8 @@ class Plan:
         sparse, clustered: names of the layers whose kernels are so, by this optimization or one before.
         wrappers: the layers of the optimized model that hold algorithms of tfmot.
         mode: of a quantized model, what its layers do.
+        difference: of a quantized model, how far it was from the user's before anything was rounded, as a part of the
+            outputs' size.
     """
 
     kind: str
@@ -29,6 +31,7 @@ class Plan:
     clustered: frozenset = frozenset()
     wrappers: tuple = field(default=())
     mode: object = None
+    difference: float | None = None
 
 
 class Optimized(keras.Model):

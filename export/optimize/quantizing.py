@@ -1,7 +1,7 @@
 """Quantization-aware training."""
 
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import keras
 import numpy as np
@@ -84,7 +84,7 @@ def quantize_aware(model, *, samples, skip=(), target="gpu"):
     options = {"skip": sorted(check_skip(who, source._flatten_layers(), skip)), "target": target.name}
     made = build(who, source, options, *((before.sparse, before.clustered) if before else ()))
     _calibrate(made, interface, samples)
-    _compare(who, made, user, interface, samples)
+    made.plan = replace(made.plan, difference=_difference(who, made, user, interface, samples))
     return made
 
 
@@ -172,8 +172,8 @@ def _calibrate(model, interface, samples):
         mode.now = ROUND
 
 
-def _compare(who, made, user, interface, samples):
-    """Raises unless the model without rounding is the user's; warns if rounding costs it much."""
+def _difference(who, made, user, interface, samples):
+    """How far the model is from the user's before it rounds; raises if that is far, warns if rounding costs much."""
     mode = made.plan.mode
     batch = next(iter(_batches(interface, samples)))
     wanted = _outputs(user, batch)
@@ -195,6 +195,7 @@ def _compare(who, made, user, interface, samples):
             "there is much for training to regain. Were the samples prepared as for training?",
             stacklevel=3,
         )
+    return off
 
 
 def _outputs(model, batch):
