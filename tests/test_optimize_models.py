@@ -40,20 +40,23 @@ MODELS = {
     "MobileNetV2": ours("MobileNetV2", alpha=0.35),
     "MobileNetV3Large": ours("MobileNetV3Large", alpha=0.5),
     "NiN": ours("NiN", version="cifar10"),
-    "ResNet18": ours("ResNet18", alpha=0.25, version=2),
+    "ResNet18": ours("ResNet18", alpha=0.25, version="2"),
     "ResNeXt50": ours("ResNeXt50", groups=4),
     "ShuffleNet": ours("ShuffleNet", alpha=0.25),
     "ShuffleNetV2": ours("ShuffleNetV2", alpha=0.5),
     "SqueezeNet": ours("SqueezeNet", input_shape=(67, 67, 3)),
     "Xception": ours("Xception", input_shape=(71, 71, 3)),
     "keras.applications.EfficientNetV2B0": theirs("EfficientNetV2B0", include_preprocessing=True),
+    "keras.applications.MobileNetV2": theirs("MobileNetV2", input_shape=(64, 64, 3), alpha=0.35),
     "keras.applications.MobileNetV3Small": theirs("MobileNetV3Small"),
     "nested": nested,
 }
 # Exported and proven here; all of them by `make bench-optimize`.
-PROVEN = ("ShuffleNetV2", "keras.applications.MobileNetV3Small", "nested")
+PROVEN = ("MobileNetV3Large", "ShuffleNetV2", "keras.applications.MobileNetV2")
 
 
+# Rounding costs some of them much, as weights at random have it.
+@pytest.mark.filterwarnings("ignore:`quantize_aware`. rounded to 8 bits:UserWarning")
 @needs_gpu
 @pytest.mark.parametrize("name", MODELS)
 def test_the_same_function_before_and_integers_after(name):
@@ -71,8 +74,10 @@ def test_the_same_function_before_and_integers_after(name):
 
 
 def test_all_convolutions_are_rounded():
-    model = MODELS["ShuffleNet"]()
-    made = optimize.quantize_aware(model, samples=pictures((32, 32, 3), 2))
+    model = MODELS["MobileNetV3Large"]()
+    x = pictures((32, 32, 3), 8)
+    settle(model, x)
+    made = optimize.quantize_aware(model, samples=x)
     theirs = [w for w in model.trainable_weights if len(w.shape) > 1]
     rounded = {id(wrapper.kernel.variable) for wrapper in made.plan.wrappers}
     assert len(theirs) == sum(id(w) in rounded for w in made.trainable_weights)
