@@ -28,11 +28,12 @@ COLUMNS = (
 )
 NOTE = (
     "A MobileNet of nine convolutions on scikit-learn's digits at 16x16: 1,400 to learn, 397 to test (one is 0.25 "
-    "points). Each row but the first is trained on from what it is made of. Accuracy: in Keras, and of the file. Pruned: "
-    "half of the weights zero; clustered: 16 different weights in a kernel; PQAT, CQAT and PCQAT: quantization-aware "
-    "training that keeps zeros, clusters, both. The uneven network computes the same as the first one, with channels "
-    "scaled by 1/16 to 16 before ReLU and back behind it: int8 has one scale for all channels of an activation. Zipped: "
-    "deflate at level 9. Training step: its time over that of the float network, batches of 64."
+    "points). Each row but the first is trained on from what it is made of. Accuracy: in Keras, and of the file. "
+    "Pruned: half of the weights zero; clustered: 16 different weights in a kernel; PQAT, CQAT and PCQAT: "
+    "quantization-aware training that keeps zeros, clusters, both. The uneven network computes the same as the first "
+    "one, with channels scaled by 1/16 to 16 before ReLU and back behind it: int8 has one scale for all channels of "
+    "an activation. Zipped: deflate at level 9. Training step: its time over that of the float network, batches of "
+    "64."
 )
 LEARN = 1400
 EPOCHS, MORE = 20, 8
