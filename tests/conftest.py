@@ -12,7 +12,7 @@ from tests import backend
 # Left out of `make test-backends`: export, which needs TensorFlow, and models, which are made of Keras's layers and of
 # these; test_backends.py trains some. What else needs TensorFlow is marked.
 LEFT_OUT = (
-    "auxiliary command_line demo distribution documents export* files metadata micro models* packaging "
+    "auxiliary command_line demo distribution documents export* files metadata micro models* optimize* packaging "
     "pass* precisions preprocessing proof report"
 )
 if backend.BACKEND != "tensorflow":

@@ -20,7 +20,7 @@ from keraslayers.export.optimize.ranges import FLOAT, MEASURE, ROUND, Mode
 from keraslayers.export.optimize.rules import check_skip
 from keraslayers.export.optimize.stripping import strip
 from keraslayers.export.pipeline import prepare
-from keraslayers.export.proof import snr_db
+from keraslayers.export.proof import FEW, differing, snr_db
 from keraslayers.export.samples import name_samples
 from keraslayers.export.targets import find_target
 
@@ -187,8 +187,9 @@ def _difference(who, made, user, interface, samples):
             f"`{who}`: what was made of `model` {user.name!r} differs from it by {off:.2g} of its outputs' size before "
             "anything is rounded. That is a fault of this library, or of a layer that computes otherwise every time."
         )
-    ratios = [snr_db(a, b) for a, b in zip(wanted, _outputs(made, batch), strict=True)]
-    worst = min((ratio for ratio in ratios if ratio is not None), default=None)
+    # A network that says nearly the same of every sample, as untrained ones do, has nothing to lose.
+    pairs = [(a, b) for a, b in zip(wanted, _outputs(made, batch), strict=True) if differing(a) >= FEW]
+    worst = min((ratio for a, b in pairs if (ratio := snr_db(a, b)) is not None), default=None)
     if worst is not None and not worst >= POOR_DB:
         warnings.warn(
             f"`{who}`: rounded to 8 bits, `model` {user.name!r} is {worst:.1f} dB over its error before training: "
