@@ -32,7 +32,7 @@ NOTE = (
     "Pruned: half of the weights zero; clustered: 16 different weights in a kernel; PQAT, CQAT and PCQAT: "
     "quantization-aware training that keeps zeros, clusters, both. The uneven network computes the same as the first "
     "one, with channels scaled by 1/16 to 16 before ReLU and back behind it: int8 has one scale for all channels of "
-    "an activation. Zipped: deflate at level 9. Training step: its time over that of the float network, batches of "
+    "an activation. Zipped: deflate at level 9. Step: of training, its time over that of the float network, batches of "
     "64."
 )
 LEARN = 1400

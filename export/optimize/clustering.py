@@ -59,9 +59,14 @@ class Clustered(keras.layers.Layer):
         """By the layer's name its centroids: how many there are is not known before."""
         return {self.layer.name: ops.convert_to_numpy(self.centroids)}
 
-    def finish(self):
-        """Puts the centroids in the places of the weights."""
-        self.layer.kernel.assign(self.now())
+    @property
+    def variable(self):
+        """The kernel that trains; its weights are near the centroids, not on them."""
+        return self.layer.kernel
+
+    def finished(self):
+        """The kernel of centroids."""
+        return self.now()
 
     def compute_output_spec(self, inputs):
         return self.layer.compute_output_spec(inputs)

@@ -103,12 +103,17 @@ class RoundedKernel(keras.layers.Layer):
         """By the layer's name the kernel that clusters were found in."""
         return dict(self._beginning)
 
-    def finish(self):
-        """Gives the kernel the zeros and clusters that the quantizer keeps."""
+    @property
+    def variable(self):
+        """The kernel in floats."""
+        return self.kernel.variable
+
+    def finished(self):
+        """The kernel in floats with the zeros and clusters that the quantizer keeps."""
         if self.clustered:
             self.now()  # which puts the centroids in their places
-        elif "sparsity_mask" in self.values:
-            self.kernel.variable.assign(self.kernel.variable * self.values["sparsity_mask"])
+        mask = self.values.get("sparsity_mask")
+        return self.variable.value if mask is None else self.variable.value * mask
 
 
 class Rounded(keras.layers.Layer):

@@ -51,9 +51,14 @@ class Pruned(keras.layers.Layer):
         """Nothing but weights is needed to go on."""
         return {}
 
-    def finish(self):
-        """Sets to zero what an optimizer's last step may have moved."""
-        self.layer.kernel.assign(self.layer.kernel * self.mask)
+    @property
+    def variable(self):
+        """The kernel."""
+        return self.layer.kernel
+
+    def finished(self):
+        """The kernel with zeros where an optimizer's last step may have moved it."""
+        return self.layer.kernel.value * self.mask.value
 
     def compute_output_spec(self, inputs, training=None):
         return self.layer.compute_output_spec(inputs)

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keraslayers import _checks
 from keraslayers._rewrite import graph_of, laid_open
 from keraslayers.export.auxiliary import drop_auxiliary
 from keraslayers.export.interface import interface_of
@@ -22,7 +23,7 @@ from keraslayers.export.optimize.stripping import strip
 from keraslayers.export.pipeline import prepare
 from keraslayers.export.proof import FEW, differing, snr_db
 from keraslayers.export.samples import name_samples
-from keraslayers.export.targets import find_target
+from keraslayers.export.targets import TARGETS
 
 # Two orders of summing the same float32 numbers differ by less, in networks of a hundred layers.
 SAME = 1e-4
@@ -49,8 +50,8 @@ def quantize_aware(model, *, samples, skip=(), target="gpu"):
             gave. It stays as it is.
         samples: some hundred typical inputs, prepared as for training, as `to_tflite` takes them.
         skip: names of layers, or layers, to leave in floats. A file with one of them is no longer all integers.
-        target: what files will be made for, as in `to_tflite`. It decides which operators train: `"gpu"` gives files
-            for the CPU too.
+        target: the name of what files will be made for, as in `to_tflite`. It decides which operators train: `"gpu"`
+            gives files for the CPU too.
 
     Returns:
         An `Optimized` model. Auxiliary outputs (`AuxiliaryOutput`) are left out.
@@ -67,7 +68,7 @@ def quantize_aware(model, *, samples, skip=(), target="gpu"):
     who = "quantize_aware"
     tfmot(who)
     check(who, model)
-    target = find_target(who, target)
+    _checks.choice(who, "target", target, TARGETS)
     before = plan_of(model)
     if before is not None and before.kind == "quantize":
         raise ValueError(f"`{who}`: `model` {model.name!r} is quantized already; go on training it.")
@@ -81,7 +82,7 @@ def quantize_aware(model, *, samples, skip=(), target="gpu"):
             )
     samples = name_samples(who, samples, interface.inputs)
     source = copy(who, user)
-    options = {"skip": sorted(check_skip(who, source._flatten_layers(), skip)), "target": target.name}
+    options = {"skip": sorted(check_skip(who, source._flatten_layers(), skip)), "target": target}
     made = build(who, source, options, *((before.sparse, before.clustered) if before else ()))
     _calibrate(made, interface, samples)
     made.plan = replace(made.plan, difference=_difference(who, made, user, interface, samples))
@@ -98,7 +99,7 @@ def build(who, source, options, sparse=(), clustered=()):
         sparse, clustered: names of layers whose kernels are so.
     """
     # Nested models laid open; the layers stay the source's own.
-    ready, _ = prepare(laid_open(source), find_target(who, options["target"]), "int8")
+    ready, _ = prepare(laid_open(source), TARGETS[options["target"]], "int8")
     skip = set(options["skip"])
     mode = Mode()
     parts = Parts(tfmot(who), mode, skip, frozenset(sparse), frozenset(clustered))

@@ -24,14 +24,8 @@ def strip(model):
             f"`strip`: `model` must be one that `quantize_aware`, `prune` or `cluster` gave; got "
             f"{type(model).__name__} {getattr(model, 'name', '')!r}."
         )
-    for wrapper in plan.wrappers:
-        wrapper.finish()
     made = copy("strip", plan.source)
-    for mine, theirs in zip(made.variables, plan.source.variables, strict=True):
-        mine.trainable = theirs.trainable or theirs.path in frozen(plan)
+    twins = {id(theirs): mine for theirs, mine in zip(plan.source.variables, made.variables, strict=True)}
+    for wrapper in plan.wrappers:
+        twins[id(wrapper.variable)].assign(wrapper.finished())
     return made
-
-
-def frozen(plan):
-    """Paths of variables whose place others have taken while the model trains."""
-    return {wrapper.kernel.variable.path for wrapper in plan.wrappers if getattr(wrapper, "clustered", False)}
