@@ -27,5 +27,6 @@ def strip(model):
     made = copy("strip", plan.source)
     twins = {id(theirs): mine for theirs, mine in zip(plan.source.variables, made.variables, strict=True)}
     for wrapper in plan.wrappers:
-        twins[id(wrapper.variable)].assign(wrapper.finished())
+        if id(wrapper.variable) in twins:  # others belong to layers that stand for the user's in a file
+            twins[id(wrapper.variable)].assign(wrapper.finished())
     return made
