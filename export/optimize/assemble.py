@@ -1,8 +1,5 @@
 """Builds the model that trains with rounding: where kernels and activations are rounded, and which share a range."""
 
-from collections import Counter
-from dataclasses import dataclass, field
-
 import keras
 import numpy as np
 from keras import layers, ops
@@ -23,36 +20,9 @@ from keraslayers.export.optimize.rules import (
     registered,
 )
 from keraslayers.export.optimize.same import Same
+from keraslayers.export.optimize.scales import Scales
 from keraslayers.export.passes._graph import borrow, owner
 from keraslayers.export.passes._relu import relu_kind
-
-
-@dataclass
-class Scales:
-    """Which tensors of a file have one scale: sets of tensors, joined as calls are read from the inputs on."""
-
-    parents: dict = field(default_factory=dict)
-    fixed: dict = field(default_factory=dict)
-    made: Counter = field(default_factory=Counter)  # how often numbers of that scale are made
-
-    def find(self, tensor):
-        key = id(tensor)
-        while key in self.parents:
-            key = self.parents[key]
-        return key
-
-    def join(self, tensor, others):
-        """Gives a tensor the scale of others; those whose scale is laid down keep it, unless all have the same."""
-        roots = {self.find(other) for other in others}
-        loose = {root for root in roots if root not in self.fixed}
-        for root in loose or (roots if len({self.fixed[root] for root in roots}) == 1 else ()):
-            here = self.find(tensor)
-            if root != here:
-                self.parents[here] = root
-                if here in self.made:
-                    self.made[root] += self.made.pop(here)
-                if here in self.fixed:
-                    self.fixed[root] = self.fixed.pop(here)
 
 
 def assemble(who, model, cls, parts):
