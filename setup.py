@@ -6,6 +6,7 @@ CODE = {
     "keraslayers": "keraslayers",
     "keraslayers.models": "models",
     "keraslayers.export": "export",
+    "keraslayers.export.optimize": "export/optimize",
     "keraslayers.export.passes": "export/passes",
     "keraslayers.export.runtimes": "export/runtimes",
 }

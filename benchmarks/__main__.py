@@ -8,13 +8,17 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import channel_shuffle, deformable, hard_activations, stock
+from benchmarks import channel_shuffle, deformable, hard_activations, optimize, stock
 from benchmarks.readme import write_block
 
 PAGE = Path(__file__).with_name("README.md")
-TOOLS = ("tensorflow", "keras", "ai-edge-litert")
+TOOLS = ("tensorflow", "keras", "ai-edge-litert", "tensorflow-model-optimization")
 # By the word after `make bench-`.
-GROUPS = {"layers": (deformable, channel_shuffle, hard_activations), "export": (stock,)}
+GROUPS = {
+    "layers": (deformable, channel_shuffle, hard_activations),
+    "export": (stock,),
+    "optimize": (optimize,),
+}
 
 
 def main(chosen):

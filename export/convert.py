@@ -27,7 +27,8 @@ def convert(interface, model, shapes, precision, samples, io):
         model: what to convert in its place.
         shapes: by input name the static shape, batch included.
         precision: one of `precisions.PRECISIONS`.
-        samples: by input name arrays of (samples, ...), to measure the ranges of an integer file; else None.
+        samples: by input name arrays of (samples, ...), to measure the ranges of an integer file; None where the
+            model holds trained ones, and for other files.
         io: dtype of inputs and outputs.
 
     Returns:
@@ -41,7 +42,7 @@ def convert(interface, model, shapes, precision, samples, io):
         blob = ask(
             "convert",
             types="float16" if precision == "float16" else None,
-            kernels=_KERNELS.get(precision),
+            kernels=None if samples is None else _KERNELS.get(precision),
             io=io if integer and IO[io] == precision else "float32",
             optimize=precision not in ("float32", "int4"),  # those of 4 bits are made of a file in floats
             batch=next(iter(shapes.values()))[0],

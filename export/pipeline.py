@@ -49,7 +49,9 @@ def to_tflite(
     The model stays as it is. The names of its inputs and outputs become those of the file's signature.
 
     Args:
-        model: a built `keras.Model`: Functional, Sequential, or subclassed and called once.
+        model: a built `keras.Model`: Functional, Sequential, or subclassed and called once. One that
+            `optimize.quantize_aware` gave takes the ranges it was trained with; of a pruned or clustered one the
+            ordinary model inside is exported.
         target: `"cpu"`, `"gpu"` or `"micro"`, or a `Target`: the runtimes that the file is proven on.
         precision: `"float32"`; `"float16"` (weights of 16 bits); `"dynamic"` (weights of 8 bits, activations in
             floats); `"int4"` (weights of 4 bits, activations in floats; needs the extra `quantizer`); `"int8"` (all
@@ -92,6 +94,7 @@ def to_tflite(
     from keraslayers.export.half import HALF, largest_value
     from keraslayers.export.interface import interface_of
     from keraslayers.export.mixed import calibrated, find_layers
+    from keraslayers.export.optimize.deploy import check_integers, deployable, deployed
     from keraslayers.export.preprocessing import check_preprocessing, name_of, require_pixels, span, take_pixels
 
     who = "to_tflite"
@@ -108,13 +111,21 @@ def to_tflite(
         raise ImportError(f"`{who}`: precision='int4' needs {lacking}")
     interface = interface_of(who, model)
     floats = tuple(sorted(find_layers(who, skip, model))) if skip else ()
+    model, trained = deployable(who, model, precision, pixels)
+    if trained and (auto or floats or layer_errors):
+        raise ValueError(
+            f"`{who}`: `model` {model.name!r} was trained for int8; `skip`, `layer_errors` and precision='auto' are "
+            "for ordinary models. What shall stay in floats stays out of the training: quantize_aware(model, skip=...)."
+        )
+    if model is not interface.model:
+        interface = interface_of(who, model)
     model, dropped = drop_auxiliary(who, model)
     if dropped:
         interface = interface_of(who, model)
     if pixels:
         dtype = "uint8" if io == "uint8" and precision != "int8" else "float32"
         interface = take_pixels(who, interface, preprocessing, dtype)
-    if samples is None and precision in INTEGER:
+    if samples is None and precision in INTEGER and not trained:
         raise ValueError(
             f"`{who}`: precision={precision!r} needs `samples` to measure ranges on: some hundred typical inputs, "
             "prepared as for training: samples=x_train[:200], an array of "
@@ -128,7 +139,9 @@ def to_tflite(
 
     converter.start()  # it imports TensorFlow meanwhile
     with step(f"preparing {model.name}"):
-        ready, passes = prepare(model, target, precision, samples and partial(interface.largest, samples))
+        # The passes of a model that trained with rounding come before the training.
+        measure = samples and partial(interface.largest, samples)
+        ready, passes = (model, {}) if trained else prepare(model, target, precision, measure)
         passes = {**({"drop_auxiliary": dropped} if dropped else {}), **passes}
     ranges = span(samples) if pixels and samples else samples
     errors, trials = (), ()
@@ -141,10 +154,12 @@ def to_tflite(
                 blob = made.file(set(floats))
             errors = made.errors if auto or layer_errors else ()
     else:
-        with step(f"converting {model.name} to {precision}"):
-            blob = convert(interface, ready, shapes, precision, ranges, io)
+        with step(f"converting {model.name} to {precision}"), deployed(model):
+            blob = convert(interface, ready, shapes, precision, None if trained else ranges, io)
     graph = read_graph(blob)
-    if not floats:
+    if trained:
+        check_integers(who, graph, model)
+    elif not floats:
         check_kernels(who, graph, precision)
     if pixels:
         require_pixels(who, graph)

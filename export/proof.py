@@ -227,7 +227,7 @@ def _too_far(wanted, got, precision):
     ratio = snr_db(wanted, got)
     if ratio is not None and ratio < least:
         fault = f"is {ratio:.1f} dB over its error against the Keras model; {precision} must reach {least:.0f} dB"
-        part = _differing(wanted)
+        part = differing(wanted)
         if part < FEW:
             fault += (
                 f". It differs by {100 * part:.2g} % of its size from sample to sample, which few bits cannot show: "
@@ -255,14 +255,14 @@ def snr_db(wanted, got):
     nothing about it. But it counts as a hundredth of the outputs' size at least, for constants are rounded, too.
     """
     noise = float(np.sum(np.square(got - wanted)))
-    signal = float(np.sum(np.square(wanted))) * max(_differing(wanted), CONSTANT) ** 2
+    signal = float(np.sum(np.square(wanted))) * max(differing(wanted), CONSTANT) ** 2
     # Below 1e-12 of squared error in all, ratios are of rounding, or of zero to zero.
     if noise <= 1e-12:
         return None
     return 10 * float(np.log10(max(signal, 1e-30) / noise))
 
 
-def _differing(values):
+def differing(values):
     """The rms of what differs from sample to sample, or within the only one, as a part of the rms of the values."""
     differing = values - np.mean(values, axis=0 if len(values) > 1 else None)
     return float(np.sqrt(np.sum(np.square(differing)) / max(np.sum(np.square(values)), 1e-30)))

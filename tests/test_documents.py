@@ -30,6 +30,8 @@ EXAMPLES = {
     "feature_pyramid.py": (["--epochs", "1", "--pages", "32", "--out", "page.png"], ["page.png"]),
     "fine_tune.py": (["--epochs", "1", "--out", "even.tflite"], ["even.json", "even.tflite"]),
     "deformable.py": (["--epochs", "1", "--out", "points.png"], ["points.png"]),
+    "prune_and_cluster.py": (["--epochs", "1", "--out", "small.tflite"], ["small.json", "small.tflite"]),
+    "quantization_aware_training.py": (["--epochs", "1", "--out", "q.tflite"], ["q.json", "q.tflite"]),
     "raspberry_pi.py": (["m.tflite", "a.ppm", "b.npy", "--threads", "1"], ["a.ppm", "b.npy", "m.json", "m.tflite"]),
 }
 

@@ -1,0 +1,52 @@
+"""The two convolutions of a separable one, each a layer that shares its weights."""
+
+import keras
+from keras import ops
+
+
+class _Half(keras.layers.Layer):
+    def __init__(self, separable, name):
+        super().__init__(name=name, dtype=separable.dtype_policy)
+        self.separable = separable
+        self.built = True
+
+    def compute_output_spec(self, inputs):
+        # Of a product with a number Keras believes that it may be sparse, and fails to try it.
+        spec = self.call(keras.KerasTensor(inputs.shape, inputs.dtype))
+        return keras.KerasTensor(spec.shape, spec.dtype)
+
+
+class DepthwiseHalf(_Half):
+    """The depthwise convolution of a `SeparableConv2D`."""
+
+    use_bias = False
+
+    @property
+    def kernel(self):
+        return self.separable.depthwise_kernel
+
+    def call(self, inputs):
+        whole = self.separable
+        return ops.depthwise_conv(
+            inputs, self.kernel, whole.strides, whole.padding, whole.data_format, whole.dilation_rate
+        )
+
+
+class PointwiseHalf(_Half):
+    """The 1x1 convolution of a `SeparableConv2D`, with its bias and without its activation."""
+
+    @property
+    def kernel(self):
+        return self.separable.pointwise_kernel
+
+    @property
+    def bias(self):
+        return self.separable.bias
+
+    @property
+    def use_bias(self):
+        return self.separable.use_bias
+
+    def call(self, inputs):
+        outputs = ops.conv(inputs, self.kernel, 1, "valid", self.separable.data_format)
+        return ops.add(outputs, self.bias) if self.use_bias else outputs

@@ -1,0 +1,181 @@
+"""Convolutions and dense layers whose kernels are rounded to 8 bits during training."""
+
+import math
+from contextlib import nullcontext
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+from keras import layers, ops
+
+from keraslayers.export.optimize._state import State
+from keraslayers.export.optimize.halves import DepthwiseHalf, PointwiseHalf
+from keraslayers.export.optimize.ranges import ROUND
+from keraslayers.export.optimize.same import Same
+from keraslayers.export.passes._graph import Altered
+from keraslayers.padded import PaddedConv2D
+
+# By class where the channels that get a scale of their own stand in the kernel. Subclasses may compute something else.
+LAST, DEPTHWISE, TRANSPOSED = "last", "depthwise", "transposed"
+KERNELS = {
+    layers.Conv1D: LAST,
+    layers.Conv2D: LAST,
+    layers.Conv2DTranspose: TRANSPOSED,
+    layers.Dense: LAST,
+    layers.DepthwiseConv2D: DEPTHWISE,
+    DepthwiseHalf: DEPTHWISE,
+    PaddedConv2D: LAST,
+    PointwiseHalf: LAST,
+    Same: DEPTHWISE,
+}
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A layer's kernel: the variable, where its channels are, how many, and the variable of the bias or None."""
+
+    variable: object
+    place: str
+    channels: int
+    bias: object
+
+
+def plain(layer):
+    """The layer whose weights a layer computes with."""
+    return layer.original if isinstance(layer, Altered) else layer
+
+
+def has_kernel(layer):
+    """Whether a layer is of a kind whose kernel can be rounded."""
+    return type(plain(layer)) in KERNELS
+
+
+def kernel_of(layer):
+    """The `Kernel` of a layer for which `has_kernel` holds."""
+    layer = plain(layer)
+    place, variable = KERNELS[type(layer)], layer.kernel
+    shape = variable.shape
+    channels = {LAST: shape[-1], DEPTHWISE: shape[-1] * shape[-2], TRANSPOSED: shape[-2]}[place]
+    return Kernel(variable, place, channels, layer.bias if layer.use_bias else None)
+
+
+class RoundedKernel(keras.layers.Layer):
+    """Rounds a kernel to 8 bits, a scale for each channel, through a quantizer of tfmot.
+
+    Args:
+        layer: a layer for which `has_kernel` holds.
+        quantizer: tfmot's, per axis, symmetric and narrow, as TFLite's kernels are.
+        stand_in: a layer of Keras 2 by whose class tfmot tells kinds of layers apart; of those that keep something.
+    """
+
+    def __init__(self, layer, quantizer, stand_in=None, **kwargs):
+        super().__init__(dtype="float32", **kwargs)
+        self.kernel = kernel_of(layer)
+        self.quantizer = quantizer
+        # Of the other shapes tfmot knows no axes.
+        self.flat = self.kernel.place != LAST or len(self.kernel.variable.shape) not in (2, 4)
+        shape = (math.prod(self.kernel.variable.shape) // self.kernel.channels, self.kernel.channels)
+        if not self.flat:
+            shape = self.kernel.variable.shape
+        state = State(self, stand_in)
+        self.values = quantizer.build(shape, "kernel", state)
+        mask = self.values.get("sparsity_mask")
+        if mask is not None:  # a constant, which would not be saved
+            self.values["sparsity_mask"] = state.add("sparsity_mask", ops.convert_to_numpy(mask)).value
+        self.clustered = "clst_impl" in self.values
+        self._beginning = {layer.name: ops.convert_to_numpy(self.kernel.variable)} if self.clustered else {}
+        self.built = True
+
+    def now(self):
+        """The rounded kernel."""
+        # Always with the kernel's range of now, in evaluation too: the file takes it from the kernel as well.
+        variable = self.kernel.variable.value
+        if not self.flat:
+            return self.quantizer(variable, True, self.values)
+        place, shape = self.kernel.place, self.kernel.variable.shape
+        kernel = ops.swapaxes(variable, -1, -2) if place == TRANSPOSED else variable
+        turned = ops.shape(kernel)
+        rounded = self.quantizer(ops.reshape(kernel, (-1, self.kernel.channels)), True, self.values)
+        rounded = ops.reshape(rounded, turned)
+        return ops.reshape(ops.swapaxes(rounded, -1, -2) if place == TRANSPOSED else rounded, shape)
+
+    def beginnings(self):
+        """By the layer's name the kernel that clusters were found in."""
+        return dict(self._beginning)
+
+    @property
+    def variable(self):
+        """The kernel in floats."""
+        return self.kernel.variable
+
+    def finished(self):
+        """The kernel in floats with the zeros and clusters that the quantizer keeps."""
+        if self.clustered:
+            self.now()  # which puts the centroids in their places
+        mask = self.values.get("sparsity_mask")
+        return self.variable.value if mask is None else self.variable.value * mask
+
+
+class Rounded(keras.layers.Layer):
+    """A convolution or dense layer with its normalization and ReLU, which a file makes one operator of.
+
+    Args:
+        layer: a layer for which `has_kernel` holds.
+        kernel: its `RoundedKernel`.
+        mode: the model's `Mode`.
+        norm: the `BatchNormalization` behind it, or None.
+        activation: the function behind both, or None.
+    """
+
+    def __init__(self, layer, kernel, mode, norm=None, activation=None, **kwargs):
+        super().__init__(dtype="float32", **kwargs)
+        self.layer = layer
+        self.rounded = kernel
+        self.mode = mode
+        self.norm = norm
+        self.activation = activation
+        self.constants = None  # while a file is made
+        self.built = True
+
+    def call(self, inputs, training=None):
+        if self.constants is not None:
+            return self._with_constants(inputs)
+        scope = nullcontext()
+        if self.mode.now == ROUND:
+            # In this scope the layer reads the rounded kernel in its variable's place, and gradients pass through it.
+            scope = keras.StatelessScope(state_mapping=[(self.rounded.kernel.variable, self.rounded.now())])
+        with scope:
+            outputs = self.layer.call(inputs)
+        if self.norm is not None:
+            outputs = self.norm(outputs, training=training)
+        return outputs if self.activation is None else self.activation(outputs)
+
+    def _with_constants(self, inputs):
+        kernel, bias = self.constants
+        mapping = [(self.rounded.kernel.variable, kernel)]
+        inside = self.rounded.kernel.bias is not None
+        if inside:
+            mapping.append((self.rounded.kernel.bias, bias))
+        with keras.StatelessScope(state_mapping=mapping):
+            outputs = self.layer.call(inputs)
+        if self.norm is not None and not inside:
+            outputs = ops.add(outputs, bias)
+        return outputs if self.activation is None else self.activation(outputs)
+
+    def fold(self):
+        """(kernel, bias) in NumPy with the normalization in them: rounding by channel stays rounding."""
+        what = self.rounded.kernel
+        kernel = ops.convert_to_numpy(self.rounded.now())
+        bias = np.zeros(what.channels, "float32") if what.bias is None else ops.convert_to_numpy(what.bias)
+        if self.norm is None:
+            return kernel, bias
+        norm = self.norm
+        scale = 1 / np.sqrt(ops.convert_to_numpy(norm.moving_variance) + norm.epsilon)
+        scale = scale * ops.convert_to_numpy(norm.gamma) if norm.scale else scale
+        bias = (bias - ops.convert_to_numpy(norm.moving_mean)) * scale
+        bias = bias + ops.convert_to_numpy(norm.beta) if norm.center else bias
+        by_place = {LAST: scale, DEPTHWISE: scale.reshape(-1, kernel.shape[-1]), TRANSPOSED: scale[:, None]}
+        return (kernel * by_place[what.place]).astype("float32"), bias.astype("float32")
+
+    def compute_output_spec(self, inputs, training=None):
+        return self.layer.compute_output_spec(inputs)

@@ -1,0 +1,187 @@
+"""Writes a model in calls that 8-bit integers are known to compute."""
+
+import keras
+import numpy as np
+from keras import layers, ops
+
+from keraslayers.export.optimize.halves import DepthwiseHalf, PointwiseHalf
+from keraslayers.export.optimize.kernels import has_kernel, plain
+from keraslayers.export.optimize.rules import is_final, operation_name
+from keraslayers.export.passes._graph import Altered, first, rewrite
+from keraslayers.export.passes._relu import function_kind
+from keraslayers.local_response import LocalResponseNormalization
+
+# A layer may hold a layer that holds a layer.
+_DEEPEST = 20
+
+
+def lower(who, model, skip):
+    """Opens layers into the layers and operations they call, and writes those without integer kernels with others.
+
+    Given:   x -> SqueezeExcite;  x -> Conv2D(activation="silu");  x -> SeparableConv2D
+    Result:  x -> mean -> convolution -> convolution -> * x;  x -> convolution -> sigmoid -> * convolution's;
+             x -> depthwise convolution -> 1x1 convolution
+
+    Args:
+        who: the function that quantizes, for messages.
+        model: a Functional or Sequential model that nobody else needs: its layers remember new calls.
+        skip: names of layers to leave as they are.
+
+    Raises:
+        ValueError: if a layer cannot be opened.
+    """
+
+    def applies(layer, *args, **kwargs):
+        return layer.name not in skip and _replacement(layer) is not None
+
+    def replace(layer, fresh, *args, **kwargs):
+        try:
+            return _replacement(layer)(layer, fresh, *args, **kwargs)
+        except (AttributeError, NotImplementedError, TypeError, ValueError) as error:
+            raise ValueError(
+                f"`{who}`: layer {layer.name!r} ({type(layer).__name__}) cannot be quantized: its `call` is not "
+                f"made of Keras operations ({type(error).__name__}: {str(error).splitlines()[0]}). {remedy(layer.name)}"
+            ) from error
+
+    for _ in range(_DEEPEST):
+        model, count = rewrite(model, applies, replace)
+        if not count:
+            break
+    return model
+
+
+def remedy(name):
+    return f"Leave it in floats, skip=[{name!r}], or give its class a rule: optimize.register."
+
+
+def _replacement(layer):
+    """What writes a call of this with others; None if it stays."""
+    name = operation_name(layer)
+    if name is not None:
+        return _OPERATIONS.get(name)
+    if type(layer) in _LAYERS:
+        return _LAYERS[type(layer)]
+    if has_kernel(layer) and _loose_activation(layer):
+        return _split_activation
+    return None if is_final(layer) else _open
+
+
+def _open(layer, fresh, *args, **kwargs):
+    """Calls a layer's `call` with symbolic tensors: what it calls are calls of the model then."""
+    if layer._call_has_training_arg:
+        raise NotImplementedError("it computes something else while training")
+    outputs = layer.call(*args, **kwargs)
+    _rename(layer, fresh, keras.tree.flatten((args, kwargs)), keras.tree.flatten(outputs))
+    return outputs
+
+
+def _rename(layer, fresh, inputs, outputs):
+    """Names what a layer's `call` called after the layer: two layers of a model may hold layers of one name."""
+    known, seen = {id(tensor) for tensor in inputs}, set()
+    tensors = [tensor for tensor in outputs if isinstance(tensor, keras.KerasTensor)]
+    while tensors:
+        tensor = tensors.pop()
+        operation, index, _ = tensor._keras_history
+        if id(tensor) in known or id(operation) in seen:
+            continue
+        seen.add(id(operation))
+        if type(operation) is type(layer):
+            raise NotImplementedError("it calls a layer of its own class")
+        own = isinstance(operation, keras.layers.Layer)
+        operation.name = fresh(f"{layer.name}_{operation.name if own else type(operation).__name__.lower()}")
+        tensors.extend(operation._inbound_nodes[index].input_tensors)
+
+
+def _loose_activation(layer):
+    activation = getattr(layer.view if isinstance(layer, Altered) else layer, "activation", None)
+    return activation not in (None, keras.activations.linear) and function_kind(activation) is None
+
+
+def _split_activation(layer, fresh, *args, **kwargs):
+    attributes = layer.view._attributes if isinstance(layer, Altered) else {}
+    linear = Altered(
+        plain(layer),
+        fresh(f"{layer.name}_linear"),
+        **{**attributes, "activation": lambda layer: keras.activations.linear},
+    )
+    return plain(layer).activation(linear(first(args, kwargs)))
+
+
+def _split_separable(layer, fresh, *args, **kwargs):
+    x = DepthwiseHalf(layer, fresh(f"{layer.name}_depthwise"))(first(args, kwargs))
+    x = PointwiseHalf(layer, fresh(f"{layer.name}_pointwise"))(x)
+    return x if layer.activation is None else layer.activation(x)
+
+
+def _scale(layer, fresh, *args, **kwargs):
+    return _product_and_sum(first(args, kwargs), layer.scale, layer.offset)
+
+
+def _normalize(layer, fresh, *args, **kwargs):
+    deviation = np.maximum(np.sqrt(ops.convert_to_numpy(layer.variance)), keras.config.epsilon())
+    mean = ops.convert_to_numpy(layer.mean)
+    if layer.invert:
+        return _product_and_sum(first(args, kwargs), deviation, mean)
+    return _product_and_sum(first(args, kwargs), 1 / deviation, -mean / deviation)
+
+
+def _product_and_sum(x, scale, offset):
+    scale, offset = (np.asarray(value, "float32") for value in (scale, offset))
+    x = ops.multiply(x, scale) if np.any(scale != 1) else x
+    return ops.add(x, offset) if np.any(offset != 0) else x
+
+
+def _hard_sigmoid(operation, fresh, x):
+    return ops.multiply(ops.relu6(ops.add(x, 3.0)), 1 / 6)
+
+
+def _hard_silu(operation, fresh, x):
+    return ops.multiply(x, _hard_sigmoid(operation, fresh, x))
+
+
+def _hard_tanh(operation, fresh, x):
+    return ops.clip(x, -1.0, 1.0)
+
+
+def _silu(operation, fresh, x):
+    return ops.multiply(x, ops.sigmoid(x))
+
+
+def _keep_floats(operation, fresh, x):
+    if x.dtype != "float32" or operation.dtype != "float32":
+        raise NotImplementedError(f"it turns {x.dtype} into {operation.dtype}")
+    return x
+
+
+def _divide(operation, fresh, x1, x2):
+    if isinstance(x2, keras.KerasTensor):
+        raise NotImplementedError("it divides by what it computes, for which there is no integer kernel")
+    return ops.multiply(x1, 1 / np.asarray(x2, "float32"))
+
+
+def _normalize_locally(layer, fresh, *args, **kwargs):
+    """The layer's own formula, its sum over neighbours as a 1x1 convolution."""
+    x = first(args, kwargs)
+    if layer.data_format != "channels_last" or len(x.shape) != 4:
+        raise NotImplementedError("it normalizes what is no image with the channels last")
+    places = np.arange(x.shape[-1])
+    near = np.abs(np.subtract.outer(places, places)) <= layer.depth_radius
+    sums = ops.conv(ops.multiply(x, x), (layer.alpha * near)[None, None].astype("float32"), 1, "valid", "channels_last")
+    return ops.multiply(x, ops.exp(ops.multiply(ops.log(ops.add(sums, layer.bias)), -layer.beta)))
+
+
+_LAYERS = {
+    LocalResponseNormalization: _normalize_locally,
+    layers.Normalization: _normalize,
+    layers.Rescaling: _scale,
+    layers.SeparableConv2D: _split_separable,
+}
+_OPERATIONS = {
+    "Cast": _keep_floats,
+    "Divide": _divide,
+    "HardSigmoid": _hard_sigmoid,
+    "HardSilu": _hard_silu,
+    "HardTanh": _hard_tanh,
+    "Silu": _silu,
+    "TrueDivide": _divide,
+}

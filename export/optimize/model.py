@@ -1,0 +1,111 @@
+"""The model that an optimization gives, and the user's model inside it."""
+
+from dataclasses import dataclass, field
+
+import keras
+import numpy as np
+
+from keraslayers import _rewrite
+from keraslayers._rewrite import graph_of
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What an optimized model was made of.
+
+    Attributes:
+        kind: `"prune"`, `"cluster"` or `"quantize"`.
+        source: a copy of the user's model, whose layers the optimized one trains.
+        options: what was asked for, as JSON can hold it.
+        sparse, clustered: names of the layers whose kernels are so, by this optimization or one before.
+        wrappers: the layers of the optimized model that hold algorithms of tfmot.
+        mode: of a quantized model, what its layers do.
+        difference: of a quantized model, how far it was from the user's before anything was rounded, as a part of the
+            outputs' size.
+    """
+
+    kind: str
+    source: keras.Model
+    options: dict
+    sparse: frozenset = frozenset()
+    clustered: frozenset = frozenset()
+    wrappers: tuple = field(default=())
+    mode: object = None
+    difference: float | None = None
+
+
+class Optimized(keras.Model):
+    """A Functional Keras 3 model with algorithms of tfmot inside: compile, fit, evaluate and predict as with any.
+
+    `optimize.save` writes it, `optimize.strip` gives the ordinary model with its weights.
+    """
+
+    plan = None
+
+    def save(self, *args, **kwargs):
+        raise NotImplementedError(
+            f"`save`: model {self.name!r} is being optimized, and a .keras file does not hold how. Write it with "
+            "`optimize.save(model, path)`, or `optimize.strip(model).save(path)` without what is there for training."
+        )
+
+    export = save
+
+
+def plan_of(model):
+    """The `Plan` of an optimized model; None of any other."""
+    return getattr(model, "plan", None) if isinstance(model, Optimized) else None
+
+
+def check(who, model):
+    """Refuses what cannot be optimized: no graph of layers, or layers that do not compute in float32.
+
+    Raises:
+        TypeError, ValueError: which say what to do.
+    """
+    if isinstance(model, keras.Model) or not type(model).__module__.startswith("tf_keras"):
+        _rewrite.check_graph(who, model)
+    else:
+        raise TypeError(f"`{who}`: `model` must be a Keras 3 model; got one of Keras 2. Build it with Keras 3.")
+    for layer in model._flatten_layers():
+        if layer.compute_dtype not in ("float32", None) and layer.weights:
+            raise ValueError(
+                f"`{who}`: layer {layer.name!r} computes in {layer.compute_dtype}; what is optimized must compute in "
+                "float32. Build the model under the dtype policy 'float32' and give it these weights: "
+                "new.set_weights(model.get_weights())."
+            )
+
+
+def copy(who, model):
+    """A copy of a model with its weights, nested models and all; it shares nothing with the model.
+
+    Raises:
+        ValueError: if a layer cannot be made again from its config.
+    """
+    graph = graph_of(model)
+
+    def again(layer):
+        try:
+            return layer.__class__.from_config(layer.get_config())
+        except (NotImplementedError, TypeError, ValueError) as error:
+            raise ValueError(
+                f"`{who}`: layer {layer.name!r} of `model` {model.name!r} cannot be copied, as `from_config` does not "
+                f"take what its `get_config` gives: {error}"
+            ) from error
+
+    made = keras.models.clone_model(model if isinstance(model, keras.Sequential) else graph, clone_function=again)
+    made.set_weights(model.get_weights())
+    settle(made)
+    return made
+
+
+def settle(model):
+    """Lets layers work out what they keep beside their weights: a Normalization does."""
+    for layer in model._flatten_layers():
+        if hasattr(layer, "finalize_state"):
+            layer.finalize_state()
+
+
+def differs(wanted, got):
+    """The largest difference of two models' outputs, as a part of their size."""
+    pairs = zip(keras.tree.flatten(wanted), keras.tree.flatten(got), strict=True)
+    return max(float(np.max(np.abs(a - b)) / max(1.0, np.max(np.abs(a)))) for a, b in pairs)

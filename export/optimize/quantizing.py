@@ -1,0 +1,212 @@
+"""Quantization-aware training."""
+
+import warnings
+from dataclasses import dataclass, field, replace
+
+import keras
+import numpy as np
+from keras import ops
+
+from keraslayers import _checks
+from keraslayers._rewrite import graph_of, laid_open
+from keraslayers.export.auxiliary import drop_auxiliary
+from keraslayers.export.interface import interface_of
+from keraslayers.export.optimize._tfmot import tfmot
+from keraslayers.export.optimize.assemble import assemble
+from keraslayers.export.optimize.kernels import RoundedKernel
+from keraslayers.export.optimize.lower import lower, remedy
+from keraslayers.export.optimize.model import Optimized, Plan, check, copy, differs, plan_of
+from keraslayers.export.optimize.preserve import preserving
+from keraslayers.export.optimize.ranges import FLOAT, MEASURE, ROUND, Mode
+from keraslayers.export.optimize.rules import check_skip
+from keraslayers.export.optimize.stripping import strip
+from keraslayers.export.pipeline import prepare
+from keraslayers.export.proof import FEW, differing, snr_db
+from keraslayers.export.samples import name_samples
+from keraslayers.export.targets import TARGETS
+
+# Two orders of summing the same float32 numbers differ by less, in networks of a hundred layers.
+SAME = 1e-4
+# What an int8 file must reach; training begins above that, or has much to regain.
+POOR_DB = 10.0
+BATCH = 32
+
+
+def quantize_aware(model, *, samples, skip=(), target="gpu"):
+    """Gives a model that trains with the rounding that int8 does to it.
+
+    It is a Keras 3 model with weights of its own: compile it, fit it with any optimizer, callback or loop, a few epochs
+    at a small learning rate. Then `to_tflite(it, precision="int8")` exports it with the ranges it was trained with.
+    Kernels are rounded by channel and every activation that a file stores by tensor, through quantizers of
+    tensorflow-model-optimization: `Default8BitConvWeightsQuantizer`,
+    `MovingAverageQuantizer`, and `AllValuesQuantizer` where a file stores several tensors with one scale. Ranges begin
+    with those of the samples.
+
+    Of a model that `prune` or `cluster` gave, zeros stay zero and clusters stay clusters, through tfmot's
+    `PrunePreserve...` and `ClusterPreserve...WeightsQuantizer`.
+
+    Args:
+        model: a trained Functional or Sequential model with float inputs, channels last; or what `prune` or `cluster`
+            gave. It stays as it is.
+        samples: some hundred typical inputs, prepared as for training, as `to_tflite` takes them.
+        skip: names of layers, or layers, to leave in floats. A file with one of them is no longer all integers.
+        target: the name of what files will be made for, as in `to_tflite`. It decides which operators train: `"gpu"`
+            gives files for the CPU too.
+
+    Returns:
+        An `Optimized` model. Auxiliary outputs (`AuxiliaryOutput`) are left out.
+
+    Raises:
+        ImportError: if tensorflow-model-optimization is not installed.
+        TypeError: if `model` is no Keras 3 model.
+        ValueError: if it is subclassed, not float32, or has a call that 8-bit integers have no rule for; or the
+            samples do not fit.
+        RuntimeError: if it computes something else than the model, or Keras runs on another backend than TensorFlow.
+
+    Source: Jacob et al. 2018, arXiv:1712.05877; tfmot, https://www.tensorflow.org/model_optimization.
+    """
+    who = "quantize_aware"
+    tfmot(who)
+    check(who, model)
+    _checks.choice(who, "target", target, TARGETS)
+    before = plan_of(model)
+    if before is not None and before.kind == "quantize":
+        raise ValueError(f"`{who}`: `model` {model.name!r} is quantized already; go on training it.")
+    user, _ = drop_auxiliary(who, strip(model) if before else model)
+    interface = interface_of(who, user)
+    for entry in interface.inputs:
+        if not entry.dtype.startswith("float"):
+            raise ValueError(
+                f"`{who}`: input `{entry.name}` is of dtype {entry.dtype}; only numbers can be rounded. Quantize the "
+                "part of the model behind its embedding."
+            )
+    samples = name_samples(who, samples, interface.inputs)
+    source = copy(who, user)
+    options = {"skip": sorted(check_skip(who, source._flatten_layers(), skip)), "target": target}
+    made = build(who, source, options, *((before.sparse, before.clustered) if before else ()))
+    _calibrate(made, interface, samples)
+    made.plan = replace(made.plan, difference=_difference(who, made, user, interface, samples))
+    return made
+
+
+def build(who, source, options, sparse=(), clustered=()):
+    """The quantized model around a source model, which it takes over; its ranges are not measured yet.
+
+    Args:
+        who: the function that quantizes, for messages.
+        source: a copy of the user's model.
+        options: `skip` and `target`.
+        sparse, clustered: names of layers whose kernels are so.
+    """
+    # Nested models laid open; the layers stay the source's own.
+    ready, _ = prepare(laid_open(source), TARGETS[options["target"]], "int8")
+    skip = set(options["skip"])
+    mode = Mode()
+    parts = Parts(tfmot(who), mode, skip, frozenset(sparse), frozenset(clustered))
+    own = {id(variable) for variable in source.variables}
+    lowered = lower(who, ready, skip)
+    for layer in lowered._flatten_layers(include_self=False):
+        # What passes put in is the same for ever.
+        if layer.variables and not any(id(variable) in own for variable in layer.variables):
+            layer.trainable = False
+    model = assemble(who, lowered, Optimized, parts)
+    # Losses and metrics are given, and outputs of a file called, by these.
+    model.output_names = list(graph_of(source).output_names)
+    reached = {id(variable) for variable in model.variables}
+    for layer in source._flatten_layers(recursive=True):
+        lost = [v.path for v in layer._trainable_variables if v.trainable and id(v) not in reached]
+        if lost:
+            raise ValueError(
+                f"`{who}`: layer {layer.name!r} ({type(layer).__name__}) computes with its weights {lost} in a way "
+                f"that cannot be followed. {remedy(layer.name)}"
+            )
+    model.plan = Plan("quantize", source, options, parts.sparse, parts.clustered, tuple(parts.kernels), mode)
+    return model
+
+
+@dataclass
+class Parts:
+    """What makes quantizers.
+
+    Attributes:
+        tfmot: its parts.
+        mode: of the model.
+        skip: names of layers that stay in floats.
+        sparse, clustered: names of layers whose zeros or clusters shall stay.
+        kernels: the `RoundedKernel`s made so far.
+    """
+
+    tfmot: object
+    mode: Mode
+    skip: set
+    sparse: frozenset
+    clustered: frozenset
+    kernels: list = field(default_factory=list)
+
+    def range_quantizer(self, fixed, shared):
+        """Of a range that is laid down, one of several tensors, or one of one."""
+        quantizers = self.tfmot.quantizers
+        if fixed is not None:
+            return quantizers.FixedQuantizer(8, *fixed, narrow_range=False)
+        # A moving average over several tensors would be that of none.
+        kind = quantizers.AllValuesQuantizer if shared else quantizers.MovingAverageQuantizer
+        return kind(num_bits=8, per_axis=False, symmetric=False, narrow_range=False)
+
+    def rounded_kernel(self, layer, name):
+        """The `RoundedKernel` of a layer."""
+        quantizer, stand_in = self.tfmot.default.Default8BitConvWeightsQuantizer(), None
+        if layer.name in self.sparse | self.clustered:
+            quantizer, stand_in = preserving(self.tfmot, layer, layer.name in self.sparse, layer.name in self.clustered)
+        made = RoundedKernel(layer, quantizer, stand_in, name=name)
+        self.kernels.append(made)
+        return made
+
+
+def _calibrate(model, interface, samples):
+    """Measures the ranges of all activations on the samples, in floats."""
+    mode = model.plan.mode
+    mode.now = MEASURE
+    try:
+        for batch in _batches(interface, samples):
+            model(batch, training=False)
+    finally:
+        mode.now = ROUND
+
+
+def _difference(who, made, user, interface, samples):
+    """How far the model is from the user's before it rounds; raises if that is far, warns if rounding costs much."""
+    mode = made.plan.mode
+    batch = next(iter(_batches(interface, samples)))
+    wanted = _outputs(user, batch)
+    mode.now = FLOAT
+    try:
+        off = differs(wanted, _outputs(made, batch))
+    finally:
+        mode.now = ROUND
+    if not off <= SAME:
+        raise RuntimeError(
+            f"`{who}`: what was made of `model` {user.name!r} differs from it by {off:.2g} of its outputs' size before "
+            "anything is rounded. That is a fault of this library, or of a layer that computes otherwise every time."
+        )
+    # A network that says nearly the same of every sample, as untrained ones do, has nothing to lose.
+    pairs = [(a, b) for a, b in zip(wanted, _outputs(made, batch), strict=True) if differing(a) >= FEW]
+    worst = min((ratio for a, b in pairs if (ratio := snr_db(a, b)) is not None), default=None)
+    if worst is not None and not worst >= POOR_DB:
+        warnings.warn(
+            f"`{who}`: rounded to 8 bits, `model` {user.name!r} is {worst:.1f} dB over its error before training: "
+            "there is much for training to regain. Were the samples prepared as for training?",
+            stacklevel=3,
+        )
+    return off
+
+
+def _outputs(model, batch):
+    flat = keras.tree.flatten(model(batch, training=False))
+    return [ops.convert_to_numpy(tensor).astype("float64") for tensor in flat]
+
+
+def _batches(interface, samples):
+    arrays = [samples[entry.name] for entry in interface.inputs]
+    for start in range(0, len(arrays[0]), BATCH):
+        tensors = [ops.convert_to_tensor(np.asarray(values[start : start + BATCH])) for values in arrays]
+        yield keras.tree.pack_sequence_as(interface.structure, tensors)

@@ -1,0 +1,155 @@
+"""What 8-bit integers do to each kind of call: whose scale its output has."""
+
+import keras
+from keras import layers
+
+from keraslayers import _checks
+from keraslayers.channel_shuffle import ChannelShuffle
+from keraslayers.export.optimize._tfmot import tfmot
+from keraslayers.export.optimize.kernels import has_kernel
+from keraslayers.export.passes._relu import NOTHING, relu_kind
+from keraslayers.maxout import Maxout
+from keraslayers.resample import Resample2D
+
+# TFLite stores inputs and outputs of these with one scale: they move numbers, or choose among them.
+SAME = {
+    "Concatenate",
+    "ExpandDims",
+    "Flip",
+    "GetItem",
+    "Identity",
+    "Max",
+    "MaxPool",
+    "Maximum",
+    "Minimum",
+    "Pad",
+    "Repeat",
+    "Reshape",
+    "Roll",
+    "Squeeze",
+    "Stack",
+    "Tile",
+    "Transpose",
+}
+# Layers that do, ours among them; the others are seen as the operations they call.
+SAME_LAYERS = (
+    ChannelShuffle,
+    Maxout,
+    layers.Concatenate,
+    layers.Cropping1D,
+    layers.Cropping2D,
+    layers.Flatten,
+    layers.GlobalMaxPooling1D,
+    layers.GlobalMaxPooling2D,
+    layers.MaxPooling1D,
+    layers.MaxPooling2D,
+    layers.Permute,
+    layers.RepeatVector,
+    layers.Reshape,
+    layers.ZeroPadding1D,
+    layers.ZeroPadding2D,
+)
+# The same, but what comes out is new numbers, or may be: a constant may take part.
+ROUNDED_AGAIN = {"AveragePool", "Clip", "Maximum", "Minimum", "Resize"}
+# Outputs with a range of their own.
+OWN = {
+    "Abs",
+    "Add",
+    "Conv",
+    "DepthwiseConv",
+    "Elu",
+    "Exp",
+    "LeakyRelu",
+    "Log",
+    "Mean",
+    "Multiply",
+    "PRelu",
+    "ReLU",
+    "Relu",
+    "Relu6",
+    "Subtract",
+    "Sum",
+}
+# Outputs of these have the scale and zero point that TFLite lays down, whatever the samples say.
+FIXED = {"Sigmoid": (0.0, 255 / 256), "Softmax": (0.0, 255 / 256), "Tanh": (-1.0, 127 / 128)}
+# Operations with a kernel among their arguments.
+CONVOLUTIONS = {"Conv", "DepthwiseConv"}
+# Operators that the converter makes one with a ReLU behind them.
+TAKES_RELU = {"Add", "Conv", "DepthwiseConv", "Multiply", "Subtract"}
+# What training alone computes.
+PASSING = (*NOTHING, layers.Identity)
+# Ours that may compute new numbers or move them.
+_RESAMPLING = (Resample2D,)
+
+_REGISTERED = {}
+
+
+def register(layer_class, config):
+    """Tells how the layers of a class are quantized.
+
+    The rule is tfmot's `QuantizeConfig`, and it reads a Keras 3 layer here: `get_weights_and_quantizers(layer)` gives
+    (weight, quantizer) pairs, `get_output_quantizers(layer)` the quantizer of the output, none for an output that is
+    not rounded. The other methods are not called: a layer reads rounded weights in place of its own. In a file each
+    layer should be one operator; of what it computes inside no range is measured.
+
+    Args:
+        layer_class: a class of Keras 3 layers; it counts for this class alone, not for those derived from it.
+        config: a `QuantizeConfig`, or a class of these that is made without arguments.
+
+    Raises:
+        TypeError: if `layer_class` is no class of layers or `config` lacks these methods.
+        ValueError: if the class has another rule.
+    """
+    who = "register"
+    if not (isinstance(layer_class, type) and issubclass(layer_class, keras.layers.Layer)):
+        raise TypeError(f"`{who}`: `layer_class` must be a class of Keras 3 layers; got {layer_class!r}.")
+    config = config() if isinstance(config, type) else config
+    if not isinstance(config, tfmot(who).config.QuantizeConfig):
+        raise TypeError(
+            f"`{who}`: `config` must be a `QuantizeConfig` of tensorflow_model_optimization.quantization.keras; got "
+            f"{type(config).__name__}."
+        )
+    if _REGISTERED.get(layer_class, config) is not config:
+        raise ValueError(f"`{who}`: {layer_class.__name__} has a rule already.")
+    _REGISTERED[layer_class] = config
+
+
+def registered(layer):
+    """The rule of a layer's class, or None."""
+    return _REGISTERED.get(type(layer))
+
+
+def is_final(layer):
+    """Whether a call stays as it is, rather than being opened into what it calls."""
+    return (
+        not isinstance(layer, keras.layers.Layer)
+        or registered(layer) is not None
+        or has_kernel(layer)
+        or relu_kind(layer) is not None
+        or type(layer) is layers.BatchNormalization
+        or keeps_scale(layer)
+    )
+
+
+def operation_name(operation):
+    """The name of an operation of Keras's, whose classes are not public; None of a layer."""
+    kind = type(operation)
+    return kind.__name__ if not isinstance(operation, keras.layers.Layer) else None
+
+
+def keeps_scale(layer):
+    """Whether a file stores inputs and outputs of a layer or operation with one scale."""
+    return type(layer) in (*PASSING, *SAME_LAYERS) or operation_name(layer) in SAME or computes_anew(layer)
+
+
+def computes_anew(layer):
+    """Whether it does so though outputs are new numbers, or may be: they are rounded again."""
+    return operation_name(layer) in ROUNDED_AGAIN or type(layer) in _RESAMPLING
+
+
+def check_skip(who, model_layers, skip):
+    """Returns the names in `skip`, given as names or layers, all of which must be layers of the model."""
+    names = [skip] if isinstance(skip, str | keras.layers.Layer) else list(skip)
+    names = [entry.name if isinstance(entry, keras.layers.Layer) else entry for entry in names]
+    known = [layer.name for layer in model_layers]
+    return {_checks.choice(who, "skip", name, known) for name in names}

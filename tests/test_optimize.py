@@ -1,0 +1,284 @@
+"""Quantization-aware training: a Keras 3 model that trains with rounding, and the file that comes of it."""
+
+import os
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+from ai_edge_litert.interpreter import Interpreter
+from keras import layers, ops
+
+import keraslayers
+from keraslayers import export
+from keraslayers.export import optimize
+from keraslayers.export.graph import read_graph
+from tests.export_models import enliven, needs_gpu, samples
+from tests.optimize_models import accuracy, digits, network, train
+
+
+@pytest.fixture(scope="module")
+def floats():
+    keras.utils.set_random_seed(0)
+    return train(network(), 5, 5e-3)
+
+
+@pytest.fixture(scope="module")
+def rounded(floats):
+    """Quantized and trained for an epoch."""
+    keras.utils.set_random_seed(0)
+    return train(optimize.quantize_aware(floats, samples=digits()[0][:200]), 1)
+
+
+def run(tflite, x):
+    """A file's outputs, sample by sample."""
+    interpreter = Interpreter(model_content=tflite)
+    runner = interpreter.get_signature_runner()
+    (name,) = runner.get_input_details()
+    return np.concatenate([next(iter(runner(**{name: x[i : i + 1]}).values())) for i in range(len(x))])
+
+
+def test_before_training_it_is_the_float_model_and_rounding_costs_little(floats):
+    before = [np.array(weight) for weight in floats.get_weights()]
+    made = optimize.quantize_aware(floats, samples=digits()[0][:200])
+    assert made.plan.difference < 1e-5
+    assert abs(accuracy(made) - accuracy(floats)) < 0.01
+    x = digits()[2]
+    assert 0 < np.max(np.abs(np.asarray(made(x)) - np.asarray(floats(x)))) < 0.3  # it does round
+    for mine, theirs in zip(floats.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+
+
+def test_it_trains(floats, rounded):
+    assert accuracy(rounded) > 0.9
+    assert accuracy(rounded) > accuracy(floats) - 0.01  # four images of 397
+    moved = {
+        weight.path
+        for weight, before in zip(rounded.plan.source.weights, floats.get_weights(), strict=True)
+        if not np.array_equal(weight, before)
+    }
+    assert moved == {weight.path for weight in rounded.plan.source.weights}
+
+
+@needs_gpu
+def test_its_file_is_all_integers_and_proven(rounded):
+    _, _, x, y = digits()
+    made = export.to_tflite(rounded, target="gpu", precision="int8", samples=x)
+    made.report.require()
+    graph = read_graph(made.tflite)
+    assert graph.float_operators == {}
+    assert set(graph.kernels.values()) == {("int8",)}
+    assert [tensor.name for tensor in graph.inputs + graph.outputs] == ["image", "digit"]
+    got, wanted = run(made.tflite, x), np.asarray(rounded(x, training=False))
+    # The scale of a softmax is 1 / 256. Where sums round otherwise on the way it may be some steps, seldom: kernels of
+    # integers and of floats part by one step in a few places of each layer.
+    assert np.max(np.abs(got - wanted)) <= 24 / 256
+    assert np.mean(np.abs(got - wanted) > 1 / 256) < 0.06
+    assert made.report.proof("cpu").snr_db > 30
+    assert np.mean(np.argmax(got, -1) == y) == pytest.approx(accuracy(rounded), abs=0.0051)
+
+
+def test_every_output_of_a_file_has_the_range_it_trained_with(rounded):
+    """A range is in the file as it is in the model: no calibration comes between."""
+    image = rounded.get_layer("image_range")
+    (tensor,) = read_graph(export.to_tflite(rounded, precision="int8", io="int8").tflite).inputs
+    low, high = (float(image.bounds[bound]) for bound in ("min_var", "max_var"))
+    assert tensor.scale == pytest.approx((high - low) / 255, rel=1e-5)
+
+
+def test_strip_gives_the_trained_weights_in_the_users_architecture(floats, rounded):
+    plain = optimize.strip(rounded)
+    assert [type(layer) for layer in plain.layers] == [type(layer) for layer in floats.layers]
+    assert [layer.name for layer in plain.layers] == [layer.name for layer in floats.layers]
+    assert len(plain.trainable_weights) == len(floats.trainable_weights)
+    assert accuracy(plain) == pytest.approx(accuracy(rounded), abs=0.01)
+    assert accuracy(plain) != accuracy(floats)
+
+
+def test_ordinary_keras_trains_it(floats, tmp_path):
+    tf = pytest.importorskip("tensorflow")
+    x, y, x_test, y_test = digits()
+    made = optimize.quantize_aware(floats, samples=x[:100])
+    schedule = keras.optimizers.schedules.CosineDecay(1e-3, 50)
+    made.compile(
+        keras.optimizers.AdamW(schedule, weight_decay=1e-3),
+        {"digit": "sparse_categorical_crossentropy"},
+        metrics={"digit": ["accuracy"]},
+        jit_compile=True,
+    )
+    path = tmp_path / "best.weights.h5"
+    callbacks = [
+        keras.callbacks.EarlyStopping(restore_best_weights=True),
+        keras.callbacks.ModelCheckpoint(path, save_weights_only=True, save_best_only=True),
+    ]
+    data = tf.data.Dataset.from_tensor_slices((x, y)).batch(100, drop_remainder=True)
+    test = (x_test[:100], y_test[:100])
+    made.fit(data, epochs=2, validation_data=test, callbacks=callbacks, shuffle=False, verbose=0)
+    before = accuracy(made)
+    made.set_weights([np.zeros(weight.shape, weight.dtype) for weight in made.weights])
+    made.load_weights(path)
+    assert accuracy(made) == pytest.approx(before, abs=0.01)
+
+
+def test_every_weight_has_a_gradient_in_a_loop_of_ones_own(floats):
+    tf = pytest.importorskip("tensorflow")
+    x, y, _, _ = digits()
+    made = optimize.quantize_aware(floats, samples=x[:100])
+    with tf.GradientTape() as tape:
+        loss = ops.mean(keras.losses.sparse_categorical_crossentropy(y[:64], made(x[:64], training=True)))
+    weights = made.trainable_weights
+    gradients = tape.gradient(loss, [weight.value for weight in weights])
+    assert len(weights) == len(floats.trainable_weights)
+    assert [weight.path for weight, gradient in zip(weights, gradients, strict=True) if gradient is None] == []
+    assert all(float(ops.max(ops.abs(gradient))) > 0 for gradient in gradients)
+
+
+def test_ranges_follow_training(floats):
+    x = digits()[0]
+    made = optimize.quantize_aware(floats, samples=x[:100])
+    bounds = [made.get_layer(name).bounds["max_var"] for name in ("image_range", "wide_range")]
+    assert float(bounds[0]) == pytest.approx(1.0)
+    before = [float(bound) for bound in bounds]
+    made(2 * x[:64], training=False)
+    assert [float(bound) for bound in bounds] == before
+    made(2 * x[:64], training=True)
+    assert float(bounds[0]) == pytest.approx(0.999 * 1 + 0.001 * 2)  # tfmot's moving average
+    assert float(bounds[1]) != before[1]
+
+
+def test_weights_that_shall_not_train_do_not(floats):
+    floats.get_layer("stem").trainable = False
+    try:
+        made = optimize.quantize_aware(floats, samples=digits()[0][:100])
+    finally:
+        floats.get_layer("stem").trainable = True
+    assert len(made.trainable_weights) == len(floats.trainable_weights) - 1
+
+
+def test_a_convolution_and_its_normalization_may_be_shared():
+    image = keras.Input((8, 8, 3), name="image")
+    conv, norm = layers.Conv2D(3, 3, padding="same"), layers.BatchNormalization()
+    x = layers.ReLU()(norm(conv(image)))
+    x = layers.ReLU()(norm(conv(x)))
+    model = enliven(keras.Model(image, layers.Dense(4)(layers.GlobalAveragePooling2D()(x))))
+    made = optimize.quantize_aware(model, samples=samples())
+    assert made.plan.difference < 1e-5
+    export.to_tflite(made, precision="int8", samples=samples()).report.require()
+
+
+def test_several_inputs_nested_models_and_layers_called_twice():
+    part = keras.Sequential([keras.Input((8, 8, 3)), layers.Conv2D(4, 3), layers.GlobalAveragePooling2D()])
+    left, right = keras.Input((8, 8, 3), name="a"), keras.Input((8, 8, 3), name="b")
+    both = layers.Concatenate()([part(left), part(right)])
+    model = enliven(keras.Model({"a": left, "b": right}, {"sum": layers.Dense(3)(both), "both": both}))
+    x = {"a": samples(), "b": samples(seed=1)}
+    made = optimize.quantize_aware(model, samples=x)
+    assert set(made(x)) == {"sum", "both"}
+    report = export.to_tflite(made, precision="int8", samples=x).report
+    report.require()
+    # What a file stores together has one range: no number is rounded again on its way into a concatenation.
+    assert "QUANTIZE" not in {name for name in report.operators if name != "QUANTIZE"}
+
+
+def test_a_skipped_layer_stays_in_floats():
+    image = keras.Input((8, 8, 3), name="image")
+    x = layers.Conv2D(4, 3, name="first")(image)
+    x = layers.Conv2D(4, 3, name="second", activation="relu")(x)
+    model = enliven(keras.Model(image, layers.Dense(3, name="third")(layers.GlobalAveragePooling2D()(x))))
+    made = optimize.quantize_aware(model, samples=samples(), skip=["second"])
+    file = export.to_tflite(made, precision="int8", samples=samples())
+    file.report.require()
+    graph = read_graph(file.tflite)
+    assert graph.float_operators == {"ADD": 1, "CONV_2D": 1}
+    assert graph.kernels["CONV_2D"] == ("float32", "int8")
+
+
+@keras.saving.register_keras_serializable("tests")
+class Gain(keras.layers.Layer):
+    """One factor a channel."""
+
+    def build(self, input_shape):
+        self.gain = self.add_weight((input_shape[-1],), initializer="ones", name="gain")
+
+    def call(self, inputs):
+        return inputs * self.gain
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+
+def gained():
+    image = keras.Input((8, 8, 3), name="image")
+    x = Gain(name="gain")(layers.Conv2D(4, 3)(image))
+    return enliven(keras.Model(image, layers.Dense(3)(layers.GlobalAveragePooling2D()(x)), name="gained"))
+
+
+def test_a_class_brings_its_own_rule(monkeypatch):
+    from tensorflow_model_optimization.python.core.quantization.keras import quantize_config, quantizers
+
+    from keraslayers.export.optimize import rules
+
+    monkeypatch.setattr(rules, "_REGISTERED", {})
+    with pytest.raises(ValueError, match=r"layer 'gain' \(Gain\) computes with its weights \['gain/gain'\].*register"):
+        optimize.quantize_aware(gained(), samples=samples())
+
+    class Rule(quantize_config.QuantizeConfig):
+        def get_weights_and_quantizers(self, layer):
+            return [(layer.gain, quantizers.LastValueQuantizer(8, per_axis=False, symmetric=False, narrow_range=False))]
+
+        def get_output_quantizers(self, layer):
+            return [quantizers.MovingAverageQuantizer(8, per_axis=False, symmetric=False, narrow_range=False)]
+
+        def get_activations_and_quantizers(self, layer):
+            raise AssertionError("not called")
+
+        set_quantize_weights = set_quantize_activations = get_config = get_activations_and_quantizers
+
+    optimize.register(Gain, Rule)
+    model = gained()
+    made = optimize.quantize_aware(model, samples=samples())
+    assert len(made.trainable_weights) == len(model.trainable_weights)
+    export.to_tflite(made, precision="int8", samples=samples()).report.require()
+    with pytest.raises(ValueError, match="Gain has a rule already"):
+        optimize.register(Gain, Rule())
+
+
+def test_our_layers_need_no_rule():
+    image = keras.Input((8, 8, 4), name="image")
+    x = keraslayers.PaddedConv2D(8, 3, padding=1, activation="relu")(image)
+    x = keraslayers.Maxout(2)(x)
+    x = keraslayers.HardSwish()(x)
+    x = keraslayers.SqueezeExcite()(x)
+    x = keraslayers.LocalResponseNormalization(2)(x)
+    x = keraslayers.Resample2D(scale=2, method="nearest")(x)
+    x = keraslayers.HardTanh()(layers.AveragePooling2D(2)(x))
+    model = enliven(keras.Model(image, layers.Dense(3)(layers.Flatten()(x))))
+    x = samples(shape=(8, 8, 4))
+    made = optimize.quantize_aware(model, samples=x)
+    assert made.plan.difference < 1e-5
+    export.to_tflite(made, precision="int8", samples=x).report.require()
+
+
+def test_the_process_stays_as_it_was():
+    """Importing tfmot turns `tf.keras` into Keras 2 where nobody takes care."""
+    code = """
+import os, sys
+import keras, numpy as np
+from keraslayers.export import optimize
+assert "tensorflow_model_optimization" not in sys.modules and "tf_keras" not in sys.modules
+x = keras.Input((4,))
+optimize.quantize_aware(keras.Model(x, keras.layers.Dense(2)(x)), samples=np.random.rand(8, 4).astype("float32"))
+assert "tensorflow_model_optimization" in sys.modules
+import tensorflow as tf
+print(tf.keras.__version__, os.environ.get("TF_USE_LEGACY_KERAS"))
+"""
+    for before in (None, "0"):
+        environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "TF_USE_LEGACY_KERAS": before or ""}
+        if before is None:
+            del environment["TF_USE_LEGACY_KERAS"]
+        done = subprocess.run(
+            [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.split()[-2:] == [keras.__version__, str(before)]

@@ -1,0 +1,183 @@
+"""Pruning and clustering: what they promise of weights holds through strip, quantization, files and exports."""
+
+import zlib
+
+import keras
+import numpy as np
+import pytest
+from ai_edge_litert.interpreter import Interpreter
+from keras import layers
+
+from keraslayers import export
+from keraslayers.export import optimize
+from tests.export_models import enliven, samples
+from tests.optimize_models import accuracy, digits, kernels, plain_network, train
+
+
+@pytest.fixture(scope="module")
+def floats():
+    keras.utils.set_random_seed(0)
+    return train(plain_network(), 5, 3e-3)
+
+
+@pytest.fixture(scope="module")
+def pruned(floats):
+    return train(optimize.prune(floats, sparsity=0.5), 1)
+
+
+@pytest.fixture(scope="module")
+def clustered(floats):
+    return train(optimize.cluster(floats, clusters=16), 1)
+
+
+@pytest.fixture(scope="module")
+def both(pruned):
+    return train(optimize.cluster(pruned, clusters=16), 1)
+
+
+@pytest.fixture(scope="module")
+def quantized(pruned, clustered, both):
+    """By name the quantized ones, trained for an epoch."""
+    x = digits()[0][:100]
+    sources = {"PQAT": pruned, "CQAT": clustered, "PCQAT": both}
+    return {name: train(optimize.quantize_aware(source, samples=x), 1) for name, source in sources.items()}
+
+
+def zeros(kernel):
+    return float(np.mean(kernel == 0))
+
+
+def distinct(kernel):
+    return len(np.unique(kernel))
+
+
+def stored(tflite):
+    """The kernels of an int8 file, as integers with the output channels first."""
+    interpreter = Interpreter(model_content=tflite)
+    interpreter.allocate_tensors()
+    operators = [op for op in interpreter._get_ops_details() if op["op_name"] in ("CONV_2D", "FULLY_CONNECTED")]
+    return [interpreter.get_tensor(op["inputs"][1]) for op in operators]
+
+
+def test_pruning_makes_half_of_the_weights_zero(floats, pruned):
+    assert all(zeros(kernel) < 0.01 for kernel in kernels(floats).values())
+    plain = optimize.strip(pruned)
+    assert type(plain) is keras.Sequential
+    for name, kernel in kernels(plain).items():
+        assert zeros(kernel) == pytest.approx(0.5, abs=0.01), name
+    np.testing.assert_allclose(plain(digits()[2][:9]), pruned(digits()[2][:9]), atol=1e-6)
+    assert accuracy(plain) > accuracy(floats) - 0.02
+
+
+def test_pruning_needs_no_callback_and_follows_its_schedule(floats):
+    schedule = {"initial_sparsity": 0.2, "final_sparsity": 0.6, "begin_step": 2, "end_step": 4}
+    made = optimize.prune(floats, sparsity=schedule, skip=[floats.get_layer("digit")])
+    x = digits()[0][:4]
+    seen = []
+    for _ in range(5):
+        made(x, training=True)
+        seen.append(zeros(kernels(optimize.strip(made))["wide"]))
+    # The first step is before it begins; in its middle it has come (1 - 1/2)**3 short of the end.
+    np.testing.assert_allclose(seen, [0, 0.2, 0.6 - 0.4 / 8, 0.6, 0.6], atol=0.001)
+    assert zeros(kernels(optimize.strip(made))["digit"]) == 0
+    made(x, training=False)
+    assert int(made.plan.wrappers[0].step) == 5
+
+
+def test_two_of_four_in_a_row_of_input_channels(floats):
+    made = train(optimize.prune(floats, pattern="2:4", skip="conv0"), 1)
+    plain = optimize.strip(made)
+    for name, kernel in kernels(plain).items():
+        if name != "conv0":
+            fours = np.moveaxis(kernel, -2, -1).reshape(-1, 4)
+            assert set(np.count_nonzero(fours, axis=1)) == {2}, name
+
+
+def test_blocks_of_a_dense_layer(floats):
+    plain = optimize.strip(train(optimize.prune(floats, block=(2, 4)), 1))
+    blocks = kernels(plain)["wide"].reshape(-1, 2, 8, 4).swapaxes(1, 2).reshape(-1, 8)
+    assert set(np.count_nonzero(blocks, axis=1)) == {0, 8}
+    assert np.mean(np.count_nonzero(blocks, axis=1) == 0) == pytest.approx(0.5, abs=0.01)
+    assert zeros(kernels(plain)["conv1"]) < 0.01
+
+
+def test_clustering_leaves_sixteen_different_weights(floats, clustered):
+    plain = optimize.strip(clustered)
+    for name, kernel in kernels(plain).items():
+        assert 2 <= distinct(kernel) <= 16, name
+    np.testing.assert_allclose(plain(digits()[2][:9]), clustered(digits()[2][:9]), atol=1e-6)
+    assert accuracy(plain) > accuracy(floats) - 0.03
+
+
+def test_centroids_train(floats):
+    made = optimize.cluster(floats, clusters=4, initialization="linear")
+    centroids = made.plan.wrappers[0].centroids
+    before = np.array(centroids)
+    np.testing.assert_allclose(np.diff(before), (before[-1] - before[0]) / 3, rtol=1e-5)
+    train(made, 1)
+    assert np.all(np.array(centroids) != before)
+
+
+def test_clustering_keeps_zeros(pruned, both):
+    zero = {name: kernel == 0 for name, kernel in kernels(optimize.strip(pruned)).items()}
+    for name, kernel in kernels(optimize.strip(both)).items():
+        assert np.all(kernel[zero[name]] == 0), name
+        assert distinct(kernel) <= 16
+
+
+@pytest.mark.parametrize("name", ["PQAT", "CQAT", "PCQAT"])
+def test_quantization_keeps_zeros_and_clusters(name, quantized, floats):
+    made = quantized[name]
+    file = export.to_tflite(made, precision="int8", samples=digits()[2])
+    file.report.require()
+    for where in (kernels(optimize.strip(made)).values(), stored(file.tflite)):
+        for kernel in where:
+            if name != "CQAT":
+                assert zeros(kernel) >= 0.49
+            if name != "PQAT":
+                # Clusters are of a kernel; the channels of a file have each a scale of their own.
+                channels = [kernel] if kernel.dtype == np.float32 else list(kernel)
+                assert max(distinct(channel) for channel in channels) <= 16
+    assert accuracy(made) > accuracy(floats) - 0.03
+
+
+def test_the_file_compresses(quantized, floats):
+    plain = export.to_tflite(floats, precision="int8", samples=digits()[0][:100]).tflite
+    kept = export.to_tflite(quantized["PCQAT"], precision="int8").tflite
+    assert len(zlib.compress(kept, 9)) < 0.75 * len(zlib.compress(plain, 9))
+
+
+def test_a_pruned_model_exports_as_it_is(pruned):
+    file = export.to_tflite(pruned, precision="int8", samples=digits()[0][:100])
+    file.report.require()
+    assert all(zeros(kernel) >= 0.49 for kernel in stored(file.tflite))
+
+
+def test_what_was_saved_goes_on(pruned, clustered, quantized, tmp_path):
+    x = digits()[2][:9]
+    for name, made in {"pruned": pruned, "clustered": clustered, **quantized}.items():
+        path = tmp_path / f"{name}.zip"
+        wanted = np.array(made(x, training=False))
+        optimize.save(made, path)
+        again = optimize.load(path)
+        np.testing.assert_allclose(again(x, training=False), wanted, atol=1e-6, err_msg=name)
+        assert [weight.shape for weight in again.weights] == [weight.shape for weight in made.weights]
+        assert [weight.trainable for weight in again.weights] == [weight.trainable for weight in made.weights]
+        step = [int(wrapper.step) for wrapper in again.plan.wrappers if hasattr(wrapper, "step")]
+        assert step == ([22] * 4 if name == "pruned" else [])  # 1400 images in batches of 64
+        train(again, 1)
+        for kernel in kernels(optimize.strip(again)).values():
+            if name in ("pruned", "PQAT", "PCQAT"):
+                assert zeros(kernel) >= 0.49
+            if name in ("clustered", "CQAT", "PCQAT"):
+                assert distinct(kernel) <= 16
+
+
+def test_a_kernel_that_two_calls_share_has_one_mask():
+    image = keras.Input((8, 8, 3), name="image")
+    conv = layers.Conv2D(3, 3, padding="same")
+    model = enliven(keras.Model(image, layers.Flatten()(conv(conv(image)))))
+    made = optimize.prune(model)
+    assert len(made.plan.wrappers) == 1
+    made(samples(), training=True)
+    assert zeros(kernels(optimize.strip(made))[conv.name]) == pytest.approx(0.5, abs=0.02)
