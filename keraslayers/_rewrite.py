@@ -94,15 +94,21 @@ def rewrite(model, applies, replace):
         (a model of the same inputs, outputs and weights, how many calls were replaced). Where none was, the model
         itself.
     """
-    count = sum(applies(layer, *args, **kwargs) for layer, args, kwargs in calls(model))
-    if count == 0:
+    if not any(applies(layer, *args, **kwargs) for layer, args, kwargs in calls(model)):
         return model, 0
-    return _rebuild(model, applies, replace, _borrow), count
+    count = 0
+
+    def counted(layer, fresh, *args, **kwargs):
+        nonlocal count
+        count += 1  # here, since a call in a nested model sees what comes before that model in the rebuilt one alone
+        return replace(layer, fresh, *args, **kwargs)
+
+    return _rebuild(model, applies, counted, borrow), count
 
 
 def laid_open(model):
     """The same model without nested ones, every layer of the user's borrowed."""
-    return _rebuild(model, lambda *args, **kwargs: False, None, _borrow)
+    return _rebuild(model, lambda *args, **kwargs: False, None, borrow)
 
 
 def _rebuild(model, applies, replace, keep):
@@ -141,7 +147,9 @@ def _rebuild(model, applies, replace, keep):
     return keras.Model(inputs, graph._run_through_graph(inputs, call_fn=call), name=model.name)
 
 
-def _borrow(layer, name):
+def borrow(layer, name):
+    """A layer or operation that calls the user's one and shares its weights."""
+    layer = owner(layer)
     return (Borrowed if isinstance(layer, keras.layers.Layer) else BorrowedOperation)(layer, name)
 
 

@@ -61,7 +61,7 @@ def wrapped(source, kind, options, wrappers, sparse, clustered):
             used.add(id(layer))
         return wrapper(_rewrite.first(args, kwargs))
 
-    graph = _rewrite._rebuild(source, applies, replace, _rewrite._borrow)
+    graph = _rewrite._rebuild(source, applies, replace, _rewrite.borrow)
     made = Optimized(graph._inputs_struct, graph._outputs_struct, name=source.name)
     made.output_names = list(_rewrite.graph_of(source).output_names)
     made.plan = Plan(kind, source, options, frozenset(sparse), frozenset(clustered), tuple(wrappers.values()))

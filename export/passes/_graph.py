@@ -1,49 +1,13 @@
-"""What the passes share: sight through borrowed layers, and layers of the user's with a part exchanged."""
+"""What the passes share: a look at what made a tensor, and layers of the user's with a part exchanged."""
 
 import inspect
 import types
 
 import keras
 
-from keraslayers import _rewrite
-from keraslayers._rewrite import Borrowed, BorrowedOperation, first
+from keraslayers._rewrite import borrow, first, laid_open, owner, rewrite
 
 __all__ = ["Altered", "borrow", "first", "is_of_keras", "laid_open", "made_by", "owner", "rewrite"]
-
-
-def owner(layer):
-    """The user's layer or operation behind one that an earlier pass borrowed; any other as it is."""
-    while isinstance(layer, Borrowed | BorrowedOperation):
-        layer = layer.layer if isinstance(layer, Borrowed) else layer.operation
-    return layer
-
-
-def borrow(layer, name):
-    """A layer or operation that calls the user's one and shares its weights."""
-    layer = owner(layer)
-    return (Borrowed if isinstance(layer, keras.layers.Layer) else BorrowedOperation)(layer, name)
-
-
-def rewrite(model, applies, replace):
-    """`keraslayers._rewrite.rewrite`, whose functions see the user's layers where an earlier pass borrowed them."""
-    if not any(applies(owner(layer), *args, **kwargs) for layer, args, kwargs in _rewrite.calls(model)):
-        return model, 0
-    count = 0
-
-    def applies_to_owner(layer, *args, **kwargs):
-        return applies(owner(layer), *args, **kwargs)
-
-    def counted(layer, fresh, *args, **kwargs):
-        nonlocal count
-        count += 1  # here, since a call in a nested model sees what comes before that model in the rebuilt one alone
-        return replace(owner(layer), fresh, *args, **kwargs)
-
-    return _rewrite._rebuild(model, applies_to_owner, counted, borrow), count
-
-
-def laid_open(model):
-    """The same model without nested ones, every layer of the user's borrowed."""
-    return _rewrite._rebuild(model, lambda *args, **kwargs: False, None, borrow)
 
 
 def made_by(tensor):
