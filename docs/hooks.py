@@ -12,12 +12,16 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "build" / "docs" / "keraslayers"
 
 
-def on_config(config):
+def on_startup(command, dirty):
+    """Before anything looks at the configuration: a folder of it that is not there is forgotten."""
     shutil.rmtree(PACKAGE, ignore_errors=True)
     ignore = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "keraslayers", PACKAGE, ignore=ignore)
     for name in ("models", "export"):
         shutil.copytree(ROOT / name, PACKAGE / name, ignore=ignore)
+
+
+def on_config(config):
     for folder in (ROOT, ROOT / "docs"):
         if str(folder) not in sys.path:
             sys.path.insert(0, str(folder))

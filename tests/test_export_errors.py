@@ -47,7 +47,9 @@ def check(make, error, message):
 
 
 TARGET = "`to_tflite`: `target` must be one of 'cpu', 'gpu', 'micro'; got "
-PRECISION = "`to_tflite`: `precision` must be one of 'float32', 'float16', 'dynamic', 'int8', 'int16x8', 'int4'; got "
+PRECISION = (
+    "`to_tflite`: `precision` must be one of 'float32', 'float16', 'dynamic', 'int8', 'int16x8', 'int4', 'auto'; got "
+)
 IO = "`to_tflite`: `io` must be one of 'float32', 'int8', 'uint8', 'int16'; got "
 
 
