@@ -4,10 +4,22 @@ import inspect
 import types
 
 import keras
+from keras import layers
 
 from keraslayers._rewrite import borrow, first, laid_open, owner, rewrite
+from keraslayers.padded import PaddedConv2D
 
-__all__ = ["Altered", "borrow", "first", "is_of_keras", "laid_open", "made_by", "owner", "rewrite"]
+__all__ = ["WITH_ACTIVATION", "Altered", "borrow", "first", "is_of_keras", "laid_open", "made_by", "owner", "rewrite"]
+
+# Layers with an `activation` that the converter makes one operator with them.
+WITH_ACTIVATION = (
+    layers.Conv2D,
+    layers.Conv2DTranspose,
+    layers.Dense,
+    layers.DepthwiseConv2D,
+    layers.SeparableConv2D,
+    PaddedConv2D,
+)
 
 
 def made_by(tensor):

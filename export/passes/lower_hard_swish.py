@@ -4,7 +4,7 @@ import keras
 from keras import layers
 
 from keraslayers.activations import HardSwish
-from keraslayers.export.passes._graph import first, laid_open, owner, rewrite
+from keraslayers.export.passes._graph import first, is_of_keras, laid_open, owner, rewrite
 
 # XNNPACK adds 3 to no tensor whose largest value is below about 0.003: in 8 bits their steps are too far apart.
 _SMALL = 0.01
@@ -48,8 +48,7 @@ def _applies(layer, *args, **kwargs):
     return (
         kind is HardSwish
         or (kind is layers.Activation and layer.activation is keras.activations.hard_silu)
-        # keras.ops.hard_silu in a Functional model, whose class is not public
-        or (kind.__name__ == "HardSilu" and kind.__module__.startswith("keras."))
+        or is_of_keras(layer, "HardSilu")
     )
 
 

@@ -6,20 +6,8 @@ import keras
 import numpy as np
 from keras import layers
 
-from keraslayers.export.passes._graph import first, is_of_keras, laid_open, made_by, owner, rewrite
+from keraslayers.export.passes._graph import WITH_ACTIVATION, first, is_of_keras, laid_open, made_by, owner, rewrite
 from keraslayers.export.passes._relu import NOTHING, clamp_kind
-from keraslayers.padded import PaddedConv2D
-
-# Operators that the converter makes one with an activation behind them.
-_CONVOLUTIONS = (
-    layers.Conv2D,
-    layers.Conv2DTranspose,
-    layers.Dense,
-    layers.DepthwiseConv2D,
-    layers.SeparableConv2D,
-    PaddedConv2D,
-)
-
 
 # The converter leaves out a product with exactly 1. The next number is 1 in 8 bits all the same.
 _ONE = float(np.nextafter(np.float32(1), np.float32(2)))
@@ -74,7 +62,7 @@ def _maker(x, uses):
 
 def _takes(maker, clamp):
     """Whether the converter makes one operator of this and a clamp, such as XNNPACK takes."""
-    if type(maker) in _CONVOLUTIONS:
+    if type(maker) in WITH_ACTIVATION:
         return maker.activation is keras.activations.linear
     if type(maker) is layers.Rescaling:
         return clamp != "hard_tanh" or not np.any(maker.offset)

@@ -3,17 +3,7 @@
 import keras
 from keras import layers
 
-from keraslayers.export.passes._graph import Altered, first, rewrite
-from keraslayers.padded import PaddedConv2D
-
-_KINDS = (
-    layers.Conv2D,
-    layers.Conv2DTranspose,
-    layers.Dense,
-    layers.DepthwiseConv2D,
-    layers.SeparableConv2D,
-    PaddedConv2D,
-)
+from keraslayers.export.passes._graph import WITH_ACTIVATION, Altered, first, rewrite
 
 
 def split_hard_swish(model):
@@ -30,7 +20,7 @@ def split_hard_swish(model):
 
 def _applies(layer, *args, **kwargs):
     return (
-        type(layer) in _KINDS
+        type(layer) in WITH_ACTIVATION
         and layer.activation is keras.activations.hard_silu
         and len(first(args, kwargs).shape) == 4
         and not layer.dtype_policy.quantization_mode
