@@ -49,22 +49,28 @@ class Interface:
             tensors = [self.preprocessing(keras.ops.cast(pixels, "float32")) for pixels in tensors]
         return keras.tree.pack_sequence_as(self.structure, list(tensors))
 
-    def largest(self, samples, model, tensors):
-        """The largest absolute values that symbolic tensors of `model` take on the first samples.
+    def largest(self, samples, model, tensors, every=False):
+        """The largest absolute values that symbolic tensors of `model` take on samples.
 
         Args:
             samples: by input name arrays.
             model: the user's, or what a pass made of it.
             tensors: a list.
+            every: whether all samples count; else the first few.
 
         Returns:
             A list of floats.
         """
-        few = self.inputs[0].shape[0] or FEW
-        arrays = [keras.ops.convert_to_tensor(samples[entry.name][:few]) for entry in self.inputs]
+        batch = self.inputs[0].shape[0] or FEW
         # The model's own last tensors, too: Keras does not take an output that is an input.
-        values = keras.Model(model.input, [tensors, model.output])(self._packed(arrays), training=False)[0]
-        return [float(keras.ops.max(keras.ops.abs(value))) for value in values]
+        measured = keras.Model(model.input, [tensors, model.output])
+        found = [0.0] * len(tensors)
+        arrays = [samples[entry.name] for entry in self.inputs]
+        for start in range(0, len(arrays[0]) if every else 1, batch):
+            part = [keras.ops.convert_to_tensor(x[start : start + batch]) for x in arrays]
+            values = measured(self._packed(part), training=False)[0]
+            found = [max(old, float(keras.ops.max(keras.ops.abs(new)))) for old, new in zip(found, values, strict=True)]
+        return found
 
     def predict(self, samples, batch_size=8):
         """The user's model's outputs on samples, by output name, in NumPy."""

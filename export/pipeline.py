@@ -86,7 +86,7 @@ def to_tflite(
         RuntimeError: if the converter refuses the model.
     """
     # Here, as `prove` needs neither Keras nor TensorFlow and should not wait for them.
-    from keraslayers._rewrite import graph_of
+    from keraslayers._rewrite import graph_of, sized
     from keraslayers.export import converter, four_bits
     from keraslayers.export.auto import model_predictor, score_of, search
     from keraslayers.export.auxiliary import drop_auxiliary
@@ -141,7 +141,9 @@ def to_tflite(
     with step(f"preparing {model.name}"):
         # The passes of a model that trained with rounding come before the training.
         measure = samples and partial(interface.largest, samples)
-        ready, passes = (model, {}) if trained else prepare(model, target, precision, measure)
+        ready, passes = sized(model, shapes.values()), {}
+        if not trained:
+            ready, passes = prepare(ready, target, precision, measure)
         passes = {**({"drop_auxiliary": dropped} if dropped else {}), **passes}
     ranges = span(samples) if pixels and samples else samples
     errors, trials = (), ()

@@ -29,7 +29,8 @@ class Report:
         weight_dtypes: types of its constants, most elements first.
         proofs: one a runtime.
         float_operators: of a file of integers, how often each operator that computes in floats stands in it.
-        target, precision, io, passes: how it was made; None for a file from elsewhere.
+        target, precision, io: how it was made; None for a file from elsewhere.
+        passes: by name how many changes each made to the model; of `bound_by_samples` what `bounds` gives.
         preprocessing: what it does with pixels before the model; None if they come prepared.
         parameters: of the Keras model; None for a file from elsewhere.
         largest: of files for phones' GPUs, and of float16: the `layer` that gives the largest `value` on the samples;
@@ -68,6 +69,11 @@ class Report:
     def ok(self):
         """Whether the file is PROVEN on every runtime asked for."""
         return bool(self.proofs) and all(proof.verdict is Verdict.PROVEN for proof in self.proofs)
+
+    @property
+    def bounds(self):
+        """By layer the pixels to which a file of integers clips offsets that the model leaves free."""
+        return (self.passes or {}).get("bound_by_samples", {})
 
     def proof(self, runtime):
         """Returns the proof of that runtime."""

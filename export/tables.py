@@ -67,6 +67,10 @@ def of_report(report):
     parts += [Text(f"{proof.runtime}: {left_out(proof)}") for proof in report.proofs if proof.left]
     if report.preprocessing:
         parts.append(Text(f"preprocessing in the file: {report.preprocessing}"))
+    parts += [
+        Text(f"offsets of {layer} are clipped to {pixels} pixels, the largest on the samples")
+        for layer, pixels in report.bounds.items()
+    ]
     if report.largest:
         parts.append(Text(str(report.largest)))
     if report.float_layers:

@@ -111,17 +111,32 @@ def laid_open(model):
     return _rebuild(model, lambda *args, **kwargs: False, None, borrow)
 
 
-def _rebuild(model, applies, replace, keep):
+def sized(model, shapes):
+    """The same model for inputs of these sizes.
+
+    Args:
+        model: any model; one that is no graph of layers, or knows its sizes, passes through.
+        shapes: of its inputs in order, the batch first.
+    """
+    if graph_of(model) is None or all(None not in tensor.shape[1:] for tensor in model.inputs):
+        return model
+    return _rebuild(model, lambda *args, **kwargs: False, None, borrow, iter(shapes))
+
+
+def _rebuild(model, applies, replace, keep, shapes=None):
     """Calls anew what a model calls: replace(layer, fresh, ...) where applies(layer, ...) holds, else `keep`.
 
-    keep(layer, name) makes what is called in a layer's place, once a layer.
+    keep(layer, name) makes what is called in a layer's place, once a layer. `shapes` yields those of the inputs, if
+    they shall have others; the batch stays the model's.
     """
     kept = {}
     graph = graph_of(model)
-    inputs = keras.tree.map_structure(
-        lambda tensor: keras.Input(batch_shape=tensor.shape, dtype=tensor.dtype, name=tensor.name),
-        graph._inputs_struct,
-    )
+
+    def again(tensor):
+        shape = tensor.shape if shapes is None else (tensor.shape[0], *next(shapes)[1:])
+        return keras.Input(batch_shape=shape, dtype=tensor.dtype, name=tensor.name)
+
+    inputs = keras.tree.map_structure(again, graph._inputs_struct)
     names = {tensor.name for tensor in keras.tree.flatten(inputs)}
 
     def fresh(name):

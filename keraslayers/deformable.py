@@ -208,8 +208,9 @@ class DeformableConv2D(keras.layers.Layer):
     On phones: with `max_offset`, export for the GPU or in int8 replaces the gathers by shifts weighted with hat
     functions, some thirty operators with the same outputs, which run wholly on LiteRT's GPU runtime. Where taps see
     more than 49 pixels together (3x3 kernels: a bound above 2), that runtime computes them for few places alone; the
-    report says WRONG beyond. Without a bound the file keeps its gathers: right in float32 on CPU and GPU, WRONG in
-    int8, whose 8 bits cannot hold positions in an image.
+    report says WRONG beyond. Without a bound a file of floats keeps its gathers, right on CPU and GPU; a file of
+    integers, where 8 bits cannot hold positions in an image, bounds the offsets by the largest on the samples, up to
+    8 pixels, and the report says so.
 
     Raises:
         TypeError: if an argument is no whole number, pair or padding.

@@ -332,7 +332,7 @@ def _deformable(name, output_shape, input_shape=(4, 5, 4), **options):
         weights=3 + options.get("use_bias", True),
         weight_scale=0.1,  # of offsets that are about two pixels long
         terms=math.prod(options["kernel_size"]) * input_shape[-1],
-        # Eight bits hold offsets of pixels, not positions in an image: these need 32, see bound_deformable.
+        # Free offsets an int8 file bounds by the samples, most of these farther than the GPU computes: test_deformable.
         int8="max_offset" in options,
         int8_db=22,  # measured: 23.9 and more
         left_out=_left_out_of_deformable(options),

@@ -347,13 +347,34 @@ def test_the_bounded_form_stays_small_whatever_the_bound(reach):
 
 @pytest.mark.tensorflow
 @needs_gpu
-def test_unbounded_offsets_keep_their_gathers_and_need_floats():
-    model, x = network(padding="same"), samples(64, (12, 12, 8))
-    report = to_tflite(model, target="gpu", samples=x).report.require()
+def test_free_offsets_keep_their_gathers_in_floats():
+    report = to_tflite(network(padding="same"), target="gpu", samples=samples(64, (12, 12, 8))).report.require()
     assert report.operators["GATHER"] == 4
     assert report.passes == {}
-    # Eight bits are too few for a place in the image.
+
+
+@pytest.mark.tensorflow
+@needs_gpu
+def test_a_file_of_integers_bounds_free_offsets_by_the_samples():
+    model, x = network(padding="same"), samples(64, (12, 12, 8))
+    layer = model.get_layer("deformable")
+
+    def reach(pixels):
+        seen = np.abs(layer.moves(model.layers[1](x))[0]).max()
+        layer.set_weights([*layer.get_weights()[:2], *(w * pixels / seen for w in layer.get_weights()[2:])])
+
+    reach(1.9)
+    report = to_tflite(model, target="gpu", precision="int8", samples=x).report.require()
+    assert report.bounds == {"deformable": 2}
+    assert report.passes == {"bound_by_samples": {"deformable": 2}}
+    assert "offsets of deformable are clipped to 2 pixels" in str(report)
+    assert layer.geometry.max_offset is None
+    reach(4.5)
+    assert to_tflite(model, precision="int8", samples=x).report.require().bounds == {"deformable": 5}
+    # So far that the file would be too large, so that the gathers stay: 8 bits are too few for a place in the image.
+    reach(8.5)
     report = to_tflite(model, precision="int8", samples=x).report
+    assert report.bounds == {}
     assert report.proof("cpu").verdict is Verdict.WRONG
     assert "it is quantization that lost the numbers" in report.proof("cpu").reason
 

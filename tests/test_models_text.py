@@ -7,7 +7,7 @@ import pytest
 from benchmarks.models import settle
 from keraslayers import models
 from keraslayers.export import to_tflite
-from tests.export_models import enliven
+from tests.export_models import enliven, needs_gpu
 from tests.model_tools import assert_close, outputs
 
 pytestmark = [
@@ -114,14 +114,15 @@ def test_trains_and_loads(builder, tmp_path):
     np.testing.assert_array_equal(outputs(again, texts()), expected)
 
 
+@needs_gpu
 @every_builder
-@pytest.mark.parametrize("precision", ["float32", "float16", "int8"])
-def test_proven_on_cpu(builder, precision):
+@pytest.mark.parametrize(("precision", "target"), [("float32", "gpu"), ("float16", "cpu"), ("int8", "gpu")])
+def test_proven(builder, precision, target):
     # Logits: a softmax hides errors where one class has nearly all of it.
     model = small(builder, classifier_activation=None)
     settle(model, texts(16))
-    report = to_tflite(model, precision=precision, samples=texts(64)).report.require()
-    assert report.proof("cpu").samples == 16
+    report = to_tflite(model, target=target, precision=precision, samples=texts(64)).report.require()
+    assert report.proof(target).samples == 16
 
 
 @every_builder

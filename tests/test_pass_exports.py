@@ -29,6 +29,20 @@ def of_one_pixel(x):
     return layers.Add()([layers.Conv2D(8, 1)(x), layers.Conv2D(8, 1, activation="relu")(x)])
 
 
+def with_its_mean(x):
+    return layers.Average()([x, layers.Conv2D(8, 1)(layers.GlobalAveragePooling2D(keepdims=True)(x))])
+
+
+def of_vectors():
+    vector = keras.Input((8,), name="vector")
+    x = layers.Dense(8)(vector) + layers.Dense(8, activation="relu")(vector)
+    return enliven(keras.Model(vector, layers.Dense(3)(x), name="m"))
+
+
+def largest_of_sums(x):
+    return layers.GlobalMaxPooling2D(keepdims=True)(x + layers.Conv2D(8, 3, padding="same")(x))
+
+
 def padded_pool(kind):
     return lambda x: kind(3, 2)(layers.ZeroPadding2D(1)(x))
 
@@ -62,6 +76,9 @@ MENDED = [
     ("pool_vector_gates", "squeeze and excite", ("int8",), WRONG, of(gate("dense"))),
     ("pool_vector_gates", "bare", ("int8",), WRONG, of(gate("bare"))),
     ("lower_vector_sums", "residual", ("int8",), WRONG, lambda: between(of_one_pixel, (1, 1, 8))),
+    ("lower_vector_sums", "to every pixel", ("int8",), WRONG, of(with_its_mean)),
+    ("lower_vector_sums", "dense", ("int8",), WRONG, of_vectors),
+    ("pool_maxima", "residual", ("float32",), WRONG, lambda: between(largest_of_sums, (2, 2, 8))),
     (
         "crop_transposed",
         "odd sizes",

@@ -254,6 +254,51 @@ def test_bound_deformable():
     assert kinds(new) == ["BoundedDeformable"] * 3 + ["DeformableConv2D"]
 
 
+def test_flatten_tokens():
+    tokens = keras.Input((5,), dtype="int32", name="tokens")
+    table = layers.Embedding(7, 4, mask_zero=True, name="table")
+    x = layers.GlobalAveragePooling1D(name="mean")(table(tokens))  # it looks at the mask
+    y = layers.Flatten(name="flat")(layers.Embedding(7, 3, name="other")(tokens))
+    model = enliven(keras.Model(tokens, [x, y], name="m"))
+    new, count = passes.flatten_tokens(model)
+    assert count == 2
+    assert kinds(new).count("FlatEmbedding") == 2
+    words = np.random.default_rng(0).integers(0, 3, (4, 5))
+    same(new, model, words)
+    assert passes.flatten_tokens(new) == (new, 0)
+
+
+@pytest.mark.parametrize("keepdims", [False, True])
+def test_pool_maxima(keepdims):
+    image = keras.Input((6, 7, 3), name="image")
+    x = layers.GlobalMaxPooling2D(keepdims=keepdims, name="image_max")(image)
+    rows = layers.Reshape((6, 21), name="rows")(image)
+    y = layers.GlobalMaxPooling1D(keepdims=keepdims, name="row_max")(rows)
+    new = check(passes.pool_maxima, keras.Model(image, [x, y], name="m"), 2)
+    assert {"MaxPooling1D", "MaxPooling2D"} <= set(kinds(new))
+
+
+def test_maxima_of_unknown_sizes_stay():
+    image = keras.Input((None, 7, 3))
+    model = keras.Model(image, layers.GlobalMaxPooling2D()(image))
+    assert passes.pool_maxima(model) == (model, 0)
+
+
+def test_passes_know_the_sizes_of_the_file():
+    image = keras.Input((None, None, 3))
+    x = layers.Conv2D(4, 3, padding="same")(image)
+    model = enliven(keras.Model(image, layers.GlobalMaxPooling2D()(x)))
+    report = to_tflite(model, target="gpu", samples=samples(4, (6, 7, 3))).report
+    assert report.passes == {"pool_maxima": 1}
+    assert model.input_shape == (None, None, None, 3)
+
+
+def test_other_tables_stay():
+    one = keras.Input((), dtype="int32")  # one token a sample is a row already
+    model = keras.Model(one, layers.Embedding(7, 4)(one))
+    assert passes.flatten_tokens(model) == (model, 0)
+
+
 def test_other_deformable_convolutions_stay():
     class Doubled(keraslayers.DeformableConv2D):
         def call(self, x):
@@ -351,9 +396,23 @@ def residual(x):
     return layers.Add(name="sum")([layers.Conv2D(x.shape[-1], 1, name="branch")(x), x])
 
 
-def test_lower_vector_sums():
-    new = check(passes.lower_vector_sums, between(residual, (1, 1, 8)), 1)
-    assert kinds(new) == ["Concatenate", "Conv2D", "Conv2D", "Conv2D", "Conv2D"]
+@pytest.mark.parametrize("kind", [layers.Add, layers.Average])
+@pytest.mark.parametrize("shape", [(8,), (1, 8), (1, 1, 8)], ids=str)
+def test_lower_vector_sums(shape, kind):
+    image = keras.Input(shape if len(shape) == 1 else (*shape[:-2], 3, 8), name="image")
+    vector = keras.Input(shape, name="vector")
+    dense = layers.Dense(8, name="dense")
+    total = kind(name="total")([dense(vector), vector, image])
+    model = enliven(keras.Model([image, vector], total, name="m"))
+    new, count = passes.lower_vector_sums(model)
+    assert count == 1
+    assert kinds(new).count("Subtract") == 2
+    assert kind.__name__ not in kinds(new)
+    same(new, model, [samples(4, image.shape[1:]), samples(4, shape)])
+    assert passes.lower_vector_sums(new) == (new, 0)
+
+
+def test_other_sums_stay():
     model = between(residual, (2, 1, 8))
     assert passes.lower_vector_sums(model) == (model, 0)
     # One number for all is no second image.

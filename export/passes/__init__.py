@@ -1,7 +1,9 @@
 """Rewrites of a Keras model that leave its outputs unchanged and suit a runtime better; one function a file."""
 
+from keraslayers.export.passes.bound_by_samples import bound_by_samples
 from keraslayers.export.passes.bound_deformable import bound_deformable
 from keraslayers.export.passes.crop_transposed import crop_transposed
+from keraslayers.export.passes.flatten_tokens import flatten_tokens
 from keraslayers.export.passes.keep_padding import keep_padding
 from keraslayers.export.passes.lower_average_pooling import lower_average_pooling
 from keraslayers.export.passes.lower_channel_shuffle import lower_channel_shuffle
@@ -13,6 +15,7 @@ from keraslayers.export.passes.lower_up_sampling import lower_up_sampling
 from keraslayers.export.passes.lower_vector_sums import lower_vector_sums
 from keraslayers.export.passes.merge_groups import merge_groups
 from keraslayers.export.passes.nest_concatenations import nest_concatenations
+from keraslayers.export.passes.pool_maxima import pool_maxima
 from keraslayers.export.passes.pool_vector_gates import pool_vector_gates
 from keraslayers.export.passes.split_hard_swish import split_hard_swish
 from keraslayers.export.passes.split_transposed_relu import split_transposed_relu
@@ -21,8 +24,10 @@ from keraslayers.export.passes.widen_pointwise import widen_pointwise
 
 __all__ = [
     "PASSES",
+    "bound_by_samples",
     "bound_deformable",
     "crop_transposed",
+    "flatten_tokens",
     "keep_padding",
     "lower_average_pooling",
     "lower_channel_shuffle",
@@ -34,6 +39,7 @@ __all__ = [
     "lower_vector_sums",
     "merge_groups",
     "nest_concatenations",
+    "pool_maxima",
     "pool_vector_gates",
     "split_hard_swish",
     "split_transposed_relu",
@@ -48,6 +54,10 @@ def _always(target, precision):
 
 def _on_gpu(target, precision):
     return "gpu" in target.runtimes
+
+
+def _in_integers(target, precision):
+    return precision in ("int8", "int16x8")
 
 
 def _in_int8_on_cpu(target, precision):
@@ -74,10 +84,12 @@ def _in_int8_on_gpu(target, precision):
 # Name -> (function, whether a file of that target and precision wants it), in the order in which they run: what splits
 # layers up comes before what looks for the parts.
 PASSES = {
+    "bound_by_samples": (bound_by_samples, _in_integers),
     "bound_deformable": (
         bound_deformable,
-        lambda target, precision: precision in ("int8", "int16x8") or "gpu" in target.runtimes,
+        lambda target, precision: _in_integers(target, precision) or _on_gpu(target, precision),
     ),
+    "flatten_tokens": (flatten_tokens, _on_gpu),
     "split_hard_swish": (split_hard_swish, _without_hard_swish),
     "lower_hard_swish": (lower_hard_swish, _without_hard_swish),
     "lower_hard_sigmoid": (lower_hard_sigmoid, _in_floats_on_cpu),
@@ -87,6 +99,7 @@ PASSES = {
     "lower_subsampling": (lower_subsampling, _always),
     "crop_transposed": (crop_transposed, _on_gpu),
     "keep_padding": (keep_padding, _on_gpu),
+    "pool_maxima": (pool_maxima, _on_gpu),
     "lower_average_pooling": (lower_average_pooling, _in_int8_on_cpu),
     "lower_relu": (lower_relu, _in_int8_on_cpu),
     "split_transposed_relu": (split_transposed_relu, _on_gpu),

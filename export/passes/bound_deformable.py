@@ -8,16 +8,23 @@ from keraslayers.export.passes._graph import first, rewrite
 
 
 class BoundedDeformable(keras.layers.Layer):
-    """Computes somebody else's `DeformableConv2D` without gathers, with its weights as they are now."""
+    """Computes somebody else's `DeformableConv2D` without gathers, with its weights as they are now.
 
-    def __init__(self, layer, name):
+    Args:
+        layer: of the user's.
+        name: of the new layer.
+        geometry: the layer's, with a bound.
+    """
+
+    def __init__(self, layer, name, geometry):
         super().__init__(name=name, dtype=layer.dtype_policy)
         self.deformable = layer
+        self.geometry = geometry
         self.constants = constants(layer)
         self.built = True
 
     def call(self, inputs):
-        return self.deformable.activation(bounded(inputs, self.deformable.geometry, **self.constants))
+        return self.deformable.activation(bounded(inputs, self.geometry, **self.constants))
 
     def compute_output_shape(self, input_shape):
         return self.deformable.compute_output_shape(input_shape)
@@ -38,12 +45,15 @@ def bound_deformable(model):
     return rewrite(model, _applies, _replace)
 
 
-def _applies(layer, *args, **kwargs):
+def is_plain(layer):
+    """Whether it is a deformable convolution that has a second form."""
     # A subclass may compute something else. Of other dtypes there are no files.
-    if type(layer) is not DeformableConv2D or layer.compute_dtype != "float32":
-        return False
-    return layer.geometry.max_offset is not None
+    return type(layer) is DeformableConv2D and layer.compute_dtype == "float32"
+
+
+def _applies(layer, *args, **kwargs):
+    return is_plain(layer) and layer.geometry.max_offset is not None
 
 
 def _replace(layer, fresh, *args, **kwargs):
-    return BoundedDeformable(layer, fresh(f"{layer.name}_bounded"))(first(args, kwargs))
+    return BoundedDeformable(layer, fresh(f"{layer.name}_bounded"), layer.geometry)(first(args, kwargs))

@@ -1,20 +1,21 @@
-"""Sums of images of one pixel, in int8 as the GPU computes them rightly."""
+"""Sums with vectors in int8 as the GPU computes them rightly."""
+
+import math
 
 import keras
-import numpy as np
 from keras import layers
 
 from keraslayers.export.passes._graph import is_of_keras, rewrite
 
 
 def lower_vector_sums(model):
-    """Writes sums of images of one pixel as one convolution of all their channels.
+    """Writes sums and means with vectors, or images of one pixel, as differences.
 
-    LiteRT's GPU runtime computes such sums wrongly in int8, those at the end of a residual network whose maps have
-    shrunk to 1x1 among them. Of 2x2 pixels it computes them rightly.
+    LiteRT's GPU runtime computes an int8 ADD wrongly if one side has a single pixel: residual blocks of Dense layers,
+    the end of a residual network whose maps have shrunk to 1x1, a vector added to every pixel. SUB it computes rightly.
 
-    Given:   x + y, of shape (1, 1, channels)
-    Result:  x, y -> concatenation -> 1x1 convolution that adds what belongs together
+    Given:   x + y, one of shape (channels,), (1, channels) or (1, 1, channels)
+    Result:  x - y * -1
 
     Returns:
         (model, how many sums were written so).
@@ -23,24 +24,28 @@ def lower_vector_sums(model):
 
 
 def _applies(layer, *args, **kwargs):
-    if not is_of_keras(layer, "Add"):
+    if not is_of_keras(layer, "Add", "Average"):
         return False
     parts = keras.tree.flatten((args, kwargs))
-    return len(parts) > 1 and all(
-        isinstance(x, keras.KerasTensor)
-        and tuple(x.shape[1:]) == (1, 1, parts[0].shape[-1])
-        and x.dtype == parts[0].dtype == "float32"
-        for x in parts
-    )
+    if len(parts) < 2 or not all(isinstance(x, keras.KerasTensor) and x.dtype == "float32" for x in parts):
+        return False
+    return len({len(x.shape) for x in parts}) == 1 and any(_size(x) == x.shape[-1] for x in parts)
+
+
+def _size(x):
+    """Numbers of a sample; infinite where they are not known."""
+    return math.inf if None in x.shape[1:] else math.prod(x.shape[1:])
 
 
 def _replace(layer, fresh, *args, **kwargs):
-    parts = keras.tree.flatten((args, kwargs))
-    channels = parts[0].shape[-1]
-    every = layers.Concatenate(name=fresh(f"{layer.name}_parts"))(parts)
-    total = layers.Conv2D(
-        channels, 1, use_bias=False, data_format="channels_last", dtype="float32", name=fresh(f"{layer.name}_sum")
-    )
-    sums = total(every)
-    total.set_weights([np.tile(np.eye(channels, dtype="float32"), (len(parts), 1))[None, None]])
-    return sums
+    # What is negated should be small.
+    total, *rest = sorted(keras.tree.flatten((args, kwargs)), key=_size, reverse=True)
+
+    def made(kind, what, *args):
+        return kind(*args, dtype="float32", name=fresh(f"{layer.name}_{what}"))
+
+    for part in rest:
+        total = made(layers.Subtract, "sum")([total, made(layers.Rescaling, "negated", -1.0)(part)])
+    if is_of_keras(layer, "Average"):
+        total = made(layers.Rescaling, "mean", 1.0 / (1 + len(rest)))(total)
+    return total

@@ -1,0 +1,49 @@
+"""Networks that nobody here wrote become files that are PROVEN on cpu and gpu, in floats and in integers."""
+
+import keras
+import pytest
+from keras import applications
+
+from benchmarks.models import pictures, settle
+from keraslayers.export import to_tflite
+from tests.export_models import needs_gpu
+
+# Name -> (the least size, or one of its stages; options that make it narrow).
+APPLICATIONS = {
+    "ConvNeXtTiny": (32, {}),
+    "DenseNet121": (32, {}),
+    "EfficientNetB0": (32, {}),
+    "EfficientNetV2B0": (32, {}),
+    "InceptionResNetV2": (75, {}),
+    "InceptionV3": (75, {}),
+    "MobileNet": (32, {"alpha": 0.25}),
+    "MobileNetV2": (32, {"alpha": 0.35}),
+    "MobileNetV3Large": (32, {"alpha": 0.75}),
+    "MobileNetV3Small": (32, {}),
+    "NASNetMobile": (32, {}),
+    "ResNet50": (32, {}),
+    "ResNet50V2": (32, {}),
+    "VGG16": (32, {}),
+    "Xception": (71, {}),
+}
+# These take pixels of 0 to 255.
+PIXELS = ("ConvNeXt", "EfficientNet", "MobileNetV3")
+
+
+@needs_gpu
+@pytest.mark.parametrize("name", APPLICATIONS)
+def test_proven_on_cpu_and_gpu(name):
+    size, options = APPLICATIONS[name]
+    shape = (size, size, 3)
+    model = getattr(applications, name)(
+        weights=None, input_shape=shape, classes=10, classifier_activation=None, **options
+    )
+    x = pictures(shape, 8)
+    if name.startswith(PIXELS):
+        x = (x + 1) * 127.5
+    settle(model, x)
+    for precision in ("float32", "int8"):
+        report = to_tflite(model, target="gpu", precision=precision, samples=x).report.require()
+        gpu = report.proof("gpu")
+        assert gpu.delegated == gpu.operators
+    keras.backend.clear_session()
