@@ -1,6 +1,5 @@
 """Which operator of a file a runtime fails on, and which layer of the Keras model it came from."""
 
-import re
 from dataclasses import dataclass
 
 from keraslayers import _checks
@@ -76,7 +75,7 @@ def find_culprit(tflite, runtime="gpu", *, samples=None, model=None):
     samples = make_up(graph.inputs) if samples is None else name_samples(who, samples, graph.inputs)
     inputs, count = calls_of({name: values[:SAMPLES] for name, values in samples.items()}, graph)
     by_index = {tensor.index: inputs[tensor.name] for tensor in graph.inputs}
-    layers = [] if model is None else [layer.name for layer in model._flatten_layers(include_self=False)]
+    layer_of = _nameless if model is None else _namer(model)
 
     def fails(part):
         graph = read_graph(part)
@@ -87,10 +86,20 @@ def find_culprit(tflite, runtime="gpu", *, samples=None, model=None):
         meaning = values_of(cpu.run_reference(part, graph, given).outputs, graph, count)
         return bool(wrong_numbers(runtime, values_of(outcome.outputs, graph, count), meaning, graph))
 
-    return _shortest(tflite, fails, layers)
+    return _shortest(tflite, fails, layer_of)
 
 
-def _shortest(blob, fails, layers):
+def _nameless(tensor):
+    return None
+
+
+def _namer(model):
+    from keraslayers.export.layer_names import namer  # here, as a file needs no Keras
+
+    return namer(model)
+
+
+def _shortest(blob, fails, layer_of):
     model = _unpack(blob)
     if len(model.subgraphs) != 1:
         return None
@@ -105,7 +114,7 @@ def _shortest(blob, fails, layers):
     last = operators[wrong - 1]
     name = _operator_name(model, last)
     tensor = model.subgraphs[0].tensors[last.outputs[0]].name.decode()
-    return Culprit(name, tensor, layer_of(tensor, layers), REMEDIES.get(name, ""))
+    return Culprit(name, tensor, layer_of(tensor), REMEDIES.get(name, ""))
 
 
 def beginning(blob, count):
@@ -134,27 +143,6 @@ def _pack(model):
     builder = flatbuffers.Builder()
     builder.Finish(model.Pack(builder), b"TFL3")
     return bytes(builder.Output())
-
-
-def layer_of(tensor, layers):
-    """The layer that a tensor's name tells of; None if it tells of none.
-
-    The converter calls tensors `model_1/layer_1/operation`, and several with a semicolon where it made one operator of
-    them; the first is the last one computed. What a pass puts in a layer's place is called `layer_something`.
-    """
-    known = set(layers)
-    parts = [part for path in tensor.split(";") for part in path.split("/")]
-    for part in parts:
-        for name in (part, re.sub(r"_\d+$", "", part)):
-            if name in known:
-                return name
-    for part in parts:
-        name = part
-        while "_" in name:
-            name = name.rpartition("_")[0]
-            if name in known:
-                return name
-    return None
 
 
 def _unpack(blob):

@@ -62,6 +62,7 @@ class Graph:
         flat: names of integer activations whose range is next to nothing: they were zero on every sample.
         float_operators: how often each operator that computes in floats stands in the main graph, by name.
         kernels: by operator with a kernel (convolutions, dense layers) the types of its constant kernels.
+        constants: bytes of weights by the name of what the operator that reads them computes.
         hybrid: whether some compute in floats with kernels of integers: runtimes round their inputs call by call.
     """
 
@@ -73,6 +74,7 @@ class Graph:
     flat: tuple[str, ...]
     float_operators: dict[str, int]
     kernels: dict[str, tuple[str, ...]]
+    constants: dict[str, int]
     hybrid: bool
 
     @property
@@ -149,6 +151,15 @@ def _read(blob):
             kernel = integers_of.get(kernel, kernel)
             if kernel not in activations:
                 kernels.setdefault(name, set()).add(type_names[main.Tensors(kernel).Type()])
+    constants, counted = Counter(), set()
+    for i in many(main.OperatorsLength()):
+        operator = main.Operators(i)
+        for j in many(operator.InputsLength()):
+            index = operator.Inputs(j)  # -1 stands for none
+            if index < 0 or index in activations or (buffer := main.Tensors(index).Buffer()) in counted:
+                continue
+            counted.add(buffer)
+            constants[main.Tensors(operator.Outputs(0)).Name().decode()] += model.Buffers(buffer).DataLength()
     sizes = Counter()
     for i in many(main.TensorsLength()):
         tensor = main.Tensors(i)
@@ -198,6 +209,7 @@ def _read(blob):
         flat=tuple(tensor.Name().decode() for tensor in flat),
         float_operators=dict(sorted(float_operators.items())),
         kernels={name: tuple(sorted(dtypes)) for name, dtypes in sorted(kernels.items())},
+        constants=dict(constants.most_common()),
         hybrid=hybrid,
     )
 

@@ -72,6 +72,10 @@ class Interface:
             found = [max(old, float(keras.ops.max(keras.ops.abs(new)))) for old, new in zip(found, values, strict=True)]
         return found
 
+    def few(self, samples):
+        """The first few samples as the model takes them."""
+        return self._packed([keras.ops.convert_to_tensor(samples[entry.name][:FEW]) for entry in self.inputs])
+
     def predict(self, samples, batch_size=8):
         """The user's model's outputs on samples, by output name, in NumPy."""
         arrays = [samples[entry.name] for entry in self.inputs]

@@ -74,8 +74,8 @@ def to_tflite(
             predict(x) takes what `samples` may be and gives the outputs as an array, a dict by name of several;
             returns a number, more being better.
         max_drop: for `"auto"`: how far that number may fall below the Keras model's, 0.01 say.
-        layer_errors: whether the report of an int8 file ranks the layers by the error that each adds; takes about as
-            long as the proof. `"auto"` always does.
+        layer_errors: whether the report of a file in int8 or float16 ranks the layers by the error that each adds;
+            takes about as long as the proof. `"auto"` always does.
 
     Returns:
         An `Artifact`. Its report tells whether the file is PROVEN; nothing is raised if it is not, see
@@ -91,8 +91,9 @@ def to_tflite(
     from keraslayers.export.auto import model_predictor, score_of, search
     from keraslayers.export.auxiliary import drop_auxiliary
     from keraslayers.export.convert import convert
-    from keraslayers.export.half import HALF, largest_value
+    from keraslayers.export.half import HALF, half_errors, largest_value
     from keraslayers.export.interface import interface_of
+    from keraslayers.export.layer_names import layer_sizes
     from keraslayers.export.mixed import calibrated, find_layers
     from keraslayers.export.optimize.deploy import check_integers, deployable, deployed
     from keraslayers.export.preprocessing import check_preprocessing, name_of, require_pixels, span, take_pixels
@@ -147,7 +148,7 @@ def to_tflite(
         passes = {**({"drop_auxiliary": dropped} if dropped else {}), **passes}
     ranges = span(samples) if pixels and samples else samples
     errors, trials = (), ()
-    if auto or floats or layer_errors:
+    if auto or floats or (layer_errors and precision == "int8"):
         with calibrated(interface, ready, shapes, ranges, io) as made:
             if auto:
                 score = score_of(who, evaluate, model_predictor(who, interface, pixels))
@@ -177,6 +178,8 @@ def to_tflite(
         half = largest_value(interface, samples)
         if half.value > HALF / 4:
             warnings.warn(f"`{who}`: model {model.name!r}: {half}.", stacklevel=2)
+        if layer_errors and precision == "float16":
+            errors = half_errors(interface, samples)
     report = describe(
         blob,
         graph,
@@ -190,6 +193,7 @@ def to_tflite(
         parameters=model.count_params(),
         largest=half,
         float_layers=floats,
+        layer_sizes=layer_sizes(graph, model),
         layer_errors=errors,
         trials=trials,
     )
@@ -221,9 +225,10 @@ def _check_mixed(who, auto, precision, skip, evaluate, max_drop, layer_errors):
             raise ValueError(f"`{who}`: `skip` is for precision='int8': 'auto' finds the layers itself; got {skip!r}.")
     elif evaluate is not None or max_drop is not None:
         raise ValueError(f"`{who}`: `evaluate` and `max_drop` are for precision='auto'; got precision={precision!r}.")
-    for name, value in (("skip", skip), ("layer_errors", layer_errors)):
-        if value and precision != "int8":
-            raise ValueError(f"`{who}`: `{name}` is for precision='int8'; got precision={precision!r}.")
+    if skip and precision != "int8":
+        raise ValueError(f"`{who}`: `skip` is for precision='int8'; got precision={precision!r}.")
+    if layer_errors and precision not in ("int8", "float16"):
+        raise ValueError(f"`{who}`: `layer_errors` is for precision='int8' or 'float16'; got precision={precision!r}.")
 
 
 def prepare(model, target, precision, largest=None):

@@ -36,8 +36,9 @@ class Report:
         largest: of files for phones' GPUs, and of float16: the `layer` that gives the largest `value` on the samples;
             float16 ends at 65504.
         float_layers: names of the layers that a file in int8 leaves in floats.
-        layer_errors: what int8 costs layer by layer, the worst first, where that was asked for: each with the `layer`
-            and `snr_db`, the signal over the error that it adds, in decibels.
+        layer_errors: what int8 or float16 costs layer by layer, the worst first, where that was asked for: each with
+            the `layer` and `snr_db`, the signal over the error that it adds, in decibels.
+        layer_sizes: bytes of weights by layer, the largest first; those of no layer that is known by `""`.
         trials: of precision `"auto"` the files that were tried, each with `floats`, `score` and `size`.
         tools: versions of what made and ran it.
         host: the machine that ran it.
@@ -60,6 +61,7 @@ class Report:
     parameters: int | None = None
     largest: object = None
     float_layers: tuple = ()
+    layer_sizes: dict = field(default_factory=dict)
     layer_errors: tuple = ()
     trials: tuple = ()
     tools: dict = field(default_factory=dict)

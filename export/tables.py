@@ -9,6 +9,10 @@ from rich.text import Text
 COLOURS = {"PROVEN": "bold green", "WRONG": "bold red", "REJECTED": "bold red", "UNTESTED": "bold yellow"}
 
 
+# What a weight belongs to that no layer's name tells of.
+UNKNOWN = "(no layer)"
+
+
 def verdict(proof):
     """The verdict's word in its colour."""
     return Text(str(proof.verdict), style=COLOURS[proof.verdict])
@@ -79,7 +83,11 @@ def of_report(report):
         parts.append(Text(f"tried: {'; '.join(tried(trial) for trial in report.trials)}"))
     if report.layer_errors:
         worst = [f"{error.layer} {error.snr_db:.1f} dB" for error in report.layer_errors[:5]]
-        parts.append(Text(f"int8 costs most in: {', '.join(worst)} (signal over error, that layer alone in int8)"))
+        bits = report.precision
+        parts.append(Text(f"{bits} costs most in: {', '.join(worst)} (signal over error, that layer alone in {bits})"))
+    if report.layer_sizes:
+        most = list(report.layer_sizes.items())[:5]
+        parts.append(Text(f"most bytes: {', '.join(f'{layer or UNKNOWN} {size:,}' for layer, size in most)}"))
     if report.float_operators:
         parts.append(Text(f"in floats: {', '.join(f'{n} {count}x' for n, count in report.float_operators.items())}"))
     reference = next((proof.reference for proof in report.proofs if proof.reference), "the reference")

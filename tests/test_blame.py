@@ -6,8 +6,9 @@ import pytest
 from keras import layers
 
 from keraslayers.export import Culprit, find_culprit, passes, pipeline, to_tflite
-from keraslayers.export.blame import beginning, layer_of
+from keraslayers.export.blame import beginning
 from keraslayers.export.graph import read_graph
+from keraslayers.export.layer_names import namer
 from tests.export_models import cnn, dense, enliven, needs_gpu, run_reference, samples
 
 pytestmark = pytest.mark.tensorflow
@@ -107,11 +108,17 @@ def run_by_tensor(blob, x):
     [
         ("net_1/stem_act_1/Relu;net_1/stem_1/convolution", "stem_act"),
         ("net_1/outer_1/stem_1/convolution1", "stem"),
+        ("StatefulPartitionedCall:0", "stem_act"),
+        ("StatefulPartitionedCall:01", "stem_act"),
+        ("StatefulPartitionedCall:1", None),
         ("tfl.quantize", None),
     ],
 )
 def test_layer_of_a_tensor(tensor, layer):
-    assert layer_of(tensor, ["stem", "stem_act"]) == layer
+    names = keras.Sequential(
+        [keras.Input((2,)), keras.layers.Dense(2, name="stem"), keras.layers.ReLU(name="stem_act")]
+    )
+    assert namer(names)(tensor) == layer
 
 
 @pytest.mark.parametrize(

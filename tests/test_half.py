@@ -1,6 +1,7 @@
-"""The largest value of a model, beside the largest of 16 bits."""
+"""What 16 bits do to a model: its largest value beside theirs, and what rounding costs layer by layer."""
 
 import keras
+import numpy as np
 import pytest
 from keras import layers
 
@@ -30,3 +31,43 @@ def test_a_model_that_stays_small_is_not():
     report = to_tflite(stretched(10.0), target="gpu", samples=samples(8, (4, 4, 2))).report.require()
     assert report.largest.layer == "large"
     assert to_tflite(stretched(10.0)).report.largest is None
+
+
+def test_errors_of_layers():
+    image = keras.Input((6,), name="image")
+    hidden = keras.Sequential([keras.Input((6,)), layers.Dense(5, activation="tanh", name="first")], name="nested")(
+        image
+    )
+    model = keras.Model(image, layers.Dense(3, name="last")(layers.Dropout(0.5)(hidden)), name="net")
+    x = samples(8, (6,))
+    report = to_tflite(model, precision="float16", samples=x, layer_errors=True).report
+    found = {error.layer: error.snr_db for error in report.layer_errors}
+    assert list(found) == sorted(("first", "last"), key=found.get)
+
+    def outputs(chosen):
+        y = x[:4]
+        for name, activation in (("first", np.tanh), ("last", lambda y: y)):
+            kernel, bias = (w.astype("float16") if name == chosen else w for w in model_layer(name).get_weights())
+            y = activation(y @ kernel.astype("float32") + bias.astype("float32"))
+            y = y.astype("float16").astype("float32") if name == chosen else y
+        return y.astype("float64")
+
+    def model_layer(name):
+        return next(layer for layer in model._flatten_layers() if layer.name == name)
+
+    wanted = outputs(None)
+    for name, snr in found.items():
+        wrong = np.sum((outputs(name) - wanted) ** 2)
+        assert snr == pytest.approx(10 * np.log10(np.sum((wanted - wanted.mean(axis=0)) ** 2) / wrong), abs=2)
+    assert "float16 costs most in: " in str(report)
+
+
+def test_a_weight_beyond_float16_costs_everything():
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(4, name="good"), layers.Dense(2, name="far")], name="net")
+    far = model.get_layer("far")
+    far.set_weights([far.get_weights()[0] * 1e6, far.get_weights()[1]])
+    with pytest.warns(UserWarning, match="the largest value"):
+        report = to_tflite(model, precision="float16", samples=samples(8, (4,)), layer_errors=True).report
+    worst, other = report.layer_errors
+    assert (worst.layer, worst.snr_db, other.layer) == ("far", -300.0, "good")
+    assert other.snr_db > 50

@@ -137,7 +137,11 @@ def test_auto_without_hope_says_so():
         ({"skip": [3]}, TypeError, "`skip` must hold names or classes of layers; got 3"),
         ({"skip": layers.LSTM}, ValueError, "model 'cnn' has no layer of the class LSTM"),
         ({"skip": ["wide"], "precision": "float32"}, ValueError, "`skip` is for precision='int8'; got .*'float32'"),
-        ({"layer_errors": True, "precision": "float16"}, ValueError, "`layer_errors` is for precision='int8'"),
+        (
+            {"layer_errors": True, "precision": "dynamic"},
+            ValueError,
+            "`layer_errors` is for precision='int8' or 'float16'",
+        ),
         ({"max_drop": 1}, ValueError, "`evaluate` and `max_drop` are for precision='auto'; got precision='int8'"),
         ({"precision": "auto", "max_drop": 1}, TypeError, "precision='auto' needs `evaluate`, a function"),
         ({"precision": "auto", "evaluate": print}, ValueError, "needs `max_drop`, how far .* got None"),

@@ -30,6 +30,14 @@ def test_the_table_fits_a_terminal_and_says_what_was_compared(report):
 
 
 @needs_gpu
+def test_the_bytes_of_every_layer(report):
+    assert sum(report.layer_sizes.values()) < report.size
+    assert list(report.layer_sizes.values()) == sorted(report.layer_sizes.values(), reverse=True)
+    assert "" not in report.layer_sizes
+    largest = next(iter(report.layer_sizes))
+    assert f"most bytes: {largest} " in str(report)
+
+
 def test_json_holds_every_field(report):
     read = json.loads(report.to_json())
     assert set(read) == {field.name for field in dataclasses.fields(export.Report)} | {"ok"}
