@@ -9,9 +9,10 @@ if __name__ != "keraslayers.export":
 from keraslayers.export.analyze_file import analyze_file
 from keraslayers.export.artifact import Artifact
 from keraslayers.export.blame import Culprit, find_culprit
-from keraslayers.export.pipeline import prove, to_tflite
+from keraslayers.export.pipeline import to_tflite
 from keraslayers.export.precisions import PRECISIONS
 from keraslayers.export.proof import Proof, Verdict
+from keraslayers.export.prove_file import prove
 from keraslayers.export.report import NotProvenError, Report
 from keraslayers.export.targets import TARGETS, Target
 

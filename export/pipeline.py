@@ -1,12 +1,9 @@
-"""From a Keras model, or a file, to a file with proof: the two doors of this package."""
+"""From a Keras model to a file with proof: the way in."""
 
 import dataclasses
 import inspect
-import math
-import os
 import warnings
 from functools import partial
-from pathlib import Path
 
 from keraslayers import _checks
 from keraslayers.export.artifact import Artifact
@@ -16,18 +13,11 @@ from keraslayers.export.precisions import INTEGER, IO, PRECISIONS, check_kernels
 from keraslayers.export.progress import step
 from keraslayers.export.proof import LOST, PROOF_SAMPLES, Verdict, prove_blob
 from keraslayers.export.report import describe
-from keraslayers.export.runtimes import RUNTIMES
 from keraslayers.export.samples import make_up, name_samples
 from keraslayers.export.targets import find_target
 
 # Whether a report names the layer that a runtime fails on; to find it takes a dozen runs of parts of the file.
 BLAME = True
-# What `prove` proves without being told. A file for microcontrollers is another one.
-PHONE = ("cpu", "gpu")
-# Types of inputs and outputs that a proof can compare: NumPy has them, and they are numbers.
-NUMBERS = ("float16", "float32", "float64", "bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32")
-# An image of 4096 x 4096 x 1; a damaged file may claim any size, and the proof makes up eight samples of it.
-MOST_ELEMENTS = 2**24
 
 
 def to_tflite(
@@ -85,7 +75,7 @@ def to_tflite(
         TypeError, ValueError: if an argument does not fit; before any work is done.
         RuntimeError: if the converter refuses the model.
     """
-    # Here, as `prove` needs neither Keras nor TensorFlow and should not wait for them.
+    # Here, as `import keraslayers.export` comes before `prove`, which needs neither Keras nor TensorFlow.
     from keraslayers._rewrite import graph_of, sized
     from keraslayers.export import converter, four_bits
     from keraslayers.export.auto import model_predictor, score_of, search
@@ -274,56 +264,3 @@ def _static_shapes(who, interface, samples, batch_size):
 
 def _sizes(shape):
     return ", ".join("any" if size is None else str(size) for size in shape[1:])
-
-
-def prove(tflite, runtimes=None, samples=None):
-    """Proves an existing .tflite file against LiteRT's built-in kernels, the code that defines the format.
-
-    Args:
-        tflite: path of the file, or its bytes.
-        runtimes: names out of `"cpu"`, `"gpu"`, `"micro"`; by default a phone's, the first two.
-        samples: inputs to run, as in `to_tflite`; made up from a fixed seed by default.
-
-    Returns:
-        A `Report`.
-
-    Raises:
-        FileNotFoundError: if there is no such file.
-        ValueError: if it is no TFLite file, a runtime is unknown, or the samples do not fit.
-    """
-    who = "prove"
-    if isinstance(tflite, bytes | bytearray):
-        blob, name = bytes(tflite), "model.tflite"
-    else:
-        path = Path(os.fspath(tflite))
-        if not path.is_file():
-            raise FileNotFoundError(f"`{who}`: `tflite`: there is no file {str(path)!r}.")
-        blob, name = path.read_bytes(), path.name
-    runtimes = PHONE if runtimes is None else [runtimes] if isinstance(runtimes, str) else runtimes
-    runtimes = tuple(_checks.choice(who, "runtimes", runtime, RUNTIMES) for runtime in runtimes)
-    if not runtimes:
-        raise ValueError(f"`{who}`: `runtimes` is empty: nothing would be proven. Give some of {', '.join(RUNTIMES)}.")
-    try:
-        graph = read_graph(blob)
-    except ValueError as error:
-        raise ValueError(f"`{who}`: `tflite` {name!r} is {error}") from error.__cause__
-    _check_borders(who, name, graph)
-    samples = make_up(graph.inputs) if samples is None else name_samples(who, samples, graph.inputs)
-    return describe(blob, graph, prove_blob(blob, graph, samples, runtimes), name=name)
-
-
-def _check_borders(who, name, graph):
-    """Refuses a file whose inputs or outputs are no arrays of numbers of a size to speak of."""
-    for side, tensors in (("input", graph.inputs), ("output", graph.outputs)):
-        if not tensors:
-            raise ValueError(f"`{who}`: `tflite` {name!r} has no {side}s: there is nothing to compare.")
-        for tensor in tensors:
-            if tensor.dtype not in NUMBERS:
-                raise ValueError(
-                    f"`{who}`: `tflite` {name!r}: {side} `{tensor.name}` is of type {tensor.dtype}; only numbers can "
-                    f"be compared: {', '.join(NUMBERS)}."
-                )
-            if math.prod(tensor.shape) > MOST_ELEMENTS:
-                raise ValueError(
-                    f"`{who}`: `tflite` {name!r}: {side} `{tensor.name}` of shape {tensor.shape} is too large to run."
-                )
