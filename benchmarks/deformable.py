@@ -22,7 +22,7 @@ NOTE = (
     "deformable form is named. Memory: what the peak of a fresh process rises by when it trains one step under "
     "tf.function. Files: the form with gathers against the bounded forms that export makes of `max_offset` R. gpu: "
     "the verdict of LiteRT's GPU accelerator. XNNPACK has no batched matrix product in int8, so that an int8 file "
-    "computes that part in LiteRT's built-in kernels."
+    "computes that part in floats."
 )
 TRAINED = [(1, 56, 64), (8, 28, 64), (8, 14, 256)]
 BATCHES = (8, 16, 32)

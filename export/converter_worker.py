@@ -58,7 +58,7 @@ def convert(tf, folder, types, kernels, io, optimize, batch):
 
 
 def calibrate(tf, folder, batch):
-    """Makes `calibrated.tflite`, floats with their ranges; returns the names of what the operators compute."""
+    """Makes `calibrated.tflite`, floats with their ranges; returns [tensor, operator] of all that is computed."""
     from ai_edge_litert import schema_py_generated as schema
 
     converter = tf.lite.TFLiteConverter.from_saved_model(folder)
@@ -68,8 +68,15 @@ def calibrate(tf, folder, batch):
     converter._experimental_calibrate_only = True
     blob = converter.convert()
     Path(folder, "calibrated.tflite").write_bytes(blob)
-    main = schema.ModelT.InitFromPackedBuf(blob, 0).subgraphs[0]
-    return [main.tensors[index].name.decode() for operator in main.operators for index in operator.outputs]
+    model = schema.ModelT.InitFromPackedBuf(blob, 0)
+    names = {code: name for name, code in vars(schema.BuiltinOperator).items() if isinstance(code, int)}
+    codes = [names[max(code.builtinCode, code.deprecatedBuiltinCode)] for code in model.operatorCodes]
+    main = model.subgraphs[0]
+    return [
+        [main.tensors[index].name.decode(), codes[operator.opcodeIndex]]
+        for operator in main.operators
+        for index in operator.outputs
+    ]
 
 
 def quantize(tf, folder, io, nodes):

@@ -169,7 +169,7 @@ def _read(blob):
     borders = {main.Inputs(i) for i in many(main.InputsLength())} | {
         main.Outputs(i) for i in many(main.OutputsLength())
     }
-    held = Counter(type_names[main.Tensors(i).Type()] for i in activations - borders or borders)
+    held = Counter(type_names[main.Tensors(i).Type()] for i in activations - borders - set(integers_of) or borders)
 
     def quantization_of(tensor):
         quantization = tensor.Quantization()

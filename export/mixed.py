@@ -12,37 +12,44 @@ from keraslayers.export.layer_errors import LayerError, decibels
 from keraslayers.export.layer_names import layers_of, namer
 from keraslayers.export.progress import each
 
+# XNNPACK has no kernels in int8 for products of two activations and for the softmax between those of attention: the
+# graph would fall into pieces, and the built-in product takes ten times as long as XNNPACK's in floats.
+PRODUCT, BETWEEN = "BATCH_MATMUL", "SOFTMAX"
+
 
 class Calibrated:
     """A model whose ranges are measured, from which files with one or another layer in floats are soon made."""
 
-    def __init__(self, ask, layer_of, io, batch):
+    def __init__(self, ask, layer_of, io, batch, products_in_floats):
         self._ask, self._io, self._batch = ask, io, batch
-        self._nodes = defaultdict(list)
-        for tensor in ask("calibrate", batch=batch):
-            self._nodes[layer_of(tensor) or tensor].append(tensor)
+        self._nodes, self._products = defaultdict(list), []
+        made = ask("calibrate", batch=batch)
+        in_floats = (PRODUCT, BETWEEN) if products_in_floats and PRODUCT in dict(made).values() else ()
+        for tensor, operator in made:
+            nodes = self._products if operator in in_floats else self._nodes[layer_of(tensor) or tensor]
+            nodes.append(tensor)
 
     @functools.cached_property
     def errors(self):
         """A tuple of `LayerError`, the worst first."""
-        every = [tensor for nodes in self._nodes.values() for tensor in nodes]
+        every = [*self._products, *(tensor for nodes in self._nodes.values() for tensor in nodes)]
         found = []
         for layer, nodes in each(list(self._nodes.items()), "what int8 costs, layer by layer"):
             losses = self._ask("lose", batch=self._batch, nodes=nodes, every=every)
             found.append(LayerError(layer, min(decibels(error, signal) for error, signal in losses)))
         return tuple(sorted(found, key=lambda error: error.snr_db))
 
-    def file(self, floats):
+    def file(self, floats=()):
         """Bytes of the file with the layers of those names in floats."""
         nodes = [tensor for layer, tensors in self._nodes.items() if layer in floats for tensor in tensors]
-        return self._ask("quantize", io=self._io, nodes=nodes)
+        return self._ask("quantize", io=self._io, nodes=[*self._products, *nodes])
 
 
 @contextlib.contextmanager
-def calibrated(interface, model, shapes, samples, io):
+def calibrated(interface, model, shapes, samples, io, products_in_floats):
     """Measures a model's ranges; see `convert.convert` for the arguments. Returns a `Calibrated`."""
     with saved(interface, model, shapes, samples) as ask:
-        yield Calibrated(ask, namer(interface.model), io, next(iter(shapes.values()))[0])
+        yield Calibrated(ask, namer(interface.model), io, next(iter(shapes.values()))[0], products_in_floats)
 
 
 def find_layers(who, skip, model):

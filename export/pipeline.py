@@ -45,8 +45,9 @@ def to_tflite(
         target: `"cpu"`, `"gpu"` or `"micro"`, or a `Target`: the runtimes that the file is proven on.
         precision: `"float32"`; `"float16"` (weights of 16 bits); `"dynamic"` (weights of 8 bits, activations in
             floats); `"int4"` (weights of 4 bits, activations in floats; needs the extra `quantizer`); `"int8"` (all
-            integer; needs samples); `"int16x8"` (the same with activations of 16 bits); `"auto"` (int8, with as many
-            layers left in floats as it takes to keep the model's accuracy).
+            integer, but for products of two activations in files for phones; needs samples); `"int16x8"` (integer, with
+            activations of 16 bits); `"auto"` (int8, with as many layers left in floats as it takes to keep the model's
+            accuracy).
         samples: typical inputs, prepared as for training: an array of (samples, ...), a list of arrays for several
             inputs, a dict by input name, or a `tf.data.Dataset` (read up to 512 samples). Integer files take
             their ranges from all of them; the proof runs the first 16. Without them the proof makes inputs up.
@@ -84,7 +85,7 @@ def to_tflite(
     from keraslayers.export.half import HALF, half_errors, largest_value
     from keraslayers.export.interface import interface_of
     from keraslayers.export.layer_names import layer_sizes
-    from keraslayers.export.mixed import calibrated, find_layers
+    from keraslayers.export.mixed import PRODUCT, calibrated, find_layers
     from keraslayers.export.optimize.deploy import check_integers, deployable, deployed
     from keraslayers.export.preprocessing import check_preprocessing, name_of, require_pixels, span, take_pixels
 
@@ -138,8 +139,10 @@ def to_tflite(
         passes = {**({"drop_auxiliary": dropped} if dropped else {}), **passes}
     ranges = span(samples) if pixels and samples else samples
     errors, trials = (), ()
+    on_phone = "cpu" in target.runtimes
+    measured = partial(calibrated, interface, ready, shapes, ranges, io, on_phone)
     if auto or floats or (layer_errors and precision == "int8"):
-        with calibrated(interface, ready, shapes, ranges, io) as made:
+        with measured() as made:
             if auto:
                 score = score_of(who, evaluate, model_predictor(who, interface, pixels))
                 blob, floats, trials = search(who, made, evaluate, max_drop, score)
@@ -149,6 +152,9 @@ def to_tflite(
     else:
         with step(f"converting {model.name} to {precision}"), deployed(model):
             blob = convert(interface, ready, shapes, precision, None if trained else ranges, io)
+            if precision == "int8" and on_phone and not trained and PRODUCT in read_graph(blob).operators:
+                with measured() as made:
+                    blob = made.file()
     graph = read_graph(blob)
     if trained:
         check_integers(who, graph, model)

@@ -54,10 +54,14 @@ def bounded(inputs, geometry, kernel, bias, offset_kernel, offset_bias):
     seen = len(rows) * len(columns)
     hats = ops.reshape(down * right, (places * parts, seen, taps))
 
-    window = ops.reshape(_window(inputs, geometry, rows, columns), (places, seen, parts, channels // parts))
+    window = _window(inputs, geometry, rows, columns)
     # The channels come first and the taps last: the GPU runtime may take the matrix on the right for a texture, and one
     # higher than 8192 for nothing, without an error. Small matrices it takes otherwise; 49 places seen by 25 taps are.
-    window = ops.reshape(ops.transpose(window, (0, 2, 3, 1)), (places * parts, channels // parts, seen))
+    if parts == 1:  # each reshaping copies, on the CPU
+        window = ops.transpose(ops.reshape(window, (places, seen, channels)), (0, 2, 1))
+    else:
+        window = ops.transpose(ops.reshape(window, (places, seen, parts, channels // parts)), (0, 2, 3, 1))
+        window = ops.reshape(window, (places * parts, channels // parts, seen))
     samples = ops.reshape(ops.matmul(window, hats), (batch, out_height, out_width, channels * taps))
     # Twice the sigmoid is the mask; here, as it costs nothing.
     kernel = kernel if mask is None else 2 * kernel

@@ -312,12 +312,11 @@ def _left_out_of_deformable(options):
     reach = options.get("max_offset")
     if reach is None:
         return {"float32": "XNNPACK has no GATHER"}
-    reasons = {"int8": "XNNPACK has no BATCH_MATMUL in int8"}
     if max(options.get("strides", (1, 1))) > 1:
-        reasons["float32"] = "XNNPACK has no slices with strides"
-    elif max(options["kernel_size"]) + 2 * reach > 5:
-        reasons["float32"] = "XNNPACK joins five tensors at most"
-    return reasons
+        return dict.fromkeys(("float32", "int8"), "XNNPACK has no slices with strides")
+    if max(options["kernel_size"]) + 2 * reach > 5:
+        return dict.fromkeys(("float32", "int8"), "XNNPACK joins five tensors at most")
+    return {}
 
 
 def _deformable(name, output_shape, input_shape=(4, 5, 4), **options):

@@ -7,7 +7,7 @@ from keras import layers
 
 from keraslayers.export import to_tflite
 from keraslayers.export.graph import read_graph
-from tests.export_models import cnn, enliven, samples
+from tests.export_models import cnn, enliven, needs_gpu, samples
 
 X = samples(32, (8, 8, 3))
 
@@ -62,6 +62,23 @@ def test_a_skipped_layer_is_proven_on_the_gpu_and_found_behind_a_pass():
     made = to_tflite(model, target="gpu", precision="int8", samples=samples(16, (8, 8, 8)), skip="conv")
     assert "split_hard_swish" in made.report.require().passes
     assert read_graph(made.tflite).float_operators == {"ADD": 1, "CONV_2D": 1, "MUL": 1}
+
+
+@needs_gpu
+@pytest.mark.parametrize("io", ["float32", "int8"])
+def test_products_of_activations_stay_in_floats_on_phones(io):
+    tokens = keras.Input((6, 8), name="tokens")
+    x = layers.Dense(8, name="in")(tokens)
+    scores = layers.Softmax(name="scores")(layers.Dot(2, name="products")([x, layers.Dense(8, name="keys")(x)]))
+    model = enliven(keras.Model(tokens, layers.Dense(4, name="out")(layers.Dot((2, 1), name="mix")([scores, x]))))
+    x = samples(16, (6, 8))
+    report = to_tflite(model, target="gpu", precision="int8", io=io, samples=x).report.require()
+    assert report.float_operators == {"BATCH_MATMUL": 2, "SOFTMAX": 1}
+    assert report.proof("cpu").partitions == 1
+    assert {entry["dtype"] for entry in report.inputs} == {io}
+    report = to_tflite(model, target="micro", precision="int8", io=io, samples=x).report.require()
+    assert report.float_operators == {}
+    assert report.operators["BATCH_MATMUL"] == 2
 
 
 def test_errors_are_ranked_and_skipping_the_worst_helps():

@@ -268,6 +268,28 @@ def test_flatten_tokens():
     assert passes.flatten_tokens(new) == (new, 0)
 
 
+def test_bound_by_samples():
+    image = keras.Input((8, 7, 3), name="image")
+    free = keraslayers.DeformableConv2D(3, 3, padding="same", name="free")
+    bounded = keraslayers.DeformableConv2D(3, 3, padding="same", max_offset=1, name="bounded")
+    model = enliven(keras.Model(image, bounded(free(free(image))), name="m"))
+    x = samples(8, (8, 7, 3))
+    moves = max(np.abs(free.moves(y)[0]).max() for y in (x, free(x)))
+    weights = free.get_weights()
+    free.set_weights([*weights[:2], *(w * 2.5 / moves for w in weights[2:])])
+    interface = interface_of("test", model)
+
+    def largest(*args, **kwargs):
+        return interface.largest({"image": x}, *args, **kwargs)
+
+    new, bounds = passes.bound_by_samples(model, largest)
+    assert bounds == {"free": 3}
+    assert kinds(new) == ["BoundedDeformable"] * 2 + ["DeformableConv2D"]
+    np.testing.assert_allclose(new(x), model(x), rtol=1e-4, atol=1e-4)
+    assert passes.bound_by_samples(new, largest) == (new, {})
+    assert passes.bound_by_samples(model) == (model, {})  # without samples
+
+
 @pytest.mark.parametrize("keepdims", [False, True])
 def test_pool_maxima(keepdims):
     image = keras.Input((6, 7, 3), name="image")
