@@ -29,7 +29,7 @@ def on_config(config):
 
     for entry in config.nav:
         if "Layers" in entry:
-            entry["Layers"] = ["layers/index.md", *(f"layers/{module}.md" for module in sorted(pages.modules()))]
+            entry["Layers"] = ["layers/index.md", *(f"layers/{module}.md" for module in pages.modules())]
     return config
 
 

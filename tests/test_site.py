@@ -68,6 +68,20 @@ def test_tables_stand_where_pages_have_their_marks(site):
     assert "phone GPU" in text_of(site / "targets.html")
 
 
+def test_the_benchmarks_are_shown_with_their_pictures(site):
+    page = (site / "benchmarks.html").read_text()
+    pictures = re.findall(r'src="(plots/[^"]+)"', page)
+    assert len(pictures) == page.count("<h2")
+    for picture in pictures:
+        assert "</svg>" in (site / picture).read_text()
+
+
+def test_no_formula_became_emphasis(site):
+    """Stars between letters are italics in Markdown: formulas of docstrings stand in backticks."""
+    for page in site.rglob("*.html"):
+        assert re.findall(r"[\w()]<(?:em|strong)>|</(?:em|strong)>\w", page.read_text()) == [], page.name
+
+
 def test_no_page_fetches_anything(site):
     for page in site.rglob("*.html"):
         fetched = re.findall(r"<(?:script|img|iframe)[^>]+src=\"?(https?:[^\" >]+)", page.read_text())
