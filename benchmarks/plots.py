@@ -9,6 +9,7 @@ from matplotlib.transforms import Bbox
 
 PAGE = Path(__file__).with_name("README.md")
 FOLDER = Path(__file__).with_name("plots")
+WIDTH = 4.8  # inches: not much wider than a phone's screen, on which the words are to be read, too
 BLUE, RED, GREY = "#3b7dd8", "#c8553d", "#888888"
 STYLE = {
     # Readable on a light page and on a dark one.
@@ -44,12 +45,13 @@ def write(name, page=PAGE, folder=FOLDER):
 
 
 def _deformable(figure, rows):
-    names = {"Conv2D": "Time of a training step over that of Conv2D", "gathers float32": "Time of a file over gathers'"}
-    memory = "Memory of a training step over that of "
+    titles = {"training": "Training time over Conv2D's", "memory": "Memory over the first batch's"}
     panels = {}
     for row in rows:
-        title = names.get(row["to"], memory + row["to"])
-        panels.setdefault(title, []).append((f"{row['what']}, {row['shape']}", row["ratio"], row["gpu"]))
+        kind, _, what = row["what"].partition(", ")
+        label = f"{what}, {row['shape']}" if what else kind
+        title = titles.get(kind, f"Time of the file over {row['to']}")
+        panels.setdefault(title, []).append((label, row["ratio"], row["gpu"]))
     _ratios(figure, panels)
 
 
@@ -72,7 +74,7 @@ def _hard_activations(figure, rows):
 def _stock(figure, rows):
     panels = {}
     for precision in ("int8", "float16", "float32"):
-        panels[f"Time of our file over stock's, {precision}, one thread"] = [
+        panels[f"Time over stock's, {precision}"] = [
             (row["network"], row["of stock's"], row["gpu, stock"].split(",")[0])
             for row in rows
             if row["precision"] == precision and "keras export" not in row["network"]
@@ -82,7 +84,7 @@ def _stock(figure, rows):
 
 def _ratios(figure, panels):
     """One under the other horizontal bars, by title (label, ratio, verdict of the GPU or ""), and a line at 1."""
-    figure.set_size_inches(6.4, sum(0.25 * len(bars) + 0.6 for bars in panels.values()))
+    figure.set_size_inches(WIDTH, sum(0.25 * len(bars) + 0.6 for bars in panels.values()))
     heights = [len(bars) + 1 for bars in panels.values()]
     parts = figure.subplots(len(panels), height_ratios=heights, squeeze=False)[:, 0]
     for axes, (title, bars) in zip(parts, panels.items(), strict=True):
@@ -103,7 +105,7 @@ def _ratios(figure, panels):
 
 def _optimize(figure, rows):
     networks = list(dict.fromkeys(row["network"] for row in rows))
-    figure.set_size_inches(6.4, 3.2 * len(networks))
+    figure.set_size_inches(WIDTH, 3 * len(networks))
     parts = figure.subplots(len(networks), sharex=True, squeeze=False)[:, 0]
     points = {axes: [] for axes in parts}
     for row in rows:
@@ -112,7 +114,7 @@ def _optimize(figure, rows):
         axes.plot(size, accuracy, "o", color=BLUE if row["file"] == "int8" else RED)
         points[axes].append((row["trained as"], size, accuracy))
     for axes, network in zip(parts, networks, strict=True):
-        axes.set(title=f"The {network} network: int8 files blue, float32 red", ylabel="accuracy of the file, %")
+        axes.set(title=f"{network}: int8 files blue, float32 red", ylabel="accuracy of the file, %")
         axes.margins(0.15, 0.2)
         axes.grid(alpha=0.3)
         axes.spines[["top", "right"]].set_visible(False)
