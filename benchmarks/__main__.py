@@ -38,7 +38,7 @@ def main(chosen):
             picture = f"![{benchmark.TITLE}, drawn](plots/{name}.svg)"
             parts = (f"## {benchmark.TITLE}", made, picture, lines, benchmark.NOTE)
             write_block(name, "\n" + "\n\n".join(parts) + "\n\n", PAGE)
-            plots.write(name)
+            plots.write(name, PAGE)
             console.print(f"wrote {benchmark.TITLE!r} into {PAGE}")
 
 

@@ -8,7 +8,6 @@ from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
 PAGE = Path(__file__).with_name("README.md")
-FOLDER = Path(__file__).with_name("plots")
 WIDTH = 4.8  # inches: not much wider than a phone's screen, on which the words are to be read, too
 BLUE, RED, GREY = "#3b7dd8", "#c8553d", "#888888"
 STYLE = {
@@ -38,8 +37,9 @@ def draw(name, rows):
     return "\n".join(line.rstrip() for line in page.getvalue().splitlines()) + "\n"
 
 
-def write(name, page=PAGE, folder=FOLDER):
+def write(name, page=PAGE):
     """Draws a block's table into the file that the page shows above it."""
+    folder = page.with_name("plots")
     folder.mkdir(exist_ok=True)
     (folder / f"{name}.svg").write_text(draw(name, table(name, page)))
 

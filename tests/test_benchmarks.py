@@ -4,9 +4,8 @@ import re
 
 import pytest
 
+from benchmarks import __main__ as command
 from benchmarks import plots
-from benchmarks.__main__ import GROUPS
-from benchmarks.readme import write_block
 
 
 def words(svg):
@@ -18,30 +17,48 @@ def marks(svg):
     return [float(number) for place in re.findall(r'<use [^>]*x="(\S+)" y="(\S+)"', svg) for number in place]
 
 
-def test_a_made_up_table_is_read_and_drawn(tmp_path):
+class MadeUp:
+    """A benchmark that measures nothing."""
+
+    __name__ = "benchmarks.hard_activations"
+    TITLE, NOTE = "A title", "A note."
+    COLUMNS = ("activation", "in place of", "precision", "ms", "ratio")
+
+    def rows(self):
+        yield "Steep", "flat", "float32", "2.000", "0.25"
+        yield "Steep", "flat", "int8", "1.000", "4.00"
+
+
+def test_a_benchmark_is_written_and_drawn(tmp_path, monkeypatch):
     page = tmp_path / "README.md"
-    page.write_text("# A page\n\n<!-- hard_activations -->\n<!-- /hard_activations -->\n")
-    table = "| activation | in place of | precision | ms | ratio |\n| --- | --- | --- | --- | --- |\n"
-    rows = "| Steep | flat | float32 | 2.000 | 0.25 |\n| Steep | flat | int8 | 1.000 | 4.00 |\n"
-    write_block("hard_activations", f"\n## A title\n\n{table}{rows}\nA note.\n", page)
+    page.write_text("# A page\n\n<!-- hard_activations -->\n<!-- /hard_activations -->\n\nMore.\n")
+    monkeypatch.setattr(command, "PAGE", page)
+    monkeypatch.setattr(command, "GROUPS", {"layers": (MadeUp(),)})
+    command.main([])
+    text = page.read_text()
+    assert re.search(
+        r"\n## A title\n\n`make bench-layers` on .*; tensorflow \S+, keras \S+, ai-edge-litert \S+, ", text
+    )
+    assert "\n\n![A title, drawn](plots/hard_activations.svg)\n\n| activation | in" in text
+    assert text.endswith("| 4.00 |\n\nA note.\n\n<!-- /hard_activations -->\n\nMore.\n")
     read = plots.table("hard_activations", page)
     assert [row["ratio"] for row in read] == ["0.25", "4.00"]
-    plots.write("hard_activations", page, tmp_path / "plots")
     drawn = (tmp_path / "plots" / "hard_activations.svg").read_text()
     assert {"Steep for flat", "0.25", "4.00"} <= set(words(drawn))
     assert drawn == plots.draw("hard_activations", read)
 
 
 def test_every_benchmark_has_its_picture_on_the_page():
-    names = {benchmark.__name__.rpartition(".")[2] for group in GROUPS.values() for benchmark in group}
+    names = {benchmark.__name__.rpartition(".")[2] for group in command.GROUPS.values() for benchmark in group}
     assert names == set(plots.PLOTS)
     assert re.findall(r"\]\(plots/(\w+)\.svg\)", plots.PAGE.read_text()) == list(plots.PLOTS)
+    assert set(re.findall(r"`make bench-(\w+)`", plots.PAGE.read_text())) == set(command.GROUPS)
 
 
 @pytest.mark.parametrize("name", plots.PLOTS)
 def test_the_picture_shows_the_table(name):
     """If not: `python -m benchmarks.plots`."""
-    kept = (plots.FOLDER / f"{name}.svg").read_text()
+    kept = (plots.PAGE.with_name("plots") / f"{name}.svg").read_text()
     drawn = plots.draw(name, plots.table(name))
     assert words(kept) == words(drawn)
     # In points: another version of matplotlib or of its fonts may shift what is drawn a little.
