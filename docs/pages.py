@@ -109,8 +109,8 @@ def _layer_page(module, names):
         if name in rows:
             lines += [f"| {' | '.join(header)} |", "|" + "---|" * len(header)]
             lines += [f"| {' | '.join(rows[name])} |", ""]
-    if any("left out" in cell for name in names for cell in rows.get(name, [])):
-        lines += [notes, ""]
+            if "left out" in " ".join(rows[name]):
+                lines += [re.search(r'"Left out"[^.]*\.', notes)[0], ""]
     return "\n".join(lines)
 
 

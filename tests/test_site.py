@@ -49,6 +49,17 @@ def test_every_layer_has_its_place(site, name):
     assert name == "AuxiliaryOutput" or row.count("PROVEN") >= 2
 
 
+def test_what_a_verdict_leaves_out_is_explained_beside_it(site):
+    assert '"Left out" are operators' in text_of(site / "layers" / "deformable.html")
+    assert "Left out" not in text_of(site / "layers" / "squeeze_excite.html")
+
+
+def test_a_sentence_of_what_is_returned_stays_whole(site):
+    for page in site.rglob("*.html"):
+        for returned in re.findall(r"Returns:</span></p>\s*<ul>(.*?)</ul>", page.read_text(), re.DOTALL):
+            assert returned.count("doc-section-item") == 1, f"{page.name}: {returned}"
+
+
 def test_every_network_has_its_counts(site):
     page = text_of(site / "models.html")
     for name in models.names():
