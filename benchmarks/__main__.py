@@ -1,4 +1,4 @@
-"""Runs benchmarks and writes their tables into `benchmarks/README.md`: `make bench`, or a part: `make bench-layers`."""
+"""Runs benchmarks and writes their tables and plots into `benchmarks/README.md`: `make bench`, `make bench-layers`."""
 
 import os
 import platform
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import channel_shuffle, deformable, hard_activations, optimize, stock
+from benchmarks import channel_shuffle, deformable, hard_activations, optimize, plots, stock
 from benchmarks.readme import write_block
 
 PAGE = Path(__file__).with_name("README.md")
@@ -35,7 +35,10 @@ def main(chosen):
             made = f"`make bench-{group}` on {machine}; {tools}."
             lines = "\n".join(f"| {' | '.join(row)} |" for row in table)
             name = benchmark.__name__.rpartition(".")[2]
-            write_block(name, f"\n## {benchmark.TITLE}\n\n{made}\n\n{lines}\n\n{benchmark.NOTE}\n\n", PAGE)
+            picture = f"![{benchmark.TITLE}, drawn](plots/{name}.svg)"
+            parts = (f"## {benchmark.TITLE}", made, picture, lines, benchmark.NOTE)
+            write_block(name, "\n" + "\n\n".join(parts) + "\n\n", PAGE)
+            plots.write(name, PAGE)
             console.print(f"wrote {benchmark.TITLE!r} into {PAGE}")
 
 

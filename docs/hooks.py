@@ -29,7 +29,7 @@ def on_config(config):
 
     for entry in config.nav:
         if "Layers" in entry:
-            entry["Layers"] = ["layers/index.md", *(f"layers/{module}.md" for module in sorted(pages.modules()))]
+            entry["Layers"] = ["layers/index.md", *(f"layers/{module}.md" for module in pages.modules())]
     return config
 
 
@@ -54,6 +54,7 @@ def on_page_markdown(markdown, page, config, files):
 
 
 def on_page_content(html, page, config, files):
-    """Makes links of the papers that docstrings name."""
+    """Makes links of the papers that docstrings name; takes dashes away that stand behind no name."""
+    html = re.sub(r'(<li class="doc-section-item field-body">)\s*\u2013', r"\1", html)
     html = re.sub(r"(?<![/\w])arXiv:(\d{4}\.\d{4,5})", r'<a href="https://arxiv.org/abs/\1">\g<0></a>', html)
     return re.sub(r"(?<![/\w])doi:(10\.[\w./-]*\w)", r'<a href="https://doi.org/\1">\g<0></a>', html)

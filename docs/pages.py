@@ -1,4 +1,4 @@
-"""The pages that are made of what the code says of itself: layers, models, examples."""
+"""The pages that are made of what the code says of itself: layers, models, examples; and that of benchmarks."""
 
 import ast
 import inspect
@@ -30,6 +30,10 @@ def made():
         yield f"layers/{module}.md", _layer_page(module, names)
     yield "models.md", _models()
     yield "examples.md", _examples()
+    # Without the list of headings beside it, there is room for the widest table.
+    yield "benchmarks.md", "---\nhide: [toc]\n---\n\n" + (ROOT / "benchmarks" / "README.md").read_text()
+    for path in sorted((ROOT / "benchmarks" / "plots").glob("*.svg")):
+        yield f"plots/{path.name}", path.read_text()
     yield "pictures/mobilenet_v2.svg", _plot("mobilenet_v2")
     yield "targets-table.md", _targets()
     yield "traps-table.md", _traps()
@@ -105,8 +109,8 @@ def _layer_page(module, names):
         if name in rows:
             lines += [f"| {' | '.join(header)} |", "|" + "---|" * len(header)]
             lines += [f"| {' | '.join(rows[name])} |", ""]
-    if any(re.search(r"[¹²³⁴⁵]", cell) for name in names for cell in rows.get(name, [])):
-        lines += [notes, ""]
+            if "left out" in " ".join(rows[name]):
+                lines += [re.search(r'"Left out"[^.]*\.', notes)[0], ""]
     return "\n".join(lines)
 
 
@@ -124,13 +128,14 @@ def _models():
     for name in models.names():
         spec = models.spec(name)
         for reference in spec.references:
-            options = ", ".join(f"{key}={value!r}" for key, value in reference.options.items())
+            # The input has a column of its own. Lines break between options, not within one.
+            options = [f"`{key}={value!r}`" for key, value in reference.options.items() if key != "input_shape"]
             shape = "x".join(
                 "any" if size is None else str(size) for size in reference.options.get("input_shape", spec.input_shape)
             )
             cells = [
                 f"[`{name}`](#{spec.builder.__name__.lower()})",
-                f"`{options}`" if options else "",
+                ", ".join(options),
                 shape,
                 f"{reference.trainable_parameters:,}",
                 f"{reference.multiply_adds:,}" if reference.multiply_adds else "",

@@ -55,7 +55,8 @@ class Proof:
         runtime: its name.
         verdict: PROVEN, WRONG, REJECTED or UNTESTED.
         reason: why it is not PROVEN; empty if it is.
-        delegated, operators: how many operators of how many the runtime's accelerator took.
+        delegated: how many operators the runtime's accelerator took.
+        operators: of how many.
         left: how often each operator stands among those that it left to the built-in kernels.
         partitions: in how many pieces it took them. None for these on a runtime that has no accelerator.
         max_error: largest difference to the reference, over all outputs.

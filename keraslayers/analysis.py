@@ -17,13 +17,13 @@ def analyze(model, input_shape=None):
 
     Rules, for an input of H x W x M, an output of H' x W' x N and a kernel of K x K:
 
-    - multiply-adds of a convolution K*K*M*H'*W'*N, its FLOPs (2*K*K*M - 1)*H'*W'*N. With groups, M is the channels a
-      filter sees: M / groups, and 1 of a depthwise one. A transposed convolution takes the places of its input,
-      K*K*M*H*W*N. Separable ones are two convolutions. In one and three dimensions the same;
-    - of Dense, Ci*Co and (2*Ci - 1)*Co;
+    - multiply-adds of a convolution `K*K*M*H'*W'*N`, its FLOPs `(2*K*K*M - 1)*H'*W'*N`. With groups, M is the channels
+      a filter sees: M / groups, and 1 of a depthwise one. A transposed convolution takes the places of its input,
+      `K*K*M*H*W*N`. Separable ones are two convolutions. In one and three dimensions the same;
+    - of Dense, `Ci*Co` and `(2*Ci - 1)*Co`;
     - biases, normalizations, activations, pooling and interpolation count none;
-    - memory access H*W*M + H'*W'*N + K*K*M*N: input, output and weights, once each. What a layer keeps between steps of
-      its own is not counted, and Dropout, Identity and Reshape move nothing;
+    - memory access `H*W*M + H'*W'*N + K*K*M*N`: input, output and weights, once each. What a layer keeps between
+      steps of its own is not counted, and Dropout, Identity and Reshape move nothing;
     - parameters are all weights, trainable ones those that training may change: of batch normalization 2 a channel;
     - depth counts convolutions, no Dense layers: 13 in VGG-16.
 

@@ -27,8 +27,12 @@ class LayerAnalysis:
         output_shape: batch included; a list of them for several outputs.
         parameters: elements of its weights that no row before has counted.
         trainable_parameters: those among them that training changes.
-        multiply_adds, activation_products, flops: see `keraslayers.Cost`.
-        inputs, outputs, weights: elements that are read and written.
+        multiply_adds: see `keraslayers.Cost`.
+        activation_products: see there.
+        flops: see there.
+        inputs: elements read that the layer was given.
+        outputs: elements written.
+        weights: elements read that it has.
         receptive_field: pixels of the model's input that a place of the output sees, a number an axis.
         stride: pixels between the fields of two neighbours (jump).
         start: first pixel of the first field; below zero in the padding. Place i sees the pixels from
@@ -61,7 +65,7 @@ class LayerAnalysis:
 
     @property
     def memory(self):
-        """Elements read and written: input + output + weights, H*W*M + H'*W'*N + K*K*M*N for a convolution."""
+        """Elements read and written: input + output + weights, `H*W*M + H'*W'*N + K*K*M*N` for a convolution."""
         return self.inputs + self.outputs + self.weights if self.known else None
 
     def bytes(self, precision="float32"):

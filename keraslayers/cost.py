@@ -149,7 +149,7 @@ def sliding(sizes, kernel_size, strides, padding, dilation_rate=None):
 def convolution(kernel_shape, output_shape, filters, window):
     """A convolution, be it grouped, dilated or depthwise: at every place the whole kernel is used once.
 
-    K*K*M*H'*W'*N multiply-adds and (2*K*K*M - 1)*H'*W'*N FLOPs, with M the channels that a filter sees.
+    `K*K*M*H'*W'*N` multiply-adds and `(2*K*K*M - 1)*H'*W'*N` FLOPs, with M the channels that a filter sees.
 
     Args:
         kernel_shape: (..., channels / groups, filters), or (..., channels, multiplier) of a depthwise one.

@@ -13,9 +13,9 @@ class TableActivation(keras.layers.Layer):
     """An elementwise function read from a table, with straight lines between the entries.
 
     The entries stand at equal distances from `low` to `high`, both included; beyond them the first and last entry
-    hold on. Between two entries the output is off by (high - low)**2 / (8 * (entries - 1)**2) times the largest second
-    derivative at most: 5e-5 for a sigmoid with the default arguments, whose ends are 0 and 1 to within 4e-4. The
-    gradient is that of the lines, and zero beyond the ends.
+    hold on. Between two entries the output is off by `(high - low)**2 / (8 * (entries - 1)**2)` times the largest
+    second derivative at most: 5e-5 for a sigmoid with the default arguments, whose ends are 0 and 1 to within 4e-4.
+    The gradient is that of the lines, and zero beyond the ends.
 
     In a .tflite file the table is read by GATHER. LiteRT's GPU accelerator takes all of it, in float32 and in int8;
     XNNPACK takes no GATHER, so that on the CPU LiteRT's built-in kernels read the table and the graph falls apart

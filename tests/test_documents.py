@@ -17,6 +17,7 @@ import pytest
 import keraslayers
 from keraslayers import __main__ as command_line
 from keraslayers.export import to_tflite
+from keraslayers.export.proof import LIMITS
 from tests.export_models import enliven, needs_gpu
 
 ROOT = Path(__file__).parent.parent
@@ -138,6 +139,13 @@ def test_the_make_targets_that_documents_name_are_there():
     for document in DOCUMENTS:
         for name in re.findall(r"(?:^    |`)make ([\w-]+)", document.read_text(), re.MULTILINE):
             assert name in targets or name.startswith("bench-"), f"{document.name}: make {name}"
+
+
+def test_the_readme_tells_the_limits_of_proof():
+    text = " ".join((ROOT / "README.md").read_text().split())
+    for precision, (decibels, _) in LIMITS.items():
+        found = re.search(rf"{precision} (?:file must reach a signal |and \w+ )?(\d+) dB", text)
+        assert float(found[1]) == decibels, precision
 
 
 PUBLIC = {

@@ -49,6 +49,17 @@ def test_every_layer_has_its_place(site, name):
     assert name == "AuxiliaryOutput" or row.count("PROVEN") >= 2
 
 
+def test_what_a_verdict_leaves_out_is_explained_beside_it(site):
+    assert '"Left out" are operators' in text_of(site / "layers" / "deformable.html")
+    assert "Left out" not in text_of(site / "layers" / "squeeze_excite.html")
+
+
+def test_a_sentence_of_what_is_returned_stays_whole(site):
+    for page in site.rglob("*.html"):
+        for returned in re.findall(r"Returns:</span></p>\s*<ul>(.*?)</ul>", page.read_text(), re.DOTALL):
+            assert returned.count("doc-section-item") == 1, f"{page.name}: {returned}"
+
+
 def test_every_network_has_its_counts(site):
     page = text_of(site / "models.html")
     for name in models.names():
@@ -66,6 +77,20 @@ def test_tables_stand_where_pages_have_their_marks(site):
     assert "merge_groups" in text_of(site / "quantization.html")
     assert "60 dB" in text_of(site / "proof.html")
     assert "phone GPU" in text_of(site / "targets.html")
+
+
+def test_the_benchmarks_are_shown_with_their_pictures(site):
+    page = (site / "benchmarks.html").read_text()
+    pictures = re.findall(r'src="(plots/[^"]+)"', page)
+    assert len(pictures) == page.count("<h2")
+    for picture in pictures:
+        assert "</svg>" in (site / picture).read_text()
+
+
+def test_no_formula_became_emphasis(site):
+    """Stars between letters are italics in Markdown: formulas of docstrings stand in backticks."""
+    for page in site.rglob("*.html"):
+        assert re.findall(r"[\w()]<(?:em|strong)>|</(?:em|strong)>\w", page.read_text()) == [], page.name
 
 
 def test_no_page_fetches_anything(site):
