@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import channel_shuffle, deformable, hard_activations, optimize, stock
+from benchmarks import channel_shuffle, deformable, hard_activations, optimize, stock, trained
 from benchmarks.readme import write_block
 
 PAGE = Path(__file__).with_name("README.md")
@@ -17,7 +17,7 @@ TOOLS = ("tensorflow", "keras", "ai-edge-litert", "tensorflow-model-optimization
 GROUPS = {
     "layers": (deformable, channel_shuffle, hard_activations),
     "export": (stock,),
-    "optimize": (optimize,),
+    "optimize": (optimize, trained),
 }
 
 
