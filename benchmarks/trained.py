@@ -78,6 +78,7 @@ LARGER = {
     "keras.applications.DenseNet121": theirs("DenseNet121"),
     "keras.applications.EfficientNetB0": theirs("EfficientNetB0"),
     "keras.applications.EfficientNetV2B0": theirs("EfficientNetV2B0"),
+    "keras.applications.InceptionResNetV2": theirs("InceptionResNetV2", 75),
     "keras.applications.InceptionV3": theirs("InceptionV3", 75),
     "keras.applications.MobileNet": theirs("MobileNet"),
     "keras.applications.MobileNetV3Large": theirs("MobileNetV3Large"),

@@ -282,3 +282,28 @@ print(tf.keras.__version__, os.environ.get("TF_USE_LEGACY_KERAS"))
         )
         assert done.returncode == 0, done.stderr
         assert done.stdout.split()[-2:] == [keras.__version__, str(before)]
+
+
+class Gated(layers.Layer):
+    """A sum with a vector and a product with one that Dense made: as they are, LiteRT's GPU computes both wrongly."""
+
+    def build(self, input_shape):
+        self.gate = layers.Dense(input_shape[-1], activation="sigmoid")
+        self.gate.build((None, input_shape[-1]))
+
+    def call(self, inputs):
+        mean = ops.mean(inputs, axis=(1, 2), keepdims=True)
+        gate = self.gate(ops.squeeze(mean, (1, 2)))
+        return (inputs + mean) * ops.expand_dims(gate, (1, 2))
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+
+@needs_gpu
+def test_what_a_layer_holds_is_written_for_the_gpu_too():
+    image = keras.Input((8, 8, 3), name="image")
+    x = Gated()(layers.Conv2D(24, 3, activation="relu")(image))
+    model = enliven(keras.Model(image, layers.Dense(3)(layers.GlobalAveragePooling2D()(x))))
+    made = optimize.quantize_aware(model, samples=samples())
+    export.to_tflite(made, target="gpu", precision="int8", samples=samples()).report.require()

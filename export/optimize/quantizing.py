@@ -98,13 +98,15 @@ def build(who, source, options, sparse=(), clustered=()):
         options: `skip` and `target`.
         sparse, clustered: names of layers whose kernels are so.
     """
-    # Nested models laid open; the layers stay the source's own.
-    ready, _ = prepare(laid_open(source), TARGETS[options["target"]], "int8")
     skip = set(options["skip"])
+    # Nested models laid open; the layers stay the source's own.
+    lowered = laid_open(source)
+    # Twice, as layers of the user's that are opened hold sums and products of which runtimes compute some wrongly.
+    for _ in range(2):
+        lowered = lower(who, prepare(lowered, TARGETS[options["target"]], "int8")[0], skip)
     mode = Mode()
     parts = Parts(tfmot(who), mode, skip, frozenset(sparse), frozenset(clustered))
     own = {id(variable) for variable in source.variables}
-    lowered = lower(who, ready, skip)
     for layer in lowered._flatten_layers(include_self=False):
         # What passes put in is the same for ever.
         if layer.variables and not any(id(variable) in own for variable in layer.variables):
