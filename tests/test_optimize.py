@@ -246,7 +246,9 @@ def test_a_class_brings_its_own_rule(monkeypatch):
 
 def test_our_layers_need_no_rule():
     image = keras.Input((8, 8, 4), name="image")
-    x = keraslayers.PaddedConv2D(8, 3, padding=1, activation="relu")(image)
+    x = keraslayers.ImageKernel2D("gaussian_blur")(image)
+    x = keraslayers.SpatialSeparableConv2D(6, 3, activation="relu")(x)
+    x = keraslayers.PaddedConv2D(8, 3, padding=2, activation="relu")(x)
     x = keraslayers.Maxout(2)(x)
     x = keraslayers.HardSwish()(x)
     x = keraslayers.SqueezeExcite()(x)
@@ -298,6 +300,24 @@ class Gated(layers.Layer):
 
     def compute_output_shape(self, input_shape):
         return input_shape
+
+
+def test_layers_without_a_rule_are_named_and_stay_in_floats():
+    image = keras.Input((8, 8, 3), name="image")
+    x = layers.Conv2D(4, 3, name="before")(image)
+    x = keraslayers.DeformableConv2D(4, 3, max_offset=1, name="moving")(x)
+    x = keraslayers.TableActivation("silu", -4, 4, name="table")(x)
+    x = layers.LayerNormalization(name="norm")(x)
+    model = enliven(keras.Model(image, layers.Dense(3)(layers.GlobalAveragePooling2D()(x))))
+    # By the name that the user gave, whatever was made of the layer on the way.
+    skip = []
+    for name in ("moving", "table", "norm"):
+        with pytest.raises(ValueError, match=rf"skip=\['{name}'\]"):
+            optimize.quantize_aware(model, samples=samples(), skip=skip)
+        skip.append(name)
+    made = optimize.quantize_aware(model, samples=samples(), skip=skip)
+    assert made.plan.difference < 1e-5
+    export.to_tflite(made, precision="int8", samples=samples()).report.require()
 
 
 @needs_gpu
