@@ -327,3 +327,15 @@ def test_what_a_layer_holds_is_written_for_the_gpu_too():
     model = enliven(keras.Model(image, layers.Dense(3)(layers.GlobalAveragePooling2D()(x))))
     made = optimize.quantize_aware(model, samples=samples())
     export.to_tflite(made, target="gpu", precision="int8", samples=samples()).report.require()
+
+
+def test_gates_of_convolutions_need_no_pooling():
+    """With a sigmoid of its own the last convolution still makes an image."""
+    image = keras.Input((8, 8, 3), name="image")
+    x = layers.Conv2D(24, 3, activation="relu")(image)
+    gate = layers.Reshape((1, 1, 24))(layers.GlobalAveragePooling2D()(x))
+    gate = layers.Conv2D(24, 1, activation="sigmoid")(layers.Conv2D(6, 1, activation="silu")(gate))
+    x = layers.GlobalAveragePooling2D()(layers.Multiply()([x, gate]))
+    model = enliven(keras.Model(image, layers.Dense(3)(x)))
+    made = optimize.quantize_aware(model, samples=samples())
+    assert "MAX_POOL_2D" not in read_graph(export.to_tflite(made, precision="int8").tflite).operators
