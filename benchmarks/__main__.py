@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import channel_shuffle, deformable, hard_activations, optimize, plots, stock
+from benchmarks import channel_shuffle, deformable, hard_activations, optimize, plots, stock, trained
 from benchmarks.readme import write_block
 
 PAGE = Path(__file__).with_name("README.md")
@@ -17,7 +17,7 @@ TOOLS = ("tensorflow", "keras", "ai-edge-litert", "tensorflow-model-optimization
 GROUPS = {
     "layers": (deformable, channel_shuffle, hard_activations),
     "export": (stock,),
-    "optimize": (optimize,),
+    "optimize": (optimize, trained),
 }
 
 
@@ -35,10 +35,11 @@ def main(chosen):
             made = f"`make bench-{group}` on {machine}; {tools}."
             lines = "\n".join(f"| {' | '.join(row)} |" for row in table)
             name = benchmark.__name__.rpartition(".")[2]
-            picture = f"![{benchmark.TITLE}, drawn](plots/{name}.svg)"
-            parts = (f"## {benchmark.TITLE}", made, picture, lines, benchmark.NOTE)
+            picture = [f"![{benchmark.TITLE}, drawn](plots/{name}.svg)"] if name in plots.PLOTS else []
+            parts = [f"## {benchmark.TITLE}", made, *picture, lines, benchmark.NOTE]
             write_block(name, "\n" + "\n\n".join(parts) + "\n\n", PAGE)
-            plots.write(name, PAGE)
+            if picture:
+                plots.write(name, PAGE)
             console.print(f"wrote {benchmark.TITLE!r} into {PAGE}")
 
 

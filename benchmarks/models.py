@@ -99,7 +99,8 @@ def settle(model, x):
     import keras
 
     random = np.random.default_rng(0)
-    for layer in model.layers:
+    found = list(_layers(model))
+    for layer in found:
         for weight in layer.weights:
             name = weight.path.split("/")[-1]
             if name.endswith("kernel"):
@@ -113,7 +114,7 @@ def settle(model, x):
                 weight.assign(random.uniform(0.5, 1.5, weight.shape))
             elif name == "beta":
                 weight.assign(random.normal(1.5, 0.2, weight.shape))
-    norms = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    norms = [layer for layer in found if isinstance(layer, keras.layers.BatchNormalization)]
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
         norm.momentum = 0.0
@@ -122,6 +123,15 @@ def settle(model, x):
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
     _fit_classifier(keras, model, x, random)
+
+
+def _layers(model):
+    """The layers of a model, those of models inside it among them."""
+    for layer in model.layers:
+        if hasattr(layer, "layers"):
+            yield from _layers(layer)
+        else:
+            yield layer
 
 
 def _fit_classifier(keras, model, x, random):

@@ -48,9 +48,9 @@ def test_a_benchmark_is_written_and_drawn(tmp_path, monkeypatch):
     assert drawn == plots.draw("hard_activations", read)
 
 
-def test_every_benchmark_has_its_picture_on_the_page():
+def test_every_benchmark_of_speed_has_its_picture_on_the_page():
     names = {benchmark.__name__.rpartition(".")[2] for group in command.GROUPS.values() for benchmark in group}
-    assert names == set(plots.PLOTS)
+    assert names - {"trained"} == set(plots.PLOTS)  # that one tells verdicts
     assert re.findall(r"\]\(plots/(\w+)\.svg\)", plots.PAGE.read_text()) == list(plots.PLOTS)
     assert set(re.findall(r"`make bench-(\w+)`", plots.PAGE.read_text())) == set(command.GROUPS)
 

@@ -246,7 +246,9 @@ def test_a_class_brings_its_own_rule(monkeypatch):
 
 def test_our_layers_need_no_rule():
     image = keras.Input((8, 8, 4), name="image")
-    x = keraslayers.PaddedConv2D(8, 3, padding=1, activation="relu")(image)
+    x = keraslayers.ImageKernel2D("gaussian_blur")(image)
+    x = keraslayers.SpatialSeparableConv2D(6, 3, activation="relu")(x)
+    x = keraslayers.PaddedConv2D(8, 3, padding=2, activation="relu")(x)
     x = keraslayers.Maxout(2)(x)
     x = keraslayers.HardSwish()(x)
     x = keraslayers.SqueezeExcite()(x)
@@ -282,3 +284,58 @@ print(tf.keras.__version__, os.environ.get("TF_USE_LEGACY_KERAS"))
         )
         assert done.returncode == 0, done.stderr
         assert done.stdout.split()[-2:] == [keras.__version__, str(before)]
+
+
+class Gated(layers.Layer):
+    """A sum with a vector and a product with one that Dense made: as they are, LiteRT's GPU computes both wrongly."""
+
+    def build(self, input_shape):
+        self.gate = layers.Dense(input_shape[-1], activation="sigmoid")
+        self.gate.build((None, input_shape[-1]))
+
+    def call(self, inputs):
+        mean = ops.mean(inputs, axis=(1, 2), keepdims=True)
+        gate = self.gate(ops.squeeze(mean, (1, 2)))
+        return (inputs + mean) * ops.expand_dims(gate, (1, 2))
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+
+def test_layers_without_a_rule_are_named_and_stay_in_floats():
+    image = keras.Input((8, 8, 3), name="image")
+    x = layers.Conv2D(4, 3, name="before")(image)
+    x = keraslayers.DeformableConv2D(4, 3, max_offset=1, name="moving")(x)
+    x = keraslayers.TableActivation("silu", -4, 4, name="table")(x)
+    x = layers.LayerNormalization(name="norm")(x)
+    model = enliven(keras.Model(image, layers.Dense(3)(layers.GlobalAveragePooling2D()(x))))
+    # By the name that the user gave, whatever was made of the layer on the way.
+    skip = []
+    for name in ("moving", "table", "norm"):
+        with pytest.raises(ValueError, match=rf"skip=\['{name}'\]"):
+            optimize.quantize_aware(model, samples=samples(), skip=skip)
+        skip.append(name)
+    made = optimize.quantize_aware(model, samples=samples(), skip=skip)
+    assert made.plan.difference < 1e-5
+    export.to_tflite(made, precision="int8", samples=samples()).report.require()
+
+
+@needs_gpu
+def test_what_a_layer_holds_is_written_for_the_gpu_too():
+    image = keras.Input((8, 8, 3), name="image")
+    x = Gated()(layers.Conv2D(24, 3, activation="relu")(image))
+    model = enliven(keras.Model(image, layers.Dense(3)(layers.GlobalAveragePooling2D()(x))))
+    made = optimize.quantize_aware(model, samples=samples())
+    export.to_tflite(made, target="gpu", precision="int8", samples=samples()).report.require()
+
+
+def test_gates_of_convolutions_need_no_pooling():
+    """With a sigmoid of its own the last convolution still makes an image."""
+    image = keras.Input((8, 8, 3), name="image")
+    x = layers.Conv2D(24, 3, activation="relu")(image)
+    gate = layers.Reshape((1, 1, 24))(layers.GlobalAveragePooling2D()(x))
+    gate = layers.Conv2D(24, 1, activation="sigmoid")(layers.Conv2D(6, 1, activation="silu")(gate))
+    x = layers.GlobalAveragePooling2D()(layers.Multiply()([x, gate]))
+    model = enliven(keras.Model(image, layers.Dense(3)(x)))
+    made = optimize.quantize_aware(model, samples=samples())
+    assert "MAX_POOL_2D" not in read_graph(export.to_tflite(made, precision="int8").tflite).operators

@@ -1,12 +1,11 @@
 """Builds the model that trains with rounding: where kernels and activations are rounded, and which share a range."""
 
 import keras
-import numpy as np
 from keras import layers, ops
 
+from keraslayers.export.optimize.constant import ConstantKernel
 from keraslayers.export.optimize.floats import Floats
 from keraslayers.export.optimize.kernels import Rounded, has_kernel, kernel_of, plain
-from keraslayers.export.optimize.lower import remedy
 from keraslayers.export.optimize.ranges import Range
 from keraslayers.export.optimize.ruled import Ruled
 from keraslayers.export.optimize.rules import (
@@ -92,9 +91,9 @@ class _Assembly:
         kind = operation_name(layer)
         if rest:
             raise ValueError(
-                f"{self._where(layer)} gives several tensors, for which there is no rule. {remedy(layer.name)}"
+                f"{self._where(layer)} gives several tensors, for which there is no rule. {self._remedy(layer)}"
             )
-        if layer.name in self.parts.skip or registered(layer) is not None:
+        if self.parts.origins.skipped(layer) or registered(layer) is not None:
             self.scales.made[id(out)] += 1
         elif has_kernel(layer) or type(layer) is layers.BatchNormalization:
             self._group(node, layer)
@@ -110,7 +109,7 @@ class _Assembly:
             if kind in CONVOLUTIONS and len(node.input_tensors) > 1:
                 raise ValueError(
                     f"{self._where(layer)} has a kernel that is computed, for which there are no integer kernels. "
-                    f"{remedy(layer.name)}"
+                    f"{self._remedy(layer)}"
                 )
             relu = self._alone(out)
             if kind in TAKES_RELU and relu is not None and _relu(owner(relu.operation)):
@@ -118,7 +117,7 @@ class _Assembly:
             else:
                 self.scales.made[id(out)] += 1
         else:
-            raise ValueError(f"{self._where(layer)} has no rule for 8-bit integers. {remedy(layer.name)}")
+            raise ValueError(f"{self._where(layer)} has no rule for 8-bit integers. {self._remedy(layer)}")
 
     def _group(self, node, layer):
         norm, activation, last = None, None, node
@@ -126,7 +125,7 @@ class _Assembly:
             norm = layer
             shape = node.input_tensors[0].shape
             if None in shape[1:] and len(shape) != 4:
-                raise ValueError(f"{self._where(norm)} normalizes a tensor of open size: {shape}. {remedy(norm.name)}")
+                raise ValueError(f"{self._where(norm)} normalizes a tensor of open size: {shape}. {self._remedy(norm)}")
         elif _linear(layer):
             after = self._alone(last.outputs[0])
             if after is not None and type(owner(after.operation)) is layers.BatchNormalization:
@@ -177,7 +176,7 @@ class _Assembly:
             return self._range(out, name)(found[id(tensor)]) if again else found[id(tensor)]
 
         args, kwargs = keras.tree.map_structure(now, (node.arguments.args, node.arguments.kwargs))
-        if layer.name in self.parts.skip:
+        if self.parts.origins.skipped(layer):
             value = borrow(layer, name)(*args, **kwargs)
             if id(out) not in self.outs:
                 value = self._range(out, name)(Floats(name=self._fresh(f"{name}_floats"))(value))
@@ -194,8 +193,11 @@ class _Assembly:
             value = self._range(out, name)(value)
         else:
             if operation_name(layer) in CONVOLUTIONS:
-                args, kwargs = _constant_rounded(args, kwargs)
-            value = borrow(layer, name)(*args, **kwargs)
+                given = {**dict(zip(("inputs", "kernel"), args, strict=False)), **kwargs}
+                axes = len(given["kernel"].shape) - CONVOLUTIONS[operation_name(layer)]
+                value = ConstantKernel(layer, given["kernel"], axes, self.parts.mode, name=name)(given["inputs"])
+            else:
+                value = borrow(layer, name)(*args, **kwargs)
             if (not keeps_scale(layer) or computes_anew(layer)) and id(out) not in self.quiet:
                 value = self._range(out, name)(value)
         found[id(out)] = value
@@ -214,14 +216,8 @@ class _Assembly:
     def _where(self, layer):
         return f"`{self.who}`: layer {layer.name!r} ({type(layer).__name__})"
 
-
-def _constant_rounded(args, kwargs):
-    """The arguments of a convolution with its kernel, which nobody trains, rounded by channel as the converter does."""
-    given = {**dict(zip(("inputs", "kernel"), args, strict=False)), **kwargs}
-    kernel = ops.convert_to_numpy(given["kernel"])
-    scale = np.maximum(np.max(np.abs(kernel), axis=tuple(range(kernel.ndim - 1)), keepdims=True), 1e-12) / 127
-    given["kernel"] = ops.convert_to_tensor((np.round(kernel / scale) * scale).astype("float32"))
-    return (given.pop("inputs"), given.pop("kernel"), *args[2:]), given
+    def _remedy(self, layer):
+        return self.parts.origins.remedy(layer.name)
 
 
 def _linear(layer):

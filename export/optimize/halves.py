@@ -1,7 +1,9 @@
-"""The two convolutions of a separable one, each a layer that shares its weights."""
+"""The two convolutions of a separable one, in depth or in space, each a layer that shares its weights."""
 
 import keras
 from keras import ops
+
+from keraslayers._bias import add_bias
 
 
 class _Half(keras.layers.Layer):
@@ -50,3 +52,40 @@ class PointwiseHalf(_Half):
     def call(self, inputs):
         outputs = ops.conv(inputs, self.kernel, 1, "valid", self.separable.data_format)
         return ops.add(outputs, self.bias) if self.use_bias else outputs
+
+
+class VerticalHalf(_Half):
+    """The first convolution of a `SpatialSeparableConv2D`."""
+
+    use_bias = False
+
+    @property
+    def kernel(self):
+        return self.separable.vertical_kernel
+
+    def call(self, inputs):
+        whole = self.separable
+        strides, dilation = (whole.strides[0], 1), (whole.dilation_rate[0], 1)
+        return ops.conv(inputs, self.kernel, strides, whole.padding, whole.data_format, dilation)
+
+
+class HorizontalHalf(_Half):
+    """The second one, with the bias and without the activation."""
+
+    @property
+    def kernel(self):
+        return self.separable.horizontal_kernel
+
+    @property
+    def bias(self):
+        return self.separable.bias
+
+    @property
+    def use_bias(self):
+        return self.separable.use_bias
+
+    def call(self, inputs):
+        whole = self.separable
+        strides, dilation = (1, whole.strides[1]), (1, whole.dilation_rate[1])
+        outputs = ops.conv(inputs, self.kernel, strides, whole.padding, whole.data_format, dilation)
+        return add_bias(outputs, self.bias, whole.data_format) if self.use_bias else outputs

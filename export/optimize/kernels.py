@@ -9,7 +9,7 @@ import numpy as np
 from keras import layers, ops
 
 from keraslayers.export.optimize._state import State
-from keraslayers.export.optimize.halves import DepthwiseHalf, PointwiseHalf
+from keraslayers.export.optimize.halves import DepthwiseHalf, HorizontalHalf, PointwiseHalf, VerticalHalf
 from keraslayers.export.optimize.ranges import ROUND
 from keraslayers.export.optimize.same import Same
 from keraslayers.export.passes._graph import Altered
@@ -24,9 +24,11 @@ KERNELS = {
     layers.Dense: LAST,
     layers.DepthwiseConv2D: DEPTHWISE,
     DepthwiseHalf: DEPTHWISE,
+    HorizontalHalf: LAST,
     PaddedConv2D: LAST,
     PointwiseHalf: LAST,
     Same: DEPTHWISE,
+    VerticalHalf: LAST,
 }
 
 

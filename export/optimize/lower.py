@@ -4,18 +4,19 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from keraslayers.export.optimize.halves import DepthwiseHalf, PointwiseHalf
+from keraslayers.export.optimize.halves import DepthwiseHalf, HorizontalHalf, PointwiseHalf, VerticalHalf
 from keraslayers.export.optimize.kernels import has_kernel, plain
 from keraslayers.export.optimize.rules import is_final, operation_name
 from keraslayers.export.passes._graph import Altered, first, rewrite
 from keraslayers.export.passes._relu import function_kind
 from keraslayers.local_response import LocalResponseNormalization
+from keraslayers.spatial_separable import SpatialSeparableConv2D
 
 # A layer may hold a layer that holds a layer.
 _DEEPEST = 20
 
 
-def lower(who, model, skip):
+def lower(who, model, origins):
     """Opens layers into the layers and operations they call, and writes those without integer kernels with others.
 
     Given:   x -> SqueezeExcite;  x -> Conv2D(activation="silu");  x -> SeparableConv2D
@@ -25,14 +26,14 @@ def lower(who, model, skip):
     Args:
         who: the function that quantizes, for messages.
         model: a Functional or Sequential model that nobody else needs: its layers remember new calls.
-        skip: names of layers to leave as they are.
+        origins: the `Origins`; layers to skip stay as they are.
 
     Raises:
         ValueError: if a layer cannot be opened.
     """
 
     def applies(layer, *args, **kwargs):
-        return layer.name not in skip and _replacement(layer) is not None
+        return not origins.skipped(layer) and _replacement(layer) is not None
 
     def replace(layer, fresh, *args, **kwargs):
         try:
@@ -40,7 +41,8 @@ def lower(who, model, skip):
         except (AttributeError, NotImplementedError, TypeError, ValueError) as error:
             raise ValueError(
                 f"`{who}`: layer {layer.name!r} ({type(layer).__name__}) cannot be quantized: its `call` is not "
-                f"made of Keras operations ({type(error).__name__}: {str(error).splitlines()[0]}). {remedy(layer.name)}"
+                f"made of Keras operations ({type(error).__name__}: {str(error).splitlines()[0]}). "
+                f"{origins.remedy(layer.name)}"
             ) from error
 
     for _ in range(_DEEPEST):
@@ -48,10 +50,6 @@ def lower(who, model, skip):
         if not count:
             break
     return model
-
-
-def remedy(name):
-    return f"Leave it in floats, skip=[{name!r}], or give its class a rule: optimize.register."
 
 
 def _replacement(layer):
@@ -104,13 +102,21 @@ def _split_activation(layer, fresh, *args, **kwargs):
         fresh(f"{layer.name}_linear"),
         **{**attributes, "activation": lambda layer: keras.activations.linear},
     )
-    return plain(layer).activation(linear(first(args, kwargs)))
+    x = linear(first(args, kwargs))
+    outputs = plain(layer).activation(x)
+    _rename(layer, fresh, [x], [outputs])
+    return outputs
 
 
 def _split_separable(layer, fresh, *args, **kwargs):
     x = DepthwiseHalf(layer, fresh(f"{layer.name}_depthwise"))(first(args, kwargs))
     x = PointwiseHalf(layer, fresh(f"{layer.name}_pointwise"))(x)
     return x if layer.activation is None else layer.activation(x)
+
+
+def _split_spatially(layer, fresh, *args, **kwargs):
+    x = VerticalHalf(layer, fresh(f"{layer.name}_vertical"))(first(args, kwargs))
+    return layer.activation(HorizontalHalf(layer, fresh(f"{layer.name}_horizontal"))(x))
 
 
 def _scale(layer, fresh, *args, **kwargs):
@@ -175,6 +181,7 @@ _LAYERS = {
     layers.Normalization: _normalize,
     layers.Rescaling: _scale,
     layers.SeparableConv2D: _split_separable,
+    SpatialSeparableConv2D: _split_spatially,
 }
 _OPERATIONS = {
     "Cast": _keep_floats,

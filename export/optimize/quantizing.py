@@ -14,8 +14,9 @@ from keraslayers.export.interface import interface_of
 from keraslayers.export.optimize._tfmot import tfmot
 from keraslayers.export.optimize.assemble import assemble
 from keraslayers.export.optimize.kernels import RoundedKernel
-from keraslayers.export.optimize.lower import lower, remedy
+from keraslayers.export.optimize.lower import lower
 from keraslayers.export.optimize.model import Optimized, Plan, check, copy, differs, plan_of
+from keraslayers.export.optimize.origins import Origins
 from keraslayers.export.optimize.preserve import preserving
 from keraslayers.export.optimize.ranges import FLOAT, MEASURE, ROUND, Mode
 from keraslayers.export.optimize.rules import check_skip
@@ -98,13 +99,15 @@ def build(who, source, options, sparse=(), clustered=()):
         options: `skip` and `target`.
         sparse, clustered: names of layers whose kernels are so.
     """
+    origins = Origins([layer.name for layer in source._flatten_layers()], options["skip"])
     # Nested models laid open; the layers stay the source's own.
-    ready, _ = prepare(laid_open(source), TARGETS[options["target"]], "int8")
-    skip = set(options["skip"])
+    lowered = laid_open(source)
+    # Twice, as layers of the user's that are opened hold sums and products of which runtimes compute some wrongly.
+    for _ in range(2):
+        lowered = lower(who, prepare(lowered, TARGETS[options["target"]], "int8")[0], origins)
     mode = Mode()
-    parts = Parts(tfmot(who), mode, skip, frozenset(sparse), frozenset(clustered))
+    parts = Parts(tfmot(who), mode, origins, frozenset(sparse), frozenset(clustered))
     own = {id(variable) for variable in source.variables}
-    lowered = lower(who, ready, skip)
     for layer in lowered._flatten_layers(include_self=False):
         # What passes put in is the same for ever.
         if layer.variables and not any(id(variable) in own for variable in layer.variables):
@@ -118,7 +121,7 @@ def build(who, source, options, sparse=(), clustered=()):
         if lost:
             raise ValueError(
                 f"`{who}`: layer {layer.name!r} ({type(layer).__name__}) computes with its weights {lost} in a way "
-                f"that cannot be followed. {remedy(layer.name)}"
+                f"that cannot be followed. {origins.remedy(layer.name)}"
             )
     model.plan = Plan("quantize", source, options, parts.sparse, parts.clustered, tuple(parts.kernels), mode)
     return model
@@ -131,14 +134,14 @@ class Parts:
     Attributes:
         tfmot: its parts.
         mode: of the model.
-        skip: names of layers that stay in floats.
+        origins: which of the user's layers calls come from, and which of these stay in floats.
         sparse, clustered: names of layers whose zeros or clusters shall stay.
         kernels: the `RoundedKernel`s made so far.
     """
 
     tfmot: object
     mode: Mode
-    skip: set
+    origins: Origins
     sparse: frozenset
     clustered: frozenset
     kernels: list = field(default_factory=list)

@@ -72,14 +72,12 @@ OWN = {
 }
 # Outputs of these have the scale and zero point that TFLite lays down, whatever the samples say.
 FIXED = {"Sigmoid": (0.0, 255 / 256), "Softmax": (0.0, 255 / 256), "Tanh": (-1.0, 127 / 128)}
-# Operations with a kernel among their arguments.
-CONVOLUTIONS = {"Conv", "DepthwiseConv"}
+# Operations with a kernel among their arguments, and how many of its last axes are channels of what comes out.
+CONVOLUTIONS = {"Conv": 1, "DepthwiseConv": 2}
 # Operators that the converter makes one with a ReLU behind them.
 TAKES_RELU = {"Add", "Conv", "DepthwiseConv", "Multiply", "Subtract"}
 # What training alone computes.
 PASSING = (*NOTHING, layers.Identity)
-# Ours that may compute new numbers or move them.
-_RESAMPLING = (Resample2D,)
 
 _REGISTERED = {}
 
@@ -144,7 +142,9 @@ def keeps_scale(layer):
 
 def computes_anew(layer):
     """Whether it does so though outputs are new numbers, or may be: they are rounded again."""
-    return operation_name(layer) in ROUNDED_AGAIN or type(layer) in _RESAMPLING
+    # With `antialias` it is products of matrices.
+    resizes = type(layer) is Resample2D and not layer.antialias
+    return resizes or operation_name(layer) in ROUNDED_AGAIN
 
 
 def check_skip(who, model_layers, skip):

@@ -3,7 +3,7 @@
 import keras
 from keras import layers
 
-from keraslayers.export.passes._graph import borrow, is_of_keras, made_by, rewrite
+from keraslayers.export.passes._graph import Altered, borrow, is_of_keras, made_by, rewrite
 from keraslayers.padded import PaddedConv2D
 
 # Operators that make images of images alone; the converter computes nothing with fewer axes through them.
@@ -55,7 +55,7 @@ def _is_vector(x):
     if not isinstance(x, keras.KerasTensor) or tuple(x.shape[1:3]) != (1, 1) or len(x.shape) != 4:
         return False
     maker, inputs = made_by(x)
-    if type(maker) in _IMAGE_MAKERS:
+    if type(maker.original if isinstance(maker, Altered) else maker) in _IMAGE_MAKERS:
         return False
     # A mean over places, the axes kept, has an image of more pixels before it; anything else asks its inputs again.
     return any(len(y.shape) < 4 or _is_vector(y) for y in inputs)
