@@ -79,7 +79,7 @@ def test_an_interrupt_leaves_no_answer_behind():
 def test_many_exports_do_not_grow():
     """Where the converter ran in this process, each conversion took some megabytes of it for ever."""
     model, sizes = dense(), []
-    for _ in range(30):
+    for _ in range(20):
         to_tflite(model)
         gc.collect()
         sizes.append(resident())

@@ -19,7 +19,6 @@ APPLICATIONS = {
     "MobileNetV2": (32, {"alpha": 0.35}),
     "MobileNetV3Large": (32, {"alpha": 0.75}),
     "MobileNetV3Small": (32, {}),
-    "NASNetMobile": (32, {}),
     "ResNet50": (32, {}),
     "ResNet50V2": (32, {}),
     "Xception": (71, {}),
