@@ -9,8 +9,8 @@ from keras import ops
 
 from keraslayers._deformable_geometry import convolve
 
-# Above it slices are nested, so that the number of operators hardly grows with R.
-_MOST_SLICES = 9
+# Above it slices are nested, so that the number of operators hardly grows with R; XNNPACK joins five tensors at most.
+_MOST_SLICES = 5
 
 
 def constants(layer):

@@ -314,8 +314,6 @@ def _left_out_of_deformable(options):
         return {"float32": "XNNPACK has no GATHER"}
     if max(options.get("strides", (1, 1))) > 1:
         return dict.fromkeys(("float32", "int8"), "XNNPACK has no slices with strides")
-    if max(options["kernel_size"]) + 2 * reach > 5:
-        return dict.fromkeys(("float32", "int8"), "XNNPACK joins five tensors at most")
     return {}
 
 
