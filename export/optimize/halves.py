@@ -18,10 +18,24 @@ class _Half(keras.layers.Layer):
         return keras.KerasTensor(spec.shape, spec.dtype)
 
 
-class DepthwiseHalf(_Half):
-    """The depthwise convolution of a `SeparableConv2D`."""
-
+class _First(_Half):
     use_bias = False
+
+
+class _Last(_Half):
+    """Has the bias; the activation is neither's."""
+
+    @property
+    def bias(self):
+        return self.separable.bias
+
+    @property
+    def use_bias(self):
+        return self.separable.use_bias
+
+
+class DepthwiseHalf(_First):
+    """The depthwise convolution of a `SeparableConv2D`."""
 
     @property
     def kernel(self):
@@ -34,30 +48,20 @@ class DepthwiseHalf(_Half):
         )
 
 
-class PointwiseHalf(_Half):
+class PointwiseHalf(_Last):
     """The 1x1 convolution of a `SeparableConv2D`, with its bias and without its activation."""
 
     @property
     def kernel(self):
         return self.separable.pointwise_kernel
 
-    @property
-    def bias(self):
-        return self.separable.bias
-
-    @property
-    def use_bias(self):
-        return self.separable.use_bias
-
     def call(self, inputs):
         outputs = ops.conv(inputs, self.kernel, 1, "valid", self.separable.data_format)
         return ops.add(outputs, self.bias) if self.use_bias else outputs
 
 
-class VerticalHalf(_Half):
+class VerticalHalf(_First):
     """The first convolution of a `SpatialSeparableConv2D`."""
-
-    use_bias = False
 
     @property
     def kernel(self):
@@ -69,20 +73,12 @@ class VerticalHalf(_Half):
         return ops.conv(inputs, self.kernel, strides, whole.padding, whole.data_format, dilation)
 
 
-class HorizontalHalf(_Half):
+class HorizontalHalf(_Last):
     """The second one, with the bias and without the activation."""
 
     @property
     def kernel(self):
         return self.separable.horizontal_kernel
-
-    @property
-    def bias(self):
-        return self.separable.bias
-
-    @property
-    def use_bias(self):
-        return self.separable.use_bias
 
     def call(self, inputs):
         whole = self.separable
