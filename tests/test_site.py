@@ -51,8 +51,13 @@ def test_every_layer_has_its_place(site, name):
 
 
 def test_what_a_verdict_leaves_out_is_explained_beside_it(site):
-    assert '"Left out" are operators' in text_of(site / "layers" / "deformable.html")
-    assert "Left out" not in text_of(site / "layers" / "squeeze_excite.html")
+    """On the pages of layers whose verdicts leave something out, and on no other."""
+    left_out = {}
+    for name in LAYERS:
+        page = text_of(site / "layers" / f"{getattr(keraslayers, name).__module__.rpartition('.')[2]}.html")
+        left_out[name] = bool(re.search(r"PROVEN, \d+ left out", page))
+        assert ('"Left out" are operators' in page) == left_out[name], name
+    assert set(left_out.values()) == {True, False}
 
 
 def test_a_sentence_of_what_is_returned_stays_whole(site):
