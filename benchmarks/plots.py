@@ -58,8 +58,9 @@ def _deformable(figure, rows):
 def _channel_shuffle(figure, rows):
     panels = {}
     for row in rows:
-        bar = row["written as"], row["ratio to ours"], row["gpu"]
-        panels.setdefault(f"Time over ours, {row['precision']}", []).append(bar)
+        for where, column in (("alone", "copies"), ("in a network", "copies there")):
+            bar = f"{row['written as']}, {where}", row[column], row["gpu"]
+            panels.setdefault(f"Time over a copy's, {row['precision']}", []).append(bar)
     _ratios(figure, panels)
 
 
