@@ -48,6 +48,11 @@ def _block(path, name):
     return (ROOT / path).read_text().split(f"<!-- {name} -->\n")[1].split(f"<!-- /{name} -->")[0]
 
 
+def _on_site(text, base):
+    """Text of the README, whose links to examples lead to the page that shows them."""
+    return re.sub(r"\(examples/(\w+)\.py\)", rf"({base}examples.md#\1py)", text)
+
+
 def _benchmarks():
     text = (ROOT / "benchmarks" / "README.md").read_text()
     text = text.replace("stand in the [README](../README.md)", "stand elsewhere")
@@ -92,7 +97,7 @@ def _verdicts():
         if name in LAYERS
     }
     notes = [part for part in section.split("\n\n") if part.startswith("Each verdict")]
-    return [header[number] for number in columns], verdicts, "".join(notes)
+    return [header[number] for number in columns], verdicts, _on_site("".join(notes), "../")
 
 
 def _layers():
@@ -180,7 +185,8 @@ def _models():
             ]
             lines.append(f"| {' | '.join(cells)} |")
     readme = (ROOT / "README.md").read_text().split("<!-- /models -->\n")[1].split("\n## ")[0]
-    lines += ["", "## Files and verdicts", "", _block("README.md", "models"), readme.strip(), "", "## Functions", ""]
+    below = _on_site(readme.strip(), "")
+    lines += ["", "## Files and verdicts", "", _block("README.md", "models"), below, "", "## Functions", ""]
     for function in ("create", "names", "spec", "features", "replace_classifier"):
         lines += _documented(function, getattr(models, function), "###")
     lines += ["## Builders", ""]
