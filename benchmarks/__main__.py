@@ -1,20 +1,19 @@
 """Runs benchmarks and writes their tables and plots into `benchmarks/README.md`: `make bench`, `make bench-layers`."""
 
-import os
-import platform
 import sys
 from importlib.metadata import version
 from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import channel_shuffle, deformable, hard_activations, optimize, plots, stock, trained
-from benchmarks.readme import write_block
+from benchmarks import channel_shuffle, deformable, hard_activations, optimize, plots, silent, stock, trained
+from benchmarks.readme import machine, write_block
 
 PAGE = Path(__file__).with_name("README.md")
 TOOLS = ("tensorflow", "keras", "ai-edge-litert", "tensorflow-model-optimization")
 # By the word after `make bench-`.
 GROUPS = {
+    "silent": (silent,),
     "layers": (deformable, channel_shuffle, hard_activations),
     "export": (stock,),
     "optimize": (optimize, trained),
@@ -27,12 +26,11 @@ def main(chosen):
     if unknown:
         sys.exit(f"no benchmarks called {', '.join(sorted(unknown))}; there are {', '.join(GROUPS)}")
     tools = ", ".join(f"{name} {version(name)}" for name in TOOLS)
-    machine = f"{os.cpu_count()} cores of {platform.system()} {platform.machine()}, no GPU"
     for group in chosen or GROUPS:
         for benchmark in GROUPS[group]:
             with console.status(benchmark.TITLE):
                 table = [benchmark.COLUMNS, ["---"] * len(benchmark.COLUMNS), *benchmark.rows()]
-            made = f"`make bench-{group}` on {machine}; {tools}."
+            made = f"`make bench-{group}` on {machine()}; {tools}."
             lines = "\n".join(f"| {' | '.join(row)} |" for row in table)
             name = benchmark.__name__.rpartition(".")[2]
             picture = [f"![{benchmark.TITLE}, drawn](plots/{name}.svg)"] if name in plots.PLOTS else []

@@ -44,6 +44,23 @@ def write(name, page=PAGE):
     (folder / f"{name}.svg").write_text(draw(name, table(name, page)))
 
 
+def _silent(figure, rows):
+    figure.set_size_inches(WIDTH, 2.6)
+    axes = figure.subplots()
+    for place, row in enumerate(rows):
+        held = row["verdict"] == "PROVEN"
+        right = row["right of 397 digits"]
+        axes.barh(place, float(right or 0), height=0.55, color=BLUE if held else RED)
+        words = f"{row['operators taken']} operators taken, no error: {row['verdict']}"
+        axes.annotate(words, (0, place - 0.28), (0, 2), textcoords="offset points", va="bottom", fontsize=8)
+        axes.annotate(right, (float(right or 0), place), (4, 0), textcoords="offset points", va="center")
+    axes.axvline(float(rows[0]["in Keras"]), color=GREY, linewidth=1, linestyle="--")
+    labels = [f"{row['file']}, {row['runtime']}" for row in rows]
+    axes.set(title="Right of 397 digits; dashed: in Keras", xlim=(0, 397), yticks=range(len(rows)), yticklabels=labels)
+    axes.set_ylim(len(rows) - 0.6, -0.7)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
 def _deformable(figure, rows):
     titles = {"training": "Training time over Conv2D's", "memory": "Memory over the first batch's"}
     panels = {}
@@ -143,6 +160,7 @@ def _name(axes, points):
 
 # By the name of the block.
 PLOTS = {
+    "silent": _silent,
     "deformable": _deformable,
     "channel_shuffle": _channel_shuffle,
     "hard_activations": _hard_activations,

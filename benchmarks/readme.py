@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,18 @@ def write_block(name, text, page=README):
     page.write_text(f"{before}{begin}{text}{end}{rest.split(end)[1]}")
 
 
+def machine():
+    """This machine in words: its processor, its system, whether there is a GPU, and Python."""
+    told = Path("/proc/cpuinfo")
+    found = re.search(r"^model name\s*: (.*)$", told.read_text(), re.MULTILINE) if told.exists() else None
+    processor = found[1] if found else platform.processor() or "an unknown processor"
+    # Linux gives everything that renders such a file, and NVIDIA's driver one of its own; software drivers have none.
+    devices = [*Path("/dev/dri").glob("renderD*"), *Path("/dev").glob("nvidia[0-9]*")]
+    gpu = "a GPU" if devices else "no GPU"
+    system = f"{os.cpu_count()} cores of {processor}, {platform.system()} {platform.machine()}, {gpu}"
+    return f"{system}, Python {platform.python_version()}"
+
+
 def main():
     command = [sys.executable, "-m", "keraslayers", "demo"]
     environment = {**os.environ, "COLUMNS": "80"}
@@ -23,8 +36,7 @@ def main():
     # Progress is for those who wait; here only what it came to is of use.
     lines = [line.rstrip() for line in done.stdout.splitlines() if not line.startswith("training")]
     table = "\n".join(lines).strip("\n")
-    machine = f"{os.cpu_count()} cores of {platform.system()} {platform.machine()}, no GPU"
-    write_block("demo", f"What `make demo` printed on {machine}:\n\n```text\n{table}\n```\n")
+    write_block("demo", f"What `make demo` printed on {machine()}:\n\n```text\n{table}\n```\n")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import textwrap
 from pathlib import Path
 
 import pictures
+import usage
 
 import keraslayers
 from keraslayers import export, models
@@ -30,14 +31,39 @@ def made():
         yield f"layers/{module}.md", _layer_page(module, names)
     yield "models.md", _models()
     yield "examples.md", _examples()
-    # Without the list of headings beside it, there is room for the widest table.
-    yield "benchmarks.md", "---\nhide: [toc]\n---\n\n" + (ROOT / "benchmarks" / "README.md").read_text()
+    yield "benchmarks.md", _benchmarks()
     for path in sorted((ROOT / "benchmarks" / "plots").glob("*.svg")):
         yield f"plots/{path.name}", path.read_text()
     yield "pictures/mobilenet_v2.svg", _plot("mobilenet_v2")
     yield "targets-table.md", _targets()
     yield "traps-table.md", _traps()
     yield "limits-table.md", _limits()
+    yield "demo-block-table.md", _block("README.md", "demo")
+    silent = _block("benchmarks/README.md", "silent").splitlines()
+    yield "silent-files-table.md", "\n".join(line for line in silent if line.startswith("|"))
+
+
+def _block(path, name):
+    """What stands between a page's marks of that name, which a command wrote there."""
+    return (ROOT / path).read_text().split(f"<!-- {name} -->\n")[1].split(f"<!-- /{name} -->")[0]
+
+
+def _on_site(text, base):
+    """Text of the README, whose links to examples lead to the page that shows them."""
+    return re.sub(r"\(examples/(\w+)\.py\)", rf"({base}examples.md#\1py)", text)
+
+
+def _benchmarks():
+    text = (ROOT / "benchmarks" / "README.md").read_text()
+    text = text.replace("stand in the [README](../README.md)", "stand elsewhere")
+    for words, page in (
+        ("verdicts of every layer", "layers/index.md"),
+        ("verdicts of every network", "models.md#files-and-verdicts"),
+        ("`make demo`", "index.md#results"),
+    ):
+        text = text.replace(words, f"[{words}]({page})", 1)
+    # Without the list of headings beside it, there is room for the widest table.
+    return f"---\nhide: [toc]\n---\n\n{text}"
 
 
 def modules():
@@ -58,20 +84,20 @@ def _summary(thing):
 
 
 def _verdicts():
-    """The README's table of layers: names of its columns of verdicts, by layer its verdicts, and the notes below it."""
+    """The README's table of layers: its columns, by layer (verdicts, the condition they hold on), and the notes."""
     readme = (ROOT / "README.md").read_text()
     section = readme.split("## Layers\n", 1)[1].split("\n## ", 1)[0]
     lines = [line for line in section.splitlines() if line.startswith("|")]
     header, _, *rows = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
     columns = [number for number, title in enumerate(header) if title.split()[0] in ("cpu", "gpu")]
     verdicts = {
-        name: [row[number] for number in columns]
+        name: ([row[number] for number in columns], condition)
         for row in rows
-        for name in re.findall(r"`(\w+)", row[0])
+        for name, condition in re.findall(r"`(\w+)`((?: with `\w+`)?)", row[0])
         if name in LAYERS
     }
     notes = [part for part in section.split("\n\n") if part.startswith("Each verdict")]
-    return [header[number] for number in columns], verdicts, "".join(notes)
+    return [header[number] for number in columns], verdicts, _on_site("".join(notes), "../")
 
 
 def _layers():
@@ -80,15 +106,15 @@ def _layers():
     lines = [
         "# Layers",
         "",
-        "Plain Keras 3 layers: `model.fit`, saving, mixed precision, every backend. The verdicts are what",
-        "`tests/test_export_layers.py` asserts of each layer in a small network, in float32 and in int8.",
+        "Plain Keras 3 layers: `model.fit`, saving, mixed precision, every backend. The verdicts are of each layer in",
+        "a small network, in float32 and in int8; `make table-layers` finds them, and counts what is left out.",
         "",
         f"| layer | what it is | {' | '.join(header)} |",
         "|---|---|" + "---|" * len(header),
     ]
     for name in sorted(LAYERS):
-        cells = rows.get(name, ["left out of files"] * len(header))
-        link = f"[`{name}`]({files[name]}.md#{_anchor(name)})"
+        cells, condition = rows[name]
+        link = f"[`{name}`]({files[name]}.md#{name.lower()}){condition}"
         lines.append(f"| {link} | {_summary(LAYERS[name])} | {' | '.join(cells)} |")
     return "\n".join([*lines, "", notes, ""])
 
@@ -98,20 +124,35 @@ def _anchor(name):
 
 
 def _layer_page(module, names):
-    header, rows, notes = _verdicts()
-    title = ", ".join(name for name in names if name in LAYERS)
-    lines = [f"# {title}", ""]
+    """What a layer is, how it looks, what is proven of it and how it is used, and only then every argument."""
+    layers = [name for name in names if name in LAYERS]
+    lines = [f"# {', '.join(layers)}", ""]
+    # A page of one layer has its name once; of several, each stands below its own.
+    level = 2 if len(layers) == 1 else 3
     for name in names:
-        lines += [f"::: {_anchor(name)}", ""]
         if name not in LAYERS:
+            lines += [f"::: {_anchor(name)}", ""]
             continue
+        if level == 3:
+            lines += [f"## {name}", ""]
+        lines += [f"{_summary(LAYERS[name])}.".replace("..", "."), ""]
         lines += [f"![{name}: {_summary(LAYERS[name])}]({name}.svg)", ""]
-        if name in rows:
-            lines += [f"| {' | '.join(header)} |", "|" + "---|" * len(header)]
-            lines += [f"| {' | '.join(rows[name])} |", ""]
-            if "left out" in " ".join(rows[name]):
-                lines += [re.search(r'"Left out"[^.]*\.', notes)[0], ""]
+        lines += [f'<p class="formula">{pictures.PICTURES[name][0]}</p>', ""]
+        lines += [*_verdicts_of(name), "", "```python", usage.lines(name), "```", ""]
+        options = ["    options:", f"      heading_level: {level}", f'      heading: "{name}: arguments"']
+        lines += [f"::: {_anchor(name)}", *options, f"      toc_label: {'Arguments' if level == 2 else name}", ""]
     return "\n".join(lines)
+
+
+def _verdicts_of(name):
+    header, rows, notes = _verdicts()
+    cells, condition = rows[name]
+    lines = [f"| {' | '.join(header)} |", "|" + "---|" * len(header), f"| {' | '.join(cells)} |", ""]
+    if condition:
+        lines += [re.search(rf"`{name}` stands there[^.]*\.", notes)[0], ""]
+    if "left out" in " ".join(cells):
+        lines += [re.search(r'"Left out"[^.]*\.', notes)[0], ""]
+    return lines
 
 
 def _models():
@@ -143,7 +184,9 @@ def _models():
                 f"[{spec.year}]({spec.url})",
             ]
             lines.append(f"| {' | '.join(cells)} |")
-    lines += ["", "## Functions", ""]
+    readme = (ROOT / "README.md").read_text().split("<!-- /models -->\n")[1].split("\n## ")[0]
+    below = _on_site(readme.strip(), "")
+    lines += ["", "## Files and verdicts", "", _block("README.md", "models"), below, "", "## Functions", ""]
     for function in ("create", "names", "spec", "features", "replace_classifier"):
         lines += _documented(function, getattr(models, function), "###")
     lines += ["## Builders", ""]

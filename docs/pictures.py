@@ -1,4 +1,4 @@
-"""A picture of every layer, drawn from what the layer itself computes."""
+"""A formula and a picture of every layer, drawn from what the layer itself computes."""
 
 import io
 
@@ -9,20 +9,19 @@ from matplotlib.figure import Figure
 
 import keraslayers
 
-BLUE, RED, GREEN, GREY = "#3b7dd8", "#c8553d", "#3b9d78", "#888888"
+BLUE, RED, GREEN, GREY = "#3b7dd8", "#c8553d", "#3b9d78", "#7a7a7a"
 # Readable on a light page and on a dark one.
 STYLE = {
     "text.color": GREY, "axes.labelcolor": GREY, "axes.edgecolor": GREY, "xtick.color": GREY, "ytick.color": GREY,
-    "axes.titlecolor": GREY, "svg.hashsalt": "keraslayers", "mathtext.fontset": "cm",
+    "axes.titlecolor": GREY, "svg.hashsalt": "keraslayers",
 }  # fmt: skip
 
 
 def draw(name):
-    """The picture of a layer as the text of an SVG, its formula above it."""
-    formula, width, height, picture = PICTURES[name]
+    """The picture of a layer as the text of an SVG."""
+    _, width, height, picture = PICTURES[name]
     with rc_context(STYLE):
         figure = Figure((width, height), layout="constrained")
-        figure.suptitle(formula, color=GREY, fontsize=12)
         picture(figure)
         page = io.StringIO()
         figure.savefig(page, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
@@ -224,27 +223,37 @@ _LEAKY = [
     ("slope 1 / 2^2", keraslayers.ShiftLeakyReLU(1, 2), RED, "-"),
 ]
 
-# By layer: its formula, width and height in inches, and what draws it.
+# By layer: its formula in HTML, width and height in inches, and what draws it.
 PICTURES = {
-    "AuxiliaryOutput": (r"$y = x$", 8, 2.6, _auxiliary),
-    "ChannelShuffle": (r"channel $g\,n + i$ moves to $i\,G + g$, of $G$ groups of $n$", 6, 2.2, _shuffle),
-    "DeformableConv2D": (r"$y(p) = \sum_k w_k\, m_k(p)\, x(p + k + \Delta_k(p))$", 4.2, 4.2, _deformable),
-    "DynamicConv2D": (r"$y = \sum_k \pi_k(x)\, (W_k * x + b_k)$", 8, 3, _dynamic),
-    "HardSigmoid": (r"$\mathrm{relu6}(x + 3)\,/\,6$", 5, 3.2, _curves(_SIGMOID)),
-    "HardSwish": (r"$x\;\mathrm{relu6}(x + 3)\,/\,6$", 5, 3.2, _curves(_SWISH)),
-    "HardTanh": (r"$\min(\max(x, -1), 1)$", 5, 3.2, _curves(_TANH)),
-    "ImageKernel2D": (r"$y_c = k * x_c$", 7.5, 2.1, _kernels),
-    "LocalResponseNormalization": (
-        r"$x_i\,/\,(b + \alpha \sum_{|j - i| \leq r} x_j^2)^\beta$", 5, 3.2, _response
+    "AuxiliaryOutput": ("y = x", 8, 2.6, _auxiliary),
+    "ChannelShuffle": ("channel g·n + i moves to i·G + g, of G groups of n", 6, 2.2, _shuffle),
+    "DeformableConv2D": (
+        "y(p) = Σ<sub>k</sub> w<sub>k</sub> · m<sub>k</sub>(p) · x(p + k + Δ<sub>k</sub>(p))",
+        4.2, 4.2, _deformable,
     ),
-    "MaxPoolWithIndices2D": (r"the largest of a window, and $y \cdot width + x$ of it", 7, 2.3, _unpooling),
-    "MaxUnpool2D": (r"the values where the maxima were, zeros elsewhere", 7, 2.3, _unpooling),
-    "Maxout": (r"$\max_j x_j$ over the pieces of a unit", 5, 3.2, _maxout),
-    "PaddedConv2D": (r"$\lfloor (n + before + after - d(k - 1) - 1)\,/\,s \rfloor + 1$ places", 5.5, 4.2, _padding),
-    "ReLU6": (r"$\min(\max(x, 0), 6)$", 5, 3.2, _curves([("ReLU6", keraslayers.ReLU6(), BLUE, "-")], -3, 9)),
-    "Resample2D": (r"pixel $i$ lies at $(i + \frac{1}{2})\, \frac{old}{new} - \frac{1}{2}$", 7.5, 2.1, _resample),
-    "ShiftLeakyReLU": (r"$\max(x, 0) + \min(x, 0)\, m\,/\,2^s$", 5, 3.2, _curves(_LEAKY)),
-    "SpatialSeparableConv2D": (r"$W \approx \sum_r v_r h_r^T$: a column, then a row", 7, 2.6, _separable),
-    "SqueezeExcite": (r"$x \cdot \sigma(W_2\, \mathrm{relu}(W_1\, \bar{x} + b_1) + b_2)$", 8, 2.8, _squeeze),
-    "TableActivation": (r"$f$ at equal distances, lines between", 5, 3.2, _table),
+    "DynamicConv2D": (
+        "y = Σ<sub>k</sub> π<sub>k</sub>(x) · (W<sub>k</sub> &lowast; x + b<sub>k</sub>)",
+        8, 3, _dynamic,
+    ),
+    "HardSigmoid": ("y = relu6(x + 3) / 6", 5, 3.2, _curves(_SIGMOID)),
+    "HardSwish": ("y = x · relu6(x + 3) / 6", 5, 3.2, _curves(_SWISH)),
+    "HardTanh": ("y = min(max(x, &minus;1), 1)", 5, 3.2, _curves(_TANH)),
+    "ImageKernel2D": ("y<sub>c</sub> = k &lowast; x<sub>c</sub>", 7.5, 2.1, _kernels),
+    "LocalResponseNormalization": (
+        "y<sub>i</sub> = x<sub>i</sub> / (b + &alpha; · Σ<sub>|j &minus; i| ≤ r</sub> x<sub>j</sub>²)<sup>&beta;</sup>",
+        5, 3.2, _response,
+    ),
+    "MaxPoolWithIndices2D": ("the largest of a window, and where it was: y · width + x", 7, 2.3, _unpooling),
+    "MaxUnpool2D": ("the values where the maxima were, zeros elsewhere", 7, 2.3, _unpooling),
+    "Maxout": ("y = max<sub>j</sub> x<sub>j</sub> over the pieces of a unit", 5, 3.2, _maxout),
+    "PaddedConv2D": ("⌊(n + before + after &minus; d · (k &minus; 1) &minus; 1) / s⌋ + 1 places", 5.5, 4.2, _padding),
+    "ReLU6": ("y = min(max(x, 0), 6)", 5, 3.2, _curves([("ReLU6", keraslayers.ReLU6(), BLUE, "-")], -3, 9)),
+    "Resample2D": ("output pixel i lies at (i + ½) · old / new &minus; ½ of the input", 7.5, 2.1, _resample),
+    "ShiftLeakyReLU": ("y = max(x, 0) + min(x, 0) · m / 2<sup>s</sup>", 5, 3.2, _curves(_LEAKY)),
+    "SpatialSeparableConv2D": (
+        "W ≈ Σ<sub>r</sub> v<sub>r</sub> h<sub>r</sub><sup>T</sup>: a column, then a row",
+        7, 2.6, _separable,
+    ),
+    "SqueezeExcite": ("y = x · &sigma;(W₂ relu(W₁ mean(x) + b₁) + b₂)", 8, 2.8, _squeeze),
+    "TableActivation": ("y = f(x) at equal distances, straight lines between", 5, 3.2, _table),
 }  # fmt: skip

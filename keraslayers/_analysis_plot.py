@@ -1,6 +1,9 @@
 """An analysis as a picture: what each depth costs, and how far it sees."""
 
 from collections import defaultdict
+from pathlib import Path
+
+ENDINGS = (".png", ".svg", ".pdf")
 
 
 def draw(analysis, path):
@@ -9,6 +12,11 @@ def draw(analysis, path):
         from matplotlib.figure import Figure  # not pyplot, which keeps figures for the whole process
     except ImportError as error:
         raise ImportError("`Analysis.plot` needs matplotlib: pip install 'keraslayers[report]'") from error
+    path = Path(path)
+    if path.suffix.lower() not in ENDINGS:
+        raise ValueError(f"`Analysis.plot`: `path` must end in {', '.join(ENDINGS)}; got {str(path)!r}.")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"`Analysis.plot`: `path`: there is no folder {str(path.parent)!r}; make it first.")
     costs, memory, fields = defaultdict(int), defaultdict(int), {}
     for row in analysis.layers:
         costs[row.depth] += row.multiply_adds or 0

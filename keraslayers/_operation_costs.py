@@ -1,8 +1,10 @@
 """What calls of `keras.ops` in a model cost."""
 
+import dataclasses
 import math
 
 import keras
+from keras import ops
 
 from keraslayers import cost
 from keraslayers._stock_products import einsum
@@ -53,20 +55,73 @@ def _along(axis, rank):
     return Window() if alone else EVERYWHERE
 
 
+def _products(products, args, alone):
+    """The cost of products of matrices; `alone` tells whether a constant would multiply every place for itself."""
+    constants = [value for value in args if not keras.backend.is_keras_tensor(value)]
+    return Cost(
+        multiply_adds=products,
+        activation_products=0 if constants else products,
+        weights=sum(math.prod(ops.shape(constant)) for constant in constants),
+        window=Window() if constants and alone else EVERYWHERE,
+    )
+
+
 def _matmul(operation, args, inputs, outputs, axes):
-    products = math.prod(outputs[0]) * (inputs[0][-1] if keras.backend.is_keras_tensor(args[0]) else inputs[0][-2])
-    if len(inputs) > 1:
-        return Cost(multiply_adds=products, activation_products=products, window=EVERYWHERE)
-    # A constant on the right multiplies every place for itself.
-    alone = len(inputs[0]) > 2 and keras.backend.is_keras_tensor(args[0])
-    return Cost(multiply_adds=products, window=Window() if alone else EVERYWHERE)
+    """Of `dot`, too: the last axis of what stands first is summed over."""
+    first, second = (tuple(ops.shape(value)) for value in args[:2])
+    if not (first and second):
+        return Cost()  # a number times what it meets
+    return _products(
+        math.prod(outputs[0]) * first[-1], args[:2], len(first) > 2 and keras.backend.is_keras_tensor(args[0])
+    )
+
+
+def _tensordot(operation, args, inputs, outputs, axes):
+    first = tuple(ops.shape(args[0]))
+    along = range(-operation.axes, 0) if isinstance(operation.axes, int) else operation.axes[0]
+    along = [axis % len(first) for axis in along]
+    last = along == [len(first) - 1] and len(first) > 2 and keras.backend.is_keras_tensor(args[0])
+    return _products(math.prod(outputs[0]) * math.prod(first[axis] for axis in along), args[:2], last)
 
 
 def _einsum(operation, args, inputs, outputs, axes):
-    if len(inputs) != operation.subscripts.count(",") + 1:
-        return None  # a constant among them
-    products = einsum(operation.subscripts, inputs, outputs[0])
-    return Cost(multiply_adds=products, activation_products=products, window=EVERYWHERE)
+    shapes = [tuple(ops.shape(value)) for value in args]
+    seen, made = operation.subscripts.replace(" ", "").split("->")
+    seen = seen.split(",")[0]
+    alone = len(shapes[0]) > 2 and keras.backend.is_keras_tensor(args[0]) and seen[:-1] == made[:-1]
+    return _products(einsum(operation.subscripts, shapes, outputs[0]), args, alone)
+
+
+def _each(value, sizes):
+    """One number an axis of places."""
+    return tuple(value) if isinstance(value, list | tuple) else (value,) * len(sizes)
+
+
+def _convolution(operation, args, inputs, outputs, axes):
+    """A kernel that is computed, too: its products are of activations then."""
+    image, kernel = args[:2]
+    if not keras.backend.is_keras_tensor(image):
+        return None
+    kernel_shape, sizes = tuple(ops.shape(kernel)), cost.places(image.shape, operation.data_format)
+    windows = cost.sliding(
+        sizes,
+        kernel_shape[:-2],
+        _each(operation.strides, sizes),
+        operation.padding,
+        _each(operation.dilation_rate, sizes),
+    )
+    filters = cost.channels(outputs[0], operation.data_format)
+    told = cost.convolution(kernel_shape, outputs[0], filters, windows)
+    if keras.backend.is_keras_tensor(kernel):
+        return dataclasses.replace(told, activation_products=told.multiply_adds)
+    return dataclasses.replace(told, weights=math.prod(kernel_shape))
+
+
+def _pooling(operation, args, inputs, outputs, axes):
+    sizes = cost.places(inputs[0], operation.data_format)
+    pool = _each(operation.pool_size, sizes)
+    strides = pool if operation.strides is None else _each(operation.strides, sizes)
+    return Cost(window=cost.sliding(sizes, pool, strides, operation.padding))
 
 
 def _concatenate(operation, args, inputs, outputs, axes):
@@ -118,7 +173,13 @@ def _split(operation, args, inputs, outputs, axes):
 
 
 _RULES = {
+    "Conv": _convolution,
+    "DepthwiseConv": _convolution,
+    "MaxPool": _pooling,
+    "AveragePool": _pooling,
     "Matmul": _matmul,
+    "Dot": _matmul,
+    "Tensordot": _tensordot,
     "Einsum": _einsum,
     "Concatenate": _concatenate,
     "GetItem": _get_item,

@@ -1,5 +1,6 @@
 """What Keras's own layers cost."""
 
+import dataclasses
 import math
 
 import keras
@@ -109,6 +110,24 @@ def _recurrent(layer, inputs, outputs, axes):
     return Cost(multiply_adds=inputs[0][0] * inputs[0][1] * matrices, window=EVERYWHERE)
 
 
+def _convolving(layer, inputs, outputs, axes):
+    """Every step convolves what comes in and what is remembered; what is remembered went through all steps before."""
+    cell, steps = layer.cell, inputs[0][1]
+    # The shape of one step's output, and of its four gates.
+    image = (outputs[0][0], *outputs[0][2:]) if layer.return_sequences else outputs[0]
+    gates = (image[0], *places(image, layer.data_format), 4 * layer.filters)
+    convolutions = [
+        cost.convolution(kernel.shape, gates, 4 * layer.filters, EVERYWHERE)
+        for kernel in (cell.kernel, cell.recurrent_kernel)
+    ]
+    return Cost(
+        multiply_adds=steps * sum(each.multiply_adds for each in convolutions),
+        flops=steps * sum(each.flops for each in convolutions),
+        depth=steps,
+        window=EVERYWHERE,
+    )
+
+
 def _bidirectional(layer, inputs, outputs, axes):
     ways = [of(way, inputs, outputs, axes) for way in (layer.forward_layer, layer.backward_layer)]
     if None in ways:
@@ -133,10 +152,18 @@ def _time_distributed(layer, inputs, outputs, axes):
     )
 
 
-def _concatenation(layer, inputs, outputs, axes):
+def _spectral_normalization(layer, inputs, outputs, axes):
+    """In inference the layer inside, and nothing else is read."""
+    inner = of(layer.layer, inputs, outputs, axes)
+    if inner is None or inner.weights is not None:
+        return inner
+    return dataclasses.replace(inner, weights=sum(math.prod(weight.shape) for weight in layer.layer.weights))
+
+
+def _concatenation(layer, inputs, outputs, axes, data_format):
     """Along the channels places meet places; along any other axis they lie side by side."""
     rank = len(outputs[0])
-    channel_axis = rank - 1 if keras.config.image_data_format() == "channels_last" or rank == 2 else 1
+    channel_axis = rank - 1 if data_format == "channels_last" or rank == 2 else 1
     return Cost(window=Window() if layer.axis % rank == channel_axis else None)
 
 
@@ -181,8 +208,11 @@ _RULES = {
     _embedding: "Embedding",
     products.attention: "Attention",
     products.multi_head_attention: "MultiHeadAttention",
+    products.group_query_attention: "GroupQueryAttention",
     products.dot: "Dot",
     _recurrent: "SimpleRNN LSTM GRU RNN",
+    _convolving: "ConvLSTM1D ConvLSTM2D ConvLSTM3D",
+    _spectral_normalization: "SpectralNormalization",
     _bidirectional: "Bidirectional",
     _time_distributed: "TimeDistributed",
     _concatenation: "Concatenate",
@@ -200,7 +230,11 @@ _RULES = {
 COSTS = {getattr(layers, name): rule for rule, names in _RULES.items() for name in names.split()}
 
 
-def of(layer, inputs, outputs, axes):
+# Of keras.applications' ConvNeXt, which are no public layers: a weight a channel, and what drops samples in training.
+_INSIDE_APPLICATIONS = {"LayerScale": _elementwise, "StochasticDepth": _nothing}
+
+
+def of(layer, inputs, outputs, axes, data_format=None):
     """The `Cost` of a call of one of Keras's own layers; None for any other.
 
     A subclass that computes something else than its Keras layer is another.
@@ -209,8 +243,15 @@ def of(layer, inputs, outputs, axes):
         layer: any layer.
         inputs, outputs: lists of shapes.
         axes: how many axes of the model's input are places.
+        data_format: of the layers before it; by default Keras's own setting.
     """
-    known = next((base for base in type(layer).__mro__ if base in COSTS), None)
-    if known is None or type(layer).call is not known.call:
+    kind = type(layer)
+    if kind.__module__.startswith("keras.src.applications.") and kind.__name__ in _INSIDE_APPLICATIONS:
+        return _INSIDE_APPLICATIONS[kind.__name__](layer, inputs, outputs, axes)
+    known = next((base for base in kind.__mro__ if base in COSTS), None)
+    if known is None or kind.call is not known.call:
         return None
-    return COSTS[known](layer, inputs, outputs, axes)
+    rule = COSTS[known]
+    if rule is _concatenation:
+        return rule(layer, inputs, outputs, axes, data_format or keras.config.image_data_format())
+    return rule(layer, inputs, outputs, axes)

@@ -55,6 +55,19 @@ def multi_head_attention(layer, inputs, outputs, axes):
     return Cost(multiply_adds=batch * (projections + products), activation_products=batch * products, window=EVERYWHERE)
 
 
+def group_query_attention(layer, inputs, outputs, axes):
+    """As multi-head attention; heads of the query share those of key and value."""
+    query, value = inputs[:2]
+    asked, held = query[0] * query[1], value[0] * value[1]
+    of_query = [layer._query_dense, layer._output_dense, *([layer._gate_dense] if layer.use_gate else [])]
+    of_value = [layer._key_dense, layer._value_dense]
+    projections = sum(
+        count * math.prod(part.kernel.shape) for count, parts in ((asked, of_query), (held, of_value)) for part in parts
+    )
+    products = asked * value[1] * layer.num_query_heads * 2 * layer.head_dim
+    return Cost(multiply_adds=projections + products, activation_products=products, window=EVERYWHERE)
+
+
 def dot(layer, inputs, outputs, axes):
     axes = layer.axes if isinstance(layer.axes, int) else layer.axes[0]
     products = math.prod(outputs[0]) * inputs[0][axes]

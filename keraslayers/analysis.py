@@ -99,7 +99,8 @@ def deepest_stride(who, model):
     # What pools all places has an endless stride, not the image's, while that is of no size.
     strides = [row.stride for row in _rows_of_any_size(model, endless=True)[0] if row.stride]
     strides = [stride for stride in strides if math.inf not in stride]
-    if not strides:
+    # Vectors have one axis of places in the arithmetic, and none to halve.
+    if not strides or all(len(shape) < 3 for shape in known_shapes(model)):
         raise ValueError(f"`{who}`: `model` {model.name!r} must have layers that slide over places; it has none.")
     deepest = max(strides, key=max)
     if len(set(deepest)) > 1:
@@ -147,9 +148,11 @@ def _analyze(model, shapes, called=None, endless=False):
                 made = keras.Operation.compute_output_spec(layer, *args, **kwargs)
                 outputs = _tensors(made)
             keep.extend(outputs)
-            steps.append(_step(layer, path + layer.name, args, kwargs, outputs, axes))
             called.append(layer)
             formats.append(getattr(layer, "data_format", None))
+            # Layers that have no format of their own take that of the layers before them.
+            known = next(filter(None, reversed(formats)), keras.config.image_data_format())
+            steps.append(_step(layer, path + layer.name, args, kwargs, outputs, axes, known))
             return made
 
         return call
@@ -167,7 +170,7 @@ def _tensors(values):
     return [t for t in keras.tree.flatten(values) if keras.backend.is_keras_tensor(t)]
 
 
-def _step(layer, name, args, kwargs, outputs, axes):
+def _step(layer, name, args, kwargs, outputs, axes, data_format):
     names = list(inspect.signature(layer.call).parameters)
     named = sorted(kwargs.items(), key=lambda item: names.index(item[0]) if item[0] in names else len(names))
     tensors = _tensors((args, [value for _, value in named]))
@@ -180,8 +183,8 @@ def _step(layer, name, args, kwargs, outputs, axes):
         inputs={id(t): tuple(t.shape) for t in tensors},
         outputs={id(t): tuple(t.shape) for t in outputs},
         weights={id(w): (math.prod(w.shape), id(w) in trained) for w in layer.weights} if is_layer else {},
-        cost=_cost(layer, args, inputs, made, axes),
-        channel_axis=1 if getattr(layer, "data_format", None) == "channels_first" else -1,
+        cost=_cost(layer, args, inputs, made, axes, data_format),
+        channel_axis=1 if is_layer and data_format == "channels_first" else -1,
     )
 
 
@@ -189,14 +192,14 @@ def _own_cost(layer):
     return getattr(layer, "call_cost", None)
 
 
-def _cost(layer, args, inputs, outputs, axes):
+def _cost(layer, args, inputs, outputs, axes, data_format):
     """The Cost of one call; None for a layer that nobody knows, or whose sizes hang on values."""
     if any(None in shape for shape in (*inputs, *outputs)):
         return None
     own = _own_cost(layer)
     if own is None:
         if isinstance(layer, keras.layers.Layer):
-            return _stock_costs.of(layer, inputs, outputs, axes)
+            return _stock_costs.of(layer, inputs, outputs, axes, data_format)
         return _operation_costs.of(layer, args, inputs, outputs, axes)
     told = own(*(shapes[0] if len(shapes) == 1 else shapes for shapes in (inputs, outputs)))
     if not isinstance(told, Cost):

@@ -200,7 +200,7 @@ class Analysis:
 
         Raises:
             ImportError: without matplotlib, which `pip install 'keraslayers[report]'` brings.
-            ValueError: if matplotlib does not know the ending of `path`.
+            ValueError: if `path` has another ending.
             FileNotFoundError: if there is no such folder.
         """
         from keraslayers._analysis_plot import draw

@@ -190,13 +190,94 @@ def test_attention_by_name_with_a_mask_and_along_some_axes():
         (lambda x: ops.matmul(x, ops.transpose(x, (0, 2, 1))), 7 * 7 * 6),
         (lambda x: ops.einsum("bij,bkj->bik", x, x), 7 * 7 * 6),
         (lambda x: ops.matmul(x, np.ones((6, 9), "float32")), 7 * 6 * 9),
+        (lambda x: ops.dot(x, np.ones((6, 9), "float32")), 7 * 6 * 9),
+        (lambda x: ops.tensordot(x, np.ones((6, 9), "float32"), axes=1), 7 * 6 * 9),
+        (lambda x: ops.tensordot(x, np.ones((7, 6, 3), "float32"), axes=((1, 2), (0, 1))), 7 * 6 * 3),
+        (lambda x: ops.einsum("bij,jk->bik", x, np.ones((6, 9), "float32")), 7 * 6 * 9),
     ],
 )
+# Keras's tensordot filters by a comparison that Python is going to forbid.
+@pytest.mark.filterwarnings("ignore:NotImplemented should not be used in a boolean context:DeprecationWarning")
 def test_products_of_matrices(build, expected):
     x = keras.Input((7, 6))
     found = analyze(keras.Model(x, build(x)))
     assert found.multiply_adds == expected
     assert found.unknown == ()
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda x, kernel: ops.matmul(x, kernel),
+        lambda x, kernel: ops.dot(x, kernel),
+        lambda x, kernel: ops.tensordot(x, kernel, axes=1),
+        lambda x, kernel: ops.einsum("bij,jk->bik", x, kernel),
+    ],
+)
+def test_a_constant_is_read_and_multiplies_each_place_for_itself(build):
+    x = keras.Input((7, 6))
+    (row,) = analyze(keras.Model(x, build(x, np.ones((6, 9), "float32")))).layers
+    assert (row.activation_products, row.weights, row.memory) == (0, 54, 7 * 6 + 54 + 7 * 9)
+    assert (row.receptive_field, row.stride) == ((1,), (1,))
+
+
+def test_a_convolution_and_pooling_by_operations():
+    image = keras.Input((8, 6, 4))
+    options = {"data_format": "channels_last"}
+    kernel = np.ones((3, 3, 4, 5), "float32")
+    x = ops.conv(image, kernel, strides=1, padding="same", **options)
+    x = ops.max_pool(x, 2, **options)
+    x = ops.depthwise_conv(x, np.ones((3, 3, 5, 2), "float32"), **options)
+    x = ops.average_pool(x, (1, 1), strides=(2, 1), **options)
+    conv, pool, depthwise, last = analyze(keras.Model(image, x)).layers
+    # 48 places of 3*3*4*5 products; 2 x 1 places, behind the pool, of 3*3 products in each of 10 channels.
+    assert (conv.multiply_adds, conv.flops, conv.weights, conv.activation_products) == (8640, 17040, 180, 0)
+    assert (depthwise.multiply_adds, depthwise.weights) == (2 * 90, 90)
+    assert [row.depth for row in (conv, pool, depthwise, last)] == [1, 1, 2, 2]
+    assert [row.receptive_field for row in (conv, pool, depthwise)] == [(3, 3), (4, 4), (8, 8)]
+    assert [row.stride for row in (conv, pool, depthwise, last)] == [(1, 1), (2, 2), (2, 2), (4, 2)]
+
+
+def test_a_computed_kernel_makes_products_of_activations():
+    image, made = keras.Input((8, 6, 4), batch_size=1), keras.Input((3, 4, 5), batch_size=3)
+    x = ops.conv(image, made, data_format="channels_last")
+    (row,) = analyze(keras.Model([image, made], x)).layers
+    assert row.multiply_adds == row.activation_products == 6 * 4 * 180
+
+
+def test_attention_of_shared_heads():
+    """Per head 4 numbers; 4 heads of the query, 2 of key and value."""
+    query, value = keras.Input((7, 6)), keras.Input((5, 6))
+    for gated, gates in ((False, 0), (True, 1)):
+        layer = layers.GroupQueryAttention(4, 4, 2, use_gate=gated)
+        (row,) = analyze(keras.Model([query, value], layer(query, value))).layers
+        projections = 7 * (2 + gates) * 6 * 16 + 5 * 2 * 6 * 8
+        assert (row.multiply_adds, row.activation_products) == (projections + 7 * 5 * 32, 7 * 5 * 32)
+
+
+@pytest.mark.parametrize("sequences", [False, True])
+def test_a_recurrent_convolution_convolves_twice_in_every_step(sequences):
+    layer = layers.ConvLSTM2D(3, 3, return_sequences=sequences, data_format="channels_last")
+    (row,) = analyze(model_of(layer, shape=(5, 8, 6, 4))).layers
+    # 6 x 4 places of four gates: of the image's 4 channels and of the 3 that are remembered.
+    assert row.multiply_adds == 5 * 24 * 9 * (4 + 3) * 12
+    assert row.flops == 2 * row.multiply_adds - 5 * 2 * 24 * 12
+    assert row.depth == 5
+
+
+def test_a_normalized_layer_costs_what_it_is():
+    inner = layers.Conv2D(5, 3, data_format="channels_last")
+    (row,) = analyze(model_of(layers.SpectralNormalization(inner), shape=IMAGE)).layers
+    (alone,) = analyze(model_of(layers.Conv2D(5, 3, data_format="channels_last"), shape=IMAGE)).layers
+    for what in ("multiply_adds", "flops", "weights", "memory", "depth", "receptive_field"):
+        assert getattr(row, what) == getattr(alone, what)
+
+
+def test_convnext_is_known_whole():
+    """4.5 G: Liu et al. 2022, arXiv:2201.03545, table 1; its scales of channels count nothing."""
+    found = analyze(keras.applications.ConvNeXtTiny(weights=None), (224, 224, 3))
+    assert found.unknown == ()
+    assert found.multiply_adds == pytest.approx(4.5e9, abs=0.05e9)  # half of the last digit there is
 
 
 @pytest.mark.parametrize(("layer", "gates"), [(layers.LSTM, 4), (layers.GRU, 3), (layers.SimpleRNN, 1)])
@@ -365,6 +446,16 @@ def test_channels_first():
         )
 
 
+def test_channels_that_meet_behind_channels_first_keep_their_places():
+    """Concatenate and ReLU have no format of their own, and Keras's setting is another."""
+    image = keras.Input((4, 9, 8))
+    conv = layers.Conv2D(6, 3, padding="same", data_format="channels_first")(image)
+    joined = layers.ReLU()(layers.Concatenate(axis=1)([conv, image]))
+    rows = analyze(keras.Model(image, joined)).layers
+    assert [row.receptive_field for row in rows] == [(3, 3)] * 3
+    assert [row.width for row in rows] == [6, 10, 10]
+
+
 def test_to_dict_is_json_and_adds_up():
     found = analyze(model_of(layers.Conv2D(5, 3, name="conv"), layers.UpSampling2D(), layers.Conv2D(2, 3)))
     assert isinstance(found, Analysis)
@@ -396,8 +487,10 @@ def test_plot_draws_what_was_counted(name, tmp_path):
     found.plot(tmp_path / name)
     written = (tmp_path / name).read_bytes()
     assert written.startswith(b"\x89PNG") if name == "a.png" else b"</svg>" in written
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(FileNotFoundError, match=r"`Analysis.plot`: `path`: there is no folder .*missing'; make it"):
         found.plot(tmp_path / "missing" / name)
+    with pytest.raises(ValueError, match=r"`Analysis.plot`: `path` must end in .png, .svg, .pdf; got .*a.bmp'"):
+        found.plot(tmp_path / "a.bmp")
 
 
 def test_this_backend_counts_as_the_others_do():

@@ -36,9 +36,9 @@ def test_a_benchmark_is_written_and_drawn(tmp_path, monkeypatch):
     monkeypatch.setattr(command, "GROUPS", {"layers": (MadeUp(),)})
     command.main([])
     text = page.read_text()
-    assert re.search(
-        r"\n## A title\n\n`make bench-layers` on .*; tensorflow \S+, keras \S+, ai-edge-litert \S+, ", text
-    )
+    machine = r"\d+ cores of .+, (a|no) GPU, Python 3\.\d+\.\d+"
+    tools = r"tensorflow \S+, keras \S+, ai-edge-litert \S+, "
+    assert re.search(rf"\n## A title\n\n`make bench-layers` on {machine}; {tools}", text)
     assert "\n\n![A title, drawn](plots/hard_activations.svg)\n\n| activation | in" in text
     assert text.endswith("| 4.00 |\n\nA note.\n\n<!-- /hard_activations -->\n\nMore.\n")
     read = plots.table("hard_activations", page)
@@ -46,6 +46,15 @@ def test_a_benchmark_is_written_and_drawn(tmp_path, monkeypatch):
     drawn = (tmp_path / "plots" / "hard_activations.svg").read_text()
     assert {"Steep for flat", "0.25", "4.00"} <= set(words(drawn))
     assert drawn == plots.draw("hard_activations", read)
+
+
+def test_the_guide_tells_what_the_silent_file_does():
+    rows = {(row["file"], row["runtime"]): row for row in plots.table("silent")}
+    assert [row["verdict"] for row in rows.values()] == ["PROVEN", "WRONG", "PROVEN", "PROVEN"]
+    wrong = rows["stock", "gpu"]
+    guide = " ".join((plots.PAGE.parent.parent / "docs" / "quantization.md").read_text().split())
+    assert f"[{wrong['right of 397 digits']} of 397 digits]" in guide
+    assert f"are right where {wrong['in Keras']} should be" in guide
 
 
 def test_every_benchmark_of_speed_has_its_picture_on_the_page():

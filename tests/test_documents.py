@@ -23,7 +23,7 @@ from tests.export_models import enliven, needs_gpu
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 # Commands in documents that change the machine, which no test may.
-NOT_RUN = {"pip install ."}
+NOT_RUN = {"pip install '.[demo]'"}
 # An example without a row here fails the test below.
 EXAMPLES = {
     "own_project.py": (["--epochs", "1", "--out", "digits.tflite"], ["digits.json", "digits.keras", "digits.tflite"]),
@@ -64,6 +64,12 @@ def run_line(line):
     with pytest.raises(SystemExit) as stopped:
         command_line.main(arguments)
     assert stopped.value.code == 0, line
+
+
+def test_the_readme_leads_to_every_example():
+    readme = (ROOT / "README.md").read_text()
+    for name in EXAMPLES:
+        assert f"(examples/{name})" in readme, name
 
 
 def test_every_example_has_a_row():

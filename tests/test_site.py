@@ -14,6 +14,9 @@ from benchmarks.plots import PLOTS
 from keraslayers import models
 
 ROOT = Path(__file__).parent.parent
+sys.path.append(str(ROOT / "docs"))
+import usage  # noqa: E402  a page of the site, whose folder is no package
+
 LAYERS = [
     name
     for name in keraslayers.__all__
@@ -42,12 +45,40 @@ def test_every_layer_has_its_place(site, name):
     page = site / "layers" / f"{module.rpartition('.')[2]}.html"
     assert f'id="{module}.{name}"' in page.read_text()
     picture = site / "layers" / f"{name}.svg"
-    assert f'src="{name}.svg"' in page.read_text()
     assert "</svg>" in picture.read_text()
     assert re.search(r"Source:|Source</", text_of(page))
+    # What it is comes before its arguments, and its name is a heading once.
+    text = page.read_text()
+    parts = [f'id="{name.lower()}"', f'src="{name}.svg"', 'class="formula"', ">cpu int8<", f">{name}</span>"]
+    begin = text.index(parts[0])
+    places = [text.index(part, begin) for part in parts]
+    assert places == sorted(places)
+    assert places[-1] < text.index(f'id="{module}.{name}"')
+    assert len(re.findall(rf'<h\d id="[^"]*">{name}<', text)) == 1
     table = (site / "layers" / "index.html").read_text()
     row = next(row for row in table.split("</tr>") if f">{name}<" in row)
     assert name == "AuxiliaryOutput" or row.count("PROVEN") >= 2
+
+
+def test_a_condition_of_verdicts_stands_on_the_page_of_the_layer(site):
+    page = text_of(site / "layers" / "deformable.html")
+    assert "stands there with max_offset; free offsets" in " ".join(page.split())
+    row = next(
+        row for row in (site / "layers" / "index.html").read_text().split("</tr>") if ">DeformableConv2D<" in row
+    )
+    assert "with <code>max_offset</code>" in row
+
+
+def test_every_layer_shows_how_it_is_used():
+    assert set(usage.USAGE) == set(LAYERS)
+
+
+@pytest.mark.parametrize("name", usage.USAGE)
+def test_the_lines_of_a_page_run(name):
+    names = {"keras": keras, "keraslayers": keraslayers}
+    exec(compile(usage.lines(name), name, "exec"), names)
+    assert names["y"].shape == usage.USAGE[name][1]
+    assert f"keraslayers.{name}(" in usage.lines(name)
 
 
 def test_what_a_verdict_leaves_out_is_explained_beside_it(site):
@@ -97,6 +128,20 @@ def test_no_formula_became_emphasis(site):
     """Stars between letters are italics in Markdown: formulas of docstrings stand in backticks."""
     for page in site.rglob("*.html"):
         assert re.findall(r"[\w()]<(?:em|strong)>|</(?:em|strong)>\w", page.read_text()) == [], page.name
+
+
+def test_search_needs_no_server(site):
+    """From a folder no page may load the index or start a worker: both come as scripts."""
+    assert (site / "search" / "search_index.js").read_text().startswith("var __index = ")
+    assert '<script src="../iframe-worker.js">' in (site / "layers" / "deformable.html").read_text()
+    assert "window.Worker" in (site / "iframe-worker.js").read_text()
+
+
+def test_the_front_page_shows_what_was_measured(site):
+    page = (site / "index.html").read_text()
+    assert 'src="plots/silent.svg"' in page
+    assert re.search(r"<td>stock</td>\s*<td>gpu</td>\s*<td>[^<]*</td>\s*<td>WRONG</td>", page)
+    assert "accuracy in Keras" in page
 
 
 def test_no_page_fetches_anything(site):

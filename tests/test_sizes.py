@@ -74,6 +74,9 @@ def test_design_resolution_needs_a_model_that_shrinks_alike():
     image = keras.Input((16, 16, 3), name="image")
     with pytest.raises(ValueError, match=r"must shrink all axes alike; the strides of its smallest maps are \(2, 1\)"):
         design_resolution(keras.Model(image, layers.MaxPooling2D((2, 1))(image)))
+    vector = keras.Sequential([keras.Input((4,)), layers.Dense(3)])
+    with pytest.raises(ValueError, match="must have layers that slide over places; it has none"):
+        design_resolution(vector)
     with pytest.raises(TypeError, match="`design_resolution`: `model` must be a Keras model; got str"):
         design_resolution("resnet18")
     with pytest.raises(ValueError, match="`design_resolution`: `final` must be at least 1; got 0"):
