@@ -73,7 +73,8 @@ def _neighbours(position, size):
     share = position - before
     # A position far outside would not fit into an integer.
     before = ops.cast(ops.clip(before, -2, ops.cast(size, before.dtype)), "int32")
-    return ops.maximum(before + 1, 0), ops.minimum(before + 2, size + 1), share
+    # Of NaN any integer comes, which must be a pixel; the share makes NaN of it.
+    return ops.maximum(before + 1, 0), ops.clip(before + 2, 0, size + 1), share
 
 
 def _grid(geometry, pads, sizes, dtype):
