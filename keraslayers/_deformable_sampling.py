@@ -71,10 +71,11 @@ def _neighbours(position, size):
     # Floor has no slope, so that at a whole number the slope is that of the interval above it.
     before = ops.stop_gradient(ops.floor(position))
     share = position - before
-    # A position far outside would not fit into an integer.
+    # A position far outside would not fit into an integer. Of NaN any integer comes, which must not be far outside
+    # either: the share makes NaN of the sample.
     before = ops.cast(ops.clip(before, -2, ops.cast(size, before.dtype)), "int32")
-    # Of NaN any integer comes, which must be a pixel; the share makes NaN of it.
-    return ops.maximum(before + 1, 0), ops.clip(before + 2, 0, size + 1), share
+    before = ops.maximum(before, -2)
+    return ops.maximum(before + 1, 0), ops.minimum(before + 2, size + 1), share
 
 
 def _grid(geometry, pads, sizes, dtype):
