@@ -1,5 +1,6 @@
-"""Deformable convolution: its training against a plain convolution's, its file against a plain gather."""
+"""Deformable convolution: its calls and training against a plain convolution's, its file against a plain gather."""
 
+import itertools
 import re
 import statistics
 import subprocess
@@ -17,21 +18,21 @@ from keraslayers import DeformableConv2D, deform_conv2d, export
 TITLE = "Deformable convolution, 3x3"
 COLUMNS = ("what", "shape", "ms or MB", "ratio", "to", "operators", "gpu")
 NOTE = (
-    "Training: forward and backward to inputs, offsets and kernel, normal offsets of a pixel, against `Conv2D` of the "
-    "same shapes, each under tf.function or XLA, whichever is faster, on all cores; the one that is faster for the "
-    "deformable form is named. Memory: what the peak of a fresh process rises by when it trains one step under "
-    "tf.function. Files: the form with gathers against the bounded forms that export makes of `max_offset` R. gpu: "
-    "the verdict of LiteRT's GPU accelerator. XNNPACK has no batched matrix product in int8, so that an int8 file "
-    "computes that part in floats."
+    "Forward: one call. Training: forward and backward to inputs, offsets and kernel. Both with normal offsets of a "
+    "pixel, against `Conv2D` of the same shapes, each under tf.function or XLA, whichever is faster, on all cores; the "
+    "one that is faster for the deformable form is named. Memory: what the peak of a fresh process rises by when it "
+    "trains one step under tf.function. Files: the form with gathers against the bounded forms that export makes of "
+    "`max_offset` R. gpu: the verdict of LiteRT's GPU accelerator. XNNPACK has no batched matrix product in int8, so "
+    "that an int8 file computes that part in floats."
 )
-TRAINED = [(1, 56, 64), (8, 28, 64), (8, 14, 256)]
+SHAPES = [(1, 56, 64), (8, 28, 64), (8, 14, 256)]
 BATCHES = (8, 16, 32)
 ROUNDS = 25
 
 
 def rows():
-    for batch, size, channels in TRAINED:
-        times = training(batch, size, channels)
+    for kind, (batch, size, channels) in itertools.product(KINDS, SHAPES):
+        times = measured(kind, batch, size, channels)
         best = {
             way: min((name for name in times if name[0] == way), key=lambda name: np.median(times[name]))
             for way in WAYS
@@ -39,12 +40,13 @@ def rows():
         for way in list(WAYS)[1:]:
             ratio = statistics.median(times[best[way]] / times[best["plain"]])
             milliseconds = np.median(times[best[way]])
-            what, shape = f"training, {way}, {best[way][1]}", f"{batch}x{size}x{size}x{channels}"
+            what, shape = f"{kind}, {way}, {best[way][1]}", f"{batch}x{size}x{size}x{channels}"
             yield what, shape, f"{milliseconds:.1f}", f"{ratio:.1f}", "Conv2D", "", ""
-    peaks = {batch: memory(batch) for batch in BATCHES}
-    for batch, peak in peaks.items():
-        shape, first = f"{batch}x28x28x64", peaks[BATCHES[0]]
-        yield "memory, unbounded", shape, f"{peak:.0f}", f"{peak / first:.1f}", f"a batch of {BATCHES[0]}", "", ""
+    for way in list(WAYS)[1:]:
+        peaks = {batch: memory(way, batch) for batch in BATCHES}
+        for batch, peak in peaks.items():
+            shape, first = f"{batch}x28x28x64", peaks[BATCHES[0]]
+            yield f"memory, {way}", shape, f"{peak:.0f}", f"{peak / first:.1f}", f"a batch of {BATCHES[0]}", "", ""
     made = dict(files())
     times = timing.interleaved({name: artifact.tflite for name, artifact in made.items()}, seconds=8.0)
     for name, artifact in made.items():
@@ -75,7 +77,12 @@ def tensors_of(batch, size, channels):
     return [tf.constant(random.normal(size=shape), "float32") for shape in shapes]
 
 
-def step(way):
+def forward(way):
+    """One call, as a function of tensors that gives a list."""
+    return lambda *tensors: [way(*tensors)]
+
+
+def training(way):
     """Forward and backward, as a function of tensors that gives their gradients."""
 
     def run(*tensors):
@@ -87,14 +94,17 @@ def step(way):
     return run
 
 
-def memory(batch):
+KINDS = {"forward": forward, "training": training}
+
+
+def memory(way, batch):
     """Megabytes that a fresh process needs for a step."""
-    command = [sys.executable, "-c", f"from benchmarks import deformable; deformable.print_peak({batch})"]
+    command = [sys.executable, "-c", f"from benchmarks import deformable; deformable.print_peak({way!r}, {batch})"]
     return float(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout)
 
 
-def print_peak(batch):
-    run = tf.function(step(deformable))
+def print_peak(way, batch):
+    run = tf.function(training(WAYS[way]))
     run(*tensors_of(1, 28, 64))
     tensors = tensors_of(batch, 28, 64)
     Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew: the highest so far was TensorFlow's own start
@@ -108,17 +118,17 @@ def resident(entry):
     return int(re.search(rf"{entry}:\s+(\d+) kB", Path("/proc/self/status").read_text())[1]) / 1024
 
 
-def training(batch, size, channels):
-    """Milliseconds of forward and backward, by (way, compiler), round by round."""
+def measured(kind, batch, size, channels):
+    """Milliseconds of a kind of run, by (way, compiler), round by round."""
     tensors = tensors_of(batch, size, channels)
-    steps = {
-        (name, compiler): tf.function(step(way), jit_compile=compiler == "XLA")
+    runs = {
+        (name, compiler): tf.function(KINDS[kind](way), jit_compile=compiler == "XLA")
         for name, way in WAYS.items()
         for compiler in ("tf.function", "XLA")
     }
-    times = {name: [] for name in steps}
+    times = {name: [] for name in runs}
     for _ in range(ROUNDS):
-        for name, run in steps.items():
+        for name, run in runs.items():
             before = time.perf_counter()
             run(*tensors)[0].numpy()
             times[name].append(1000 * (time.perf_counter() - before))

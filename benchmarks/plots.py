@@ -62,7 +62,11 @@ def _silent(figure, rows):
 
 
 def _deformable(figure, rows):
-    titles = {"training": "Training time over Conv2D's", "memory": "Memory over the first batch's"}
+    titles = {
+        "forward": "Time of a call over Conv2D's",
+        "training": "Training time over Conv2D's",
+        "memory": "Memory over the first batch's",
+    }
     panels = {}
     for row in rows:
         kind, _, what = row["what"].partition(", ")

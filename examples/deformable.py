@@ -1,6 +1,6 @@
 """Digits that were bent: a deformable convolution against a plain one with as many weights, and where its taps look.
 
-python examples/deformable.py --epochs 20 --out points.png
+python examples/deformable.py --epochs 12 --out points.png
 """
 
 import argparse
@@ -74,7 +74,7 @@ def draw(model, images, path):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--epochs", type=int, default=20)
+    parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--out", default="points.png")
     options = parser.parse_args()
 

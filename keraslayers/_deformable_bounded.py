@@ -7,10 +7,15 @@ bilinear interpolation weighs the pixel at a shift of r with the hat function ma
 import numpy as np
 from keras import ops
 
-from keraslayers._deformable_geometry import convolve
+from keraslayers._deformable_geometry import channels_last, convolve, from_channels_last
 
 # Above it slices are nested, so that the number of operators hardly grows with R; XNNPACK joins five tensors at most.
 _MOST_SLICES = 5
+
+# LiteRT's GPU runtime multiplies batches of matrices of which the right one has 64 rows and 2048 numbers at most, rows
+# and columns counted in fours. Larger ones it lays out as one texture; where that is higher than 8192, all their rows
+# over four, it computes nothing, without an error. All found by trying.
+_MOST_ROWS, _MOST_NUMBERS = 64, 2048
 
 
 def constants(layer):
@@ -30,16 +35,18 @@ def bounded(inputs, geometry, kernel, bias, offset_kernel, offset_bias):
     small matrix products. No tensor has more than four axes, and the number of operators hardly grows with R.
 
     Args:
-        inputs: (batch, height, width, channels).
+        inputs: images, in the layer's data format.
         geometry: of the layer.
         kernel, bias, offset_kernel, offset_bias: what `constants` returns.
 
     Returns:
-        (batch, out_height, out_width, filters).
+        outputs, in the layer's data format.
     """
+    inputs = channels_last(inputs, geometry)
     reach, channels = geometry.max_offset, inputs.shape[-1]
     taps, parts = geometry.taps, geometry.offset_groups
     rows, columns = (_seen(*axis, reach) for axis in zip(geometry.kernel_size, geometry.dilation_rate, strict=True))
+    rows, cuts = _cut(rows, len(columns), taps)
 
     down, right, mask = _moves(inputs, geometry, offset_kernel, offset_bias)
     batch, out_height, out_width = ops.shape(down)[:3]
@@ -51,27 +58,37 @@ def bounded(inputs, geometry, kernel, bias, offset_kernel, offset_bias):
     right = ops.reshape(right, (places * parts, 1, len(columns), taps))
     if mask is not None:
         down = down * ops.reshape(mask, (places * parts, 1, 1, taps))
-    seen = len(rows) * len(columns)
-    hats = ops.reshape(down * right, (places * parts, seen, taps))
-
-    window = _window(inputs, geometry, rows, columns)
-    # The channels come first and the taps last: the GPU runtime may take the matrix on the right for a texture, and one
-    # higher than 8192 for nothing, without an error. Small matrices it takes otherwise; 49 places seen by 25 taps are.
-    if parts == 1:  # each reshaping copies, on the CPU
-        window = ops.transpose(ops.reshape(window, (places, seen, channels)), (0, 2, 1))
-    else:
-        window = ops.transpose(ops.reshape(window, (places, seen, parts, channels // parts)), (0, 2, 3, 1))
-        window = ops.reshape(window, (places * parts, channels // parts, seen))
-    samples = ops.reshape(ops.matmul(window, hats), (batch, out_height, out_width, channels * taps))
+    samples = _products(_window(inputs, geometry, rows, columns), down * right, places, parts, cuts)
+    samples = ops.reshape(samples, (batch, out_height, out_width, channels * taps))
     # Twice the sigmoid is the mask; here, as it costs nothing.
     kernel = kernel if mask is None else 2 * kernel
     outputs = ops.conv(samples, _dense(kernel, geometry, channels), 1, "valid", "channels_last")
-    return outputs if bias is None else outputs + bias
+    return from_channels_last(outputs if bias is None else outputs + bias, geometry)
 
 
 def _seen(kernel, dilation, reach):
     """The places along an axis that some tap may see, counted from the first of them."""
     return sorted({tap * dilation + shift for tap in range(kernel) for shift in range(2 * reach + 1)})
+
+
+def _cut(rows, columns, taps):
+    """Returns (rows, into how many runs of equal length they are cut), such that the GPU multiplies every run right.
+
+    Rows that no tap sees may follow, to fill the last run. Where a single row is too long, rows stay whole.
+    """
+    most = min(_MOST_ROWS, _MOST_NUMBERS // _in_fours(taps)) // 4 * 4 // columns
+    if most == 0:
+        return rows, 1
+    cuts = -(-len(rows) // most)
+    if rows[-1] + 1 == len(rows):
+        return list(range(-(-len(rows) // cuts) * cuts)), cuts
+    while len(rows) % cuts:  # between rows with gaps there is no place for others
+        cuts += 1
+    return rows, cuts
+
+
+def _in_fours(count):
+    return -(-count // 4) * 4
 
 
 def _moves(inputs, geometry, kernel, bias):
@@ -117,14 +134,17 @@ def _hats(moves, starts, seen, reach):
 
 def _window(inputs, geometry, rows, columns):
     """All places seen from each output: (batch, out_height, out_width, len(rows) * len(columns) * channels)."""
-    reach = geometry.max_offset
-    sizes = ops.shape(inputs)[1:3]
-    pads = geometry.pads(sizes)
-    x = ops.pad(inputs, ((0, 0), *((before + reach, after + reach) for before, after in pads), (0, 0)))
+    reach, sizes = geometry.max_offset, ops.shape(inputs)[1:3]
+    pads = []
+    for (before, after), seen, size, dilation in zip(
+        geometry.pads(sizes), (rows, columns), geometry.kernel_size, geometry.dilation_rate, strict=True
+    ):
+        pads.append((before + reach, after + seen[-1] - (size - 1) * dilation - reach))
+    x = ops.pad(inputs, ((0, 0), *pads, (0, 0)))
     # Axis by axis, which takes fewer slices.
     for axis, seen in ((2, columns), (1, rows)):
         stride = geometry.strides[axis - 1]
-        count = (sizes[axis - 1] + sum(pads[axis - 1]) + 2 * reach - seen[-1] - 1) // stride + 1
+        count = (sizes[axis - 1] + sum(pads[axis - 1]) - seen[-1] - 1) // stride + 1
         x = _shifted(x, axis, seen, count, stride)
     return x
 
@@ -132,20 +152,55 @@ def _window(inputs, geometry, rows, columns):
 def _shifted(x, axis, shifts, count, stride):
     """Joins `count` places of every `stride`-th, starting at each of the shifts, along the channels.
 
-    Many shifts are made of fewer slices: of the same run at several starts, or of two halves.
+    Many shifts are made of fewer slices: of the same run at several starts, a run of five shorter ones at most.
     """
     run = next((n for n in range(1, len(shifts)) if shifts[n] != n), len(shifts))
     if run < len(shifts) and len(shifts) > _MOST_SLICES:
         shifts = shifts[::run]
         x = _shifted(x, axis, range(run), x.shape[axis] - run + 1, 1)
-    parts = [(x, shift) for shift in shifts]
+    parts = [(x, shift, 0) for shift in shifts]
     if run == len(shifts) > _MOST_SLICES:
-        half = run // 2
-        joined = _shifted(x, axis, range(half), x.shape[axis] - half + 1, 1)
-        parts = [(joined, 0), (joined, half), *((x, run - 1) for _ in range(run % 2))]
+        base, channels = -(-run // _MOST_SLICES), x.shape[-1]
+        joined = _shifted(x, axis, range(base), x.shape[axis] - base + 1, 1)
+        parts = [(joined, shift, 0) for shift in range(0, run - base + 1, base)]
+        if run % base:  # the last few of the run's last
+            parts.append((joined, run - base, (base - run % base) * channels))
     stop = (count - 1) * stride + 1
-    slices = [part[(*[slice(None)] * axis, slice(shift, shift + stop, stride))] for part, shift in parts]
+    between = [slice(None)] * (2 - axis)
+    slices = [
+        part[(*[slice(None)] * axis, slice(shift, shift + stop, stride), *between, slice(skipped, None))]
+        for part, shift, skipped in parts
+    ]
     return ops.concatenate(slices, axis=-1)
+
+
+def _products(window, hats, places, parts, cuts):
+    """Sums the window, weighted with the hats, for each tap.
+
+    Args:
+        window: (batch, out_height, out_width, rows * columns * channels).
+        hats: (places * parts, rows, columns, taps).
+        places: batch * out_height * out_width.
+        parts: offset groups.
+        cuts: into how many runs the rows are cut, each of which is multiplied for itself.
+
+    Returns:
+        (places, channels * taps), or with one run (places * parts, channels / parts, taps).
+    """
+    (_, rows, columns, taps), size = hats.shape, window.shape[-1]
+    seen = rows * columns // cuts
+    channels = size // (rows * columns)
+    if cuts > 1 and parts > 1:
+        hats = ops.transpose(ops.reshape(hats, (places, parts, cuts, seen * taps)), (0, 2, 1, 3))
+    hats = ops.reshape(hats, (places * cuts * parts, seen, taps))
+    # The channels come first and the taps last: of the matrices on the right the GPU runtime takes small ones alone.
+    if parts == 1:  # each reshaping copies, on the CPU
+        window = ops.transpose(ops.reshape(window, (places * cuts, seen, channels)), (0, 2, 1))
+    else:
+        window = ops.transpose(ops.reshape(window, (places * cuts, seen, parts, channels // parts)), (0, 2, 3, 1))
+        window = ops.reshape(window, (places * cuts * parts, channels // parts, seen))
+    samples = ops.matmul(window, hats)
+    return ops.sum(ops.reshape(samples, (places, cuts, channels * taps)), axis=1) if cuts > 1 else samples
 
 
 def _dense(kernel, geometry, channels):

@@ -1,5 +1,6 @@
 """Where a deformable convolution samples: sizes, strides and groups, checked once and kept together."""
 
+import dataclasses
 import math
 from dataclasses import dataclass
 
@@ -20,6 +21,7 @@ class Geometry:
         groups: of weights.
         offset_groups: parts of the channels that have offsets of their own.
         max_offset: largest offset in pixels; None for any.
+        data_format: `"channels_last"` or `"channels_first"`.
     """
 
     who: str
@@ -30,9 +32,10 @@ class Geometry:
     groups: int
     offset_groups: int
     max_offset: int | None
+    data_format: str
 
     @classmethod
-    def of(cls, who, *, kernel_size, strides, padding, dilation_rate, groups, offset_groups, max_offset):
+    def of(cls, who, *, kernel_size, strides, padding, dilation_rate, groups, offset_groups, max_offset, data_format):
         """Checks the arguments; numbers stand for pairs of the same."""
         return cls(
             who=who,
@@ -43,7 +46,17 @@ class Geometry:
             groups=_checks.positive_int(who, "groups", groups),
             offset_groups=_checks.positive_int(who, "offset_groups", offset_groups),
             max_offset=None if max_offset is None else _checks.positive_int(who, "max_offset", max_offset),
+            data_format=_checks.data_format(who, data_format),
         )
+
+    def config(self):
+        """The arguments that make it again."""
+        return {name: value for name, value in dataclasses.asdict(self).items() if name != "who"}
+
+    @property
+    def channel_axis(self):
+        """Which axis of images the channels are."""
+        return -1 if self.data_format == "channels_last" else 1
 
     @property
     def taps(self):
@@ -65,12 +78,12 @@ class Geometry:
             kernel_size=self.kernel_size,
             strides=self.strides,
             dilation_rate=self.dilation_rate,
-            data_format="channels_last",
+            data_format=self.data_format,
         )
 
     def check_channels(self, shape, filters):
         """Returns the channels of images of `shape`, which both kinds of groups must divide; else raises."""
-        channels = _checks.channels(self.who, shape, "channels_last", rank=4)
+        channels = _checks.channels(self.who, shape, self.data_format, rank=4)
         for argument, what, count in (
             ("groups", "channels", channels),
             ("groups", "filters", filters),
@@ -84,8 +97,18 @@ class Geometry:
         return channels
 
 
+def channels_last(images, geometry):
+    """Images of that geometry's data format as (batch, height, width, channels), in which everything is computed."""
+    return images if geometry.data_format == "channels_last" else ops.transpose(images, (0, 2, 3, 1))
+
+
+def from_channels_last(images, geometry):
+    """The way back."""
+    return images if geometry.data_format == "channels_last" else ops.transpose(images, (0, 3, 1, 2))
+
+
 def convolve(inputs, kernel, geometry):
-    """A plain convolution of that geometry, but without groups.
+    """A plain convolution of that geometry, but channels last and without groups.
 
     Dilation stands in the kernel as zeros between the taps: TensorFlow has no strides with dilation.
     """

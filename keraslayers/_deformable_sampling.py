@@ -71,8 +71,10 @@ def _neighbours(position, size):
     # Floor has no slope, so that at a whole number the slope is that of the interval above it.
     before = ops.stop_gradient(ops.floor(position))
     share = position - before
-    # A position far outside would not fit into an integer.
+    # A position far outside would not fit into an integer. Of NaN any integer comes, which must not be far outside
+    # either: the share makes NaN of the sample.
     before = ops.cast(ops.clip(before, -2, ops.cast(size, before.dtype)), "int32")
+    before = ops.maximum(before, -2)
     return ops.maximum(before + 1, 0), ops.minimum(before + 2, size + 1), share
 
 

@@ -1,12 +1,13 @@
 """Everything the package offers by its own name; to import it is to register the layers for loading."""
 
+from keraslayers._deformable_function import deform_conv2d
 from keraslayers.activations import HardSigmoid, HardSwish, HardTanh, ReLU6, ShiftLeakyReLU, hard_sigmoid
 from keraslayers.analysis import analyze, receptive_field
 from keraslayers.analysis_result import Analysis, LayerAnalysis
 from keraslayers.auxiliary_output import AuxiliaryOutput
 from keraslayers.channel_shuffle import ChannelShuffle, channel_shuffle
 from keraslayers.cost import Cost, Window
-from keraslayers.deformable import DeformableConv2D, deform_conv2d
+from keraslayers.deformable import DeformableConv2D
 from keraslayers.dynamic import DynamicConv2D
 from keraslayers.fold_batch_norm import fold_batch_norm
 from keraslayers.fold_shuffle import fold_shuffle

@@ -317,7 +317,7 @@ def _left_out_of_deformable(options):
     return {}
 
 
-def _deformable(name, output_shape, input_shape=(4, 5, 4), **options):
+def _deformable(name, output_shape, input_shape=(4, 5, 4), channel_axis=-1, **options):
     options = {"filters": 4, "kernel_size": (3, 3), "padding": "same", **options}
     return Case(
         name=f"deformable_{name}",
@@ -326,9 +326,10 @@ def _deformable(name, output_shape, input_shape=(4, 5, 4), **options):
         input_shape=input_shape,
         output_shape=output_shape,
         oracle=oracles.deformable_conv2d,
+        channel_axis=channel_axis,
         weights=3 + options.get("use_bias", True),
         weight_scale=0.1,  # of offsets that are about two pixels long
-        terms=math.prod(options["kernel_size"]) * input_shape[-1],
+        terms=math.prod(options["kernel_size"]) * input_shape[channel_axis],
         # Free offsets an int8 file bounds by the samples, most of these farther than the GPU computes: test_deformable.
         int8="max_offset" in options,
         int8_db=22,  # measured: 23.9 and more
@@ -489,6 +490,8 @@ CASES += [
         max_offset=2,
         modulated=True,
     ),
+    _deformable("first", (4, 3, 5), (4, 3, 5), 0, offset_groups=2, modulated=True, data_format="channels_first"),
+    _deformable("bounded_first", (4, 3, 5), (4, 3, 5), 0, max_offset=1, data_format="channels_first"),
 ]
 
 
@@ -574,14 +577,15 @@ FUNCTIONS += [
         function=keraslayers.deform_conv2d,
         options=options,
         more=_deformed,
-        input_shape=IMAGE,
-        output_shape=(4, 5, 5),
+        input_shape=shape,
+        output_shape=output_shape,
         oracle=_deform_oracle,
         terms=18,
     )
-    for name, options in (
-        ("same", {"padding": "same"}),
-        ("bounded", {"padding": (0, 2), "dilation_rate": 2, "max_offset": 1}),
+    for name, shape, output_shape, options in (
+        ("same", IMAGE, (4, 5, 5), {"padding": "same"}),
+        ("bounded", IMAGE, (4, 5, 5), {"padding": (0, 2), "dilation_rate": 2, "max_offset": 1}),
+        ("first", FIRST, (5, 4, 5), {"padding": "same", "data_format": "channels_first"}),
     )
 ]
 

@@ -309,7 +309,8 @@ def _place(size, kernel, stride, dilation, padding, axis):
 
 
 def deform_conv2d(inputs, offsets, kernel, mask, bias, options):
-    images, kernel = np.asarray(inputs, "float64"), np.asarray(kernel, "float64")
+    images, kernel = _images(inputs, options), np.asarray(kernel, "float64")
+    offsets, mask = (None if x is None else _images(x, options) for x in (offsets, mask))
     (count, height, width, channels), (rows, columns, within, filters) = images.shape, kernel.shape
     strides, dilation = _two(options.get("strides", 1)), _two(options.get("dilation_rate", 1))
     groups, parts = options.get("groups", 1), options.get("offset_groups", 1)
@@ -327,14 +328,15 @@ def deform_conv2d(inputs, offsets, kernel, mask, bias, options):
             group = c // within
             for f in range(group * filters // groups, (group + 1) * filters // groups):
                 outputs[b, p, q, f] += value * kernel[i, j, c % within, f]
-    return outputs if bias is None else outputs + bias
+    return _as_given(outputs if bias is None else outputs + bias, options)
 
 
 def deformable_conv2d(inputs, weights, options):
     kernel, *bias, offset_kernel, offset_bias = (np.asarray(weight, "float64") for weight in weights)
     strides, dilation = _two(options.get("strides", 1)), _two(options.get("dilation_rate", 1))
     padding = options.get("padding", "valid")
-    (count, height, width, _), (rows, columns, channels, moved) = inputs.shape, offset_kernel.shape
+    images = _images(inputs, options)
+    (count, height, width, _), (rows, columns, channels, moved) = images.shape, offset_kernel.shape
     out_height, top = _place(height, rows, strides[0], dilation[0], padding, 0)
     out_width, left = _place(width, columns, strides[1], dilation[1], padding, 1)
     moves = np.empty((count, out_height, out_width, moved))
@@ -343,14 +345,16 @@ def deformable_conv2d(inputs, weights, options):
         for i, j, c in np.ndindex(rows, columns, channels):
             y, x = p * strides[0] - top + i * dilation[0], q * strides[1] - left + j * dilation[1]
             if 0 <= y < height and 0 <= x < width:
-                moves[b, p, q, m] += float(inputs[b, y, x, c]) * offset_kernel[i, j, c, m]
+                moves[b, p, q, m] += float(images[b, y, x, c]) * offset_kernel[i, j, c, m]
     mask = None
     if options.get("modulated"):
         offsets = moved // 3 * 2
         mask = np.vectorize(lambda v: 2 * _ACTIVATIONS["sigmoid"](v))(moves[..., offsets:])
         moves = moves[..., :offsets]
-    outputs = deform_conv2d(inputs, moves, kernel, mask, bias[0] if bias else None, options)
-    return _each(_ACTIVATIONS[options["activation"]], outputs) if options.get("activation") else outputs
+    last = {**options, "data_format": "channels_last"}
+    outputs = deform_conv2d(images, moves, kernel, mask, bias[0] if bias else None, last)
+    outputs = _each(_ACTIVATIONS[options["activation"]], outputs) if options.get("activation") else outputs
+    return _as_given(outputs, options)
 
 
 def resample_2d(inputs, weights, options):
