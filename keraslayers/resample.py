@@ -31,27 +31,27 @@ class Resample2D(keras.layers.Layer):
     shape: the same with the new height and width. With `scale` they are floor(size * scale).
 
     Args:
-        size: the new height and width: a whole number for both, or a pair. Either this or `scale`.
         scale: the new size over the old: a number for both axes, or a pair for height and width. It is taken as the
             nearest fraction with a denominator of 4096 at most, so that 0.29 of 100 pixels is 29.
+        size: instead of `scale`, the new height and width themselves: a whole number for both, or a pair.
         method: `"bilinear"` or `"nearest"`.
         antialias: whether bilinear averages over all the pixels where the image shrinks.
         data_format: `"channels_last"` or `"channels_first"`; by default Keras's own setting.
 
     Raises:
         TypeError: if `size` holds no whole numbers, or `scale` no numbers.
-        ValueError: if both of `size` and `scale` are given or none, one is out of its range, `method` is unknown,
+        ValueError: if both of `scale` and `size` are given or none, one is out of its range, `method` is unknown,
             or `antialias` goes with nearest; or when built if the input has not four axes or nothing is left of it.
 
     Source: Keys 1981, "Cubic convolution interpolation for digital image processing", section II (linear and nearest
     neighbour); the grown triangle: Turkowski 1990, "Filters for common resampling tasks".
     """
 
-    def __init__(self, size=None, scale=None, method="bilinear", antialias=False, data_format=None, **kwargs):
+    def __init__(self, scale=None, *, size=None, method="bilinear", antialias=False, data_format=None, **kwargs):
         super().__init__(**kwargs)
         who = "Resample2D"
         if (size is None) == (scale is None):
-            raise ValueError(f"`{who}`: give either `size` or `scale`; got size={size!r} and scale={scale!r}.")
+            raise ValueError(f"`{who}`: give either `scale` or `size`; got scale={scale!r} and size={size!r}.")
         self.size = None if size is None else _checks.positive_pair(who, "size", size)
         self.scale = None if scale is None else _scales(who, scale)
         self.method = _checks.choice(who, "method", method, METHODS)
@@ -102,8 +102,8 @@ class Resample2D(keras.layers.Layer):
     def get_config(self):
         return {
             **super().get_config(),
-            "size": self.size,
             "scale": self.scale,
+            "size": self.size,
             "method": self.method,
             "antialias": self.antialias,
             "data_format": self.data_format,
