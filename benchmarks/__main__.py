@@ -8,14 +8,14 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import channel_shuffle, deformable, hard_activations, optimize, plots, stock, trained
+from benchmarks import channel_shuffle, deformable, dynamic, hard_activations, optimize, plots, stock, trained
 from benchmarks.readme import write_block
 
 PAGE = Path(__file__).with_name("README.md")
 TOOLS = ("tensorflow", "keras", "ai-edge-litert", "tensorflow-model-optimization")
 # By the word after `make bench-`.
 GROUPS = {
-    "layers": (deformable, channel_shuffle, hard_activations),
+    "layers": (deformable, dynamic, channel_shuffle, hard_activations),
     "export": (stock,),
     "optimize": (optimize, trained),
 }

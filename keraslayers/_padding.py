@@ -171,14 +171,14 @@ def _pad_axis(x, axis, before, after, mode):
         skip = mode == "reflect"
         first = [_part(x, axis, i, i + 1) for i in range(before - 1 + skip, -1 + skip, -1)]
         last = [_part(x, axis, size - 1 - i, size - i) for i in range(skip, after + skip)]
-    return _join([part for part in (_join(first, axis), x, _join(last, axis)) if part is not None], axis)
+    return join([part for part in (join(first, axis), x, join(last, axis)) if part is not None], axis)
 
 
 def _part(x, axis, start, stop):
     return x[(*[slice(None)] * axis, slice(start, stop))]
 
 
-def _join(parts, axis):
+def join(parts, axis):
     """Joins any number of tensors, at most five at a time; None without any."""
     while len(parts) > 1:
         groups = [parts[i : i + _MOST_JOINED] for i in range(0, len(parts), _MOST_JOINED)]
