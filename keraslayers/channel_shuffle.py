@@ -27,11 +27,12 @@ def channel_shuffle(x, groups, data_format=None):
     """
     groups = _checks.positive_int("channel_shuffle", "groups", groups)
     data_format = _checks.data_format("channel_shuffle", data_format)
+    x = _checks.tensor(x)
     channels = _channels("channel_shuffle", x.shape, groups, data_format)
     if groups in (1, channels):
         return x
     if isinstance(x, keras.KerasTensor):  # only inside a layer is the size of an unknown batch there when it runs
-        return ChannelShuffle(groups, data_format)(x)
+        return ChannelShuffle(groups, data_format, dtype=x.dtype)(x)
     shape = ops.shape(x)
     size = channels // groups
     # The places share one axis whose size reshape works out, so that height and width may be unknown.

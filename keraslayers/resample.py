@@ -18,9 +18,9 @@ class Resample2D(keras.layers.Layer):
     """Resizes images, up or down, each axis by its own factor, whole or not.
 
     Pixels are squares: output pixel i lies at (i + 0.5) * input size / output size - 0.5 of the input. The result is
-    that of `keras.ops.image.resize`, and it keeps the dtype. Without `antialias`, bilinear looks at the two nearest
-    pixels of an axis however much the image shrinks; with it the triangle grows with the factor, so that every pixel
-    counts.
+    that of `keras.ops.image.resize`, and it keeps the dtype; whole numbers, such as bytes, are rounded. Without
+    `antialias`, bilinear looks at the two nearest pixels of an axis however much the image shrinks; with it the
+    triangle grows with the factor, so that every pixel counts.
 
     In a .tflite file, bilinear becomes RESIZE_BILINEAR, antialias two products with matrices, and nearest by whole
     factors reshapes and concatenations. LiteRT's GPU accelerator and XNNPACK take all of these whole, in float32 and
@@ -28,7 +28,8 @@ class Resample2D(keras.layers.Layer):
     leaves to LiteRT's built-in kernels; the same goes for whole factors with a prime above 5 in them.
 
     Input shape: (batch, height, width, channels), or (batch, channels, height, width) with `"channels_first"`. Output
-    shape: the same with the new height and width. With `scale` they are floor(size * scale).
+    shape: the same with the new height and width. With `scale` they are floor(size * scale), which must leave a pixel;
+    of sizes that are not known before the graph runs nothing checks that.
 
     Args:
         scale: the new size over the old: a number for both axes, or a pair for height and width. It is taken as the
@@ -94,6 +95,10 @@ class Resample2D(keras.layers.Layer):
             )
         return (*shape[:rows], *sizes, *shape[rows + 2 :])
 
+    def compute_output_spec(self, inputs):
+        dtype = self.compute_dtype if keras.backend.is_float_dtype(inputs.dtype) else inputs.dtype
+        return keras.KerasTensor(self.compute_output_shape(inputs.shape), dtype=dtype)
+
     def call_cost(self, input_shape, output_shape):
         old, new = (cost.places(shape, self.data_format) for shape in (input_shape, output_shape))
         sizes = zip(old, new, strict=True)
@@ -157,7 +162,7 @@ def _by_products(x, rows, here, there, method, antialias, known):
         known: whether they are numbers.
     """
     dtype = keras.backend.standardize_dtype(x.dtype)
-    wide = "float32" if dtype in ("float16", "bfloat16") else dtype
+    wide = "float64" if dtype == "float64" else "float32"
     x = ops.cast(x, wide)
     if rows == 1:
         x = ops.transpose(x, (0, 3, 1, 2))
@@ -165,7 +170,8 @@ def _by_products(x, rows, here, there, method, antialias, known):
         # A matrix on the right is what becomes a FULLY_CONNECTED; on the left the GPU would refuse it.
         x = ops.matmul(x, _matrix(old, new, method, antialias, wide, known))
         x = ops.swapaxes(x, 2, 3)  # the width first, then the height, then back
-    return ops.cast(ops.transpose(x, (0, 2, 3, 1)) if rows == 1 else x, dtype)
+    x = ops.transpose(x, (0, 2, 3, 1)) if rows == 1 else x
+    return ops.cast(x if keras.backend.is_float_dtype(dtype) else ops.round(x), dtype)
 
 
 def _matrix(old, new, method, antialias, dtype, known):

@@ -226,6 +226,7 @@ def _maxout(name, output_shape, input_shape=IMAGE, channel_axis=-1, exports=True
         channel_axis=channel_axis,
         exports=exports,
         exact=True,
+        masks=True,
     )
 
 
