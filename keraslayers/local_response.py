@@ -89,6 +89,9 @@ class LocalResponseNormalization(keras.layers.Layer):
         TypeError: if `depth_radius` is no whole number, or `bias`, `alpha` or `beta` no number.
         ValueError: if one of them is out of its range, or when built if the channels are unknown.
 
+    On phones: runs wholly on LiteRT's GPU runtime in float32 and int8, and on XNNPACK in float32. In int8 XNNPACK
+    leaves LOG, EXP and MAXIMUM to LiteRT's built-in kernels.
+
     Source: Krizhevsky et al. 2012, "ImageNet Classification with Deep Convolutional Neural Networks", section 3.3.
     """
 
