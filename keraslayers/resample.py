@@ -150,7 +150,10 @@ def resample_2d(x, size, method="bilinear", antialias=False, data_format="channe
     # TensorFlow resizes in float32 whatever it is given, and has no antialiasing that a .tflite file could hold.
     if (antialias and shrinks) or dtype == "float64":
         return _by_products(x, rows, here, size, method, antialias, known=True)
-    return ops.cast(ops.image.resize(x, size, interpolation="bilinear", data_format=data_format), dtype)
+    whole = not keras.backend.is_float_dtype(dtype)
+    x = ops.cast(x, "float32") if whole else x  # not every backend rounds
+    x = ops.image.resize(x, size, interpolation="bilinear", data_format=data_format)
+    return ops.cast(ops.round(x) if whole else x, dtype)
 
 
 def _by_products(x, rows, here, there, method, antialias, known):

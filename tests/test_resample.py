@@ -27,13 +27,15 @@ def test_whole_numbers_stay_whole(options, dtype):
     image = np.random.default_rng(0).integers(0, 256, (2, 7, 10, 3)).astype(dtype)
     layer = Resample2D(size=(3, 4), **options)
     wanted = keras.ops.image.resize(
-        image, (3, 4), interpolation=options.get("method", "bilinear"), antialias="antialias" in options
+        image.astype("float32"),
+        (3, 4),
+        interpolation=options.get("method", "bilinear"),
+        antialias="antialias" in options,
     )
     outputs = layer(image)
     assert keras.backend.standardize_dtype(outputs.dtype) == layer(keras.KerasTensor(image.shape, dtype)).dtype == dtype
-    # Where a value lies between two whole numbers, sums in another order may round to the other.
-    np.testing.assert_allclose(np.array(outputs, "float64"), np.array(wanted, "float64"), atol=1)
-    assert np.mean(np.array(outputs) == np.array(wanted)) > 0.9
+    # Half for the rounding, the rest for sums in another order.
+    np.testing.assert_allclose(np.array(outputs, "float64"), wanted, atol=0.5001)
 
 
 def test_the_size_it_has_is_left_alone():
