@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import channel_shuffle, deformable, hard_activations, optimize, plots, silent, stock, trained
+from benchmarks import channel_shuffle, deformable, dynamic, hard_activations, optimize, plots, silent, stock, trained
 from benchmarks.readme import machine, write_block
 
 PAGE = Path(__file__).with_name("README.md")
@@ -14,7 +14,7 @@ TOOLS = ("tensorflow", "keras", "ai-edge-litert", "tensorflow-model-optimization
 # By the word after `make bench-`.
 GROUPS = {
     "silent": (silent,),
-    "layers": (deformable, channel_shuffle, hard_activations),
+    "layers": (deformable, dynamic, channel_shuffle, hard_activations),
     "export": (stock,),
     "optimize": (optimize, trained),
 }

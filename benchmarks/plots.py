@@ -76,6 +76,14 @@ def _deformable(figure, rows):
     _ratios(figure, panels)
 
 
+def _dynamic(figure, rows):
+    panels = {}
+    for row in rows:
+        bar = f"{row['what']}, {row['kernel']}", row["ratio to Conv2D"], row["gpu"]
+        panels.setdefault("Time over Conv2D's", []).append(bar)
+    _ratios(figure, panels)
+
+
 def _channel_shuffle(figure, rows):
     panels = {}
     for row in rows:
@@ -166,6 +174,7 @@ def _name(axes, points):
 PLOTS = {
     "silent": _silent,
     "deformable": _deformable,
+    "dynamic": _dynamic,
     "channel_shuffle": _channel_shuffle,
     "hard_activations": _hard_activations,
     "stock": _stock,

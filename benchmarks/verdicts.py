@@ -1,7 +1,8 @@
 """Writes the table of layers into the README, from what each layer does on the runtimes: `make table-layers`.
 
 Each layer stands in the small network of the export law, with the options of its first row in tests/cases.py;
-`DeformableConv2D` with those of the first row that bounds its offsets, as phones want them.
+`DeformableConv2D` with those of the first row that bounds its offsets, as phones want them, and of the first that does
+not.
 """
 
 import inspect
@@ -17,27 +18,34 @@ from tests.cases import CASES, PooledAndBack
 from tests.test_export_layers import network
 
 PRECISIONS = ("float32", "int8")
+# An int8 file of free offsets is another layer's: what the samples show bounds them.
+FREE = "bounded by the samples"
 # What the rows of cases.py stand for that are no layers of ours.
 PAIRS = {PooledAndBack: (keraslayers.MaxPoolWithIndices2D, keraslayers.MaxUnpool2D)}
 
 
 def main():
+    # By the layer and whether its offsets are bounded, which makes another file.
     first = {}
     for case in CASES:
-        if case.layer is not keraslayers.DeformableConv2D or case.options.get("max_offset"):
-            first.setdefault(case.layer, case)
+        first.setdefault((case.layer.__name__, case.options.get("max_offset") is None), case)
     lines = [
         "| layer | what it is | paper | cpu float32 | cpu int8 | gpu float32 | gpu int8 |",
         "|---|---|---|---|---|---|---|",
     ]
-    for layer in track(sorted(first, key=lambda layer: layer.__name__), "proving the layers"):
-        case = first[layer]
-        reports = [
-            to_tflite(network(case), target="gpu", precision=precision, samples=case.inputs(32)).report
+    for key in track(sorted(first), "proving the layers"):
+        case = first[key]
+        reports = {
+            precision: to_tflite(network(case), target="gpu", precision=precision, samples=case.inputs(32)).report
+            for precision in PRECISIONS
+            if case.int8 or precision != "int8"
+        }
+        verdicts = [
+            verdict(reports[precision].proof(runtime), case.left_out.get(precision)) if precision in reports else FREE
+            for runtime in ("cpu", "gpu")
             for precision in PRECISIONS
         ]
-        verdicts = [verdict(report.proof(runtime)) for runtime in ("cpu", "gpu") for report in reports]
-        shown = PAIRS.get(layer, (layer,))
+        shown = PAIRS.get(case.layer, (case.layer,))
         name = ", ".join(f"`{each.__name__}`" for each in shown)
         name += " with `max_offset`" if case.options.get("max_offset") else ""
         lines.append(f"| {name} | {summary(shown[-1])} | {paper(shown[0])} | {' | '.join(verdicts)} |")
@@ -45,10 +53,10 @@ def main():
     write_block("layers", "\n".join(lines) + "\n")
 
 
-def verdict(proof):
-    """The verdict; with the operators that the accelerator left to the built-in kernels, if any."""
+def verdict(proof, reason):
+    """The verdict; with the operators that the accelerator left to the built-in kernels and why, if any."""
     left = (proof.operators or 0) - (proof.delegated or 0)
-    return f"{proof.verdict}, {left} left out" if proof.samples and left else str(proof.verdict)
+    return f"{proof.verdict}, {left} left out: {reason}" if proof.samples and left else str(proof.verdict)
 
 
 def summary(layer):
@@ -58,11 +66,13 @@ def summary(layer):
 
 
 def paper(layer):
-    """The first source that the docstring names."""
+    """The first source that the docstring names: who and when, and the number, if it is this one's."""
     source = " ".join(inspect.getdoc(layer).split("Source: ")[-1].split())
-    found = re.search(r"arXiv:\d+\.\d+|doi:\S+", source)
-    first = source.split(",")[0]
-    return f"{first}, {found[0].rstrip(',.')}" if found else first
+    # Titles stand in quotation marks, and sources are parted by semicolons.
+    first = re.sub(r'"[^"]*",? ?', "", source).split(";")[0]
+    who = re.match(r"[^,]*\d{4}", first)[0]
+    found = re.search(r"arXiv:\d+\.\d+|doi:[^\s,]+", first)
+    return f"{who}, {found[0].rstrip('.')}" if found else who
 
 
 if __name__ == "__main__":

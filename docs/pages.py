@@ -92,7 +92,7 @@ def _verdicts():
     columns = [number for number, title in enumerate(header) if title.split()[0] in ("cpu", "gpu")]
     verdicts = {
         name: ([row[number] for number in columns], condition)
-        for row in rows
+        for row in reversed(rows)  # of a layer with two rows the first counts
         for name, condition in re.findall(r"`(\w+)`((?: with `\w+`)?)", row[0])
         if name in LAYERS
     }

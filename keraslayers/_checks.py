@@ -13,6 +13,13 @@ def register(cls):
     return keras.saving.register_keras_serializable(package="keraslayers")(cls)
 
 
+def tensor(x):
+    """Returns `x` as a tensor, a list or an array too; a symbolic one as it is."""
+    import keras
+
+    return x if isinstance(x, keras.KerasTensor) else keras.ops.convert_to_tensor(x)
+
+
 def choice(who, argument, value, choices):
     """Returns `value` if it is one of `choices`, else raises a ValueError that names the nearest ones."""
     choices = tuple(choices)

@@ -25,7 +25,7 @@ def standardize(who, padding):
         ValueError: if a name is unknown, or a width below zero.
     """
     if isinstance(padding, str):
-        return _checks.choice(who, "padding", padding.lower(), NAMES)
+        return named(who, padding, NAMES)
     axes = padding if isinstance(padding, list | tuple) else (padding, padding)
     pairs = [axis if isinstance(axis, list | tuple) else (axis, axis) for axis in axes]
     if len(pairs) != 2 or any(len(pair) != 2 for pair in pairs):
@@ -34,6 +34,11 @@ def standardize(who, padding):
             f"((top, bottom), (left, right)); got {padding!r}."
         )
     return tuple(tuple(_checks.whole_number(who, "padding", width, least=0) for width in pair) for pair in pairs)
+
+
+def named(who, padding, names):
+    """Returns a padding that has a name, in small letters as Keras does; raises if it is none of `names`."""
+    return _checks.choice(who, "padding", padding.lower() if isinstance(padding, str) else padding, names)
 
 
 def widths(padding, sizes, kernel_size, strides, dilation_rate):
@@ -166,14 +171,14 @@ def _pad_axis(x, axis, before, after, mode):
         skip = mode == "reflect"
         first = [_part(x, axis, i, i + 1) for i in range(before - 1 + skip, -1 + skip, -1)]
         last = [_part(x, axis, size - 1 - i, size - i) for i in range(skip, after + skip)]
-    return _join([part for part in (_join(first, axis), x, _join(last, axis)) if part is not None], axis)
+    return join([part for part in (join(first, axis), x, join(last, axis)) if part is not None], axis)
 
 
 def _part(x, axis, start, stop):
     return x[(*[slice(None)] * axis, slice(start, stop))]
 
 
-def _join(parts, axis):
+def join(parts, axis):
     """Joins any number of tensors, at most five at a time; None without any."""
     while len(parts) > 1:
         groups = [parts[i : i + _MOST_JOINED] for i in range(0, len(parts), _MOST_JOINED)]

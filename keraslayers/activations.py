@@ -26,6 +26,7 @@ def hard_sigmoid(x, variant="mobilenet"):
         ValueError: if `variant` is none of the three.
     """
     slope = SLOPES[_checks.choice("hard_sigmoid", "variant", variant, SLOPES)]
+    x = _checks.tensor(x)
     return ops.relu6((x if slope == 1.0 else slope * x) + 3.0) * (1.0 / 6.0)
 
 

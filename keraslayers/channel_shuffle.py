@@ -27,11 +27,12 @@ def channel_shuffle(x, groups, data_format=None):
     """
     groups = _checks.positive_int("channel_shuffle", "groups", groups)
     data_format = _checks.data_format("channel_shuffle", data_format)
+    x = _checks.tensor(x)
     channels = _channels("channel_shuffle", x.shape, groups, data_format)
     if groups in (1, channels):
         return x
     if isinstance(x, keras.KerasTensor):  # only inside a layer is the size of an unknown batch there when it runs
-        return ChannelShuffle(groups, data_format)(x)
+        return ChannelShuffle(groups, data_format, dtype=x.dtype)(x)
     shape = ops.shape(x)
     size = channels // groups
     # The places share one axis whose size reshape works out, so that height and width may be unknown.
@@ -64,6 +65,9 @@ class ChannelShuffle(keras.layers.Layer):
     Raises:
         TypeError: if `groups` is no whole number.
         ValueError: if `groups` is below 1, or when built if it does not divide the channels or they are unknown.
+
+    On phones: runs wholly on LiteRT's XNNPACK and GPU runtimes, in float32 and int8, with four axes at most. An input
+    of five stays one of five, which the GPU runtime refuses.
 
     Source: Zhang et al. 2017, arXiv:1707.01083, section 3.1.
     """

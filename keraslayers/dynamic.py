@@ -5,9 +5,8 @@ import math
 import keras
 from keras import ops
 
-from keraslayers import _checks, _padding, cost
+from keraslayers import _checks, _padding, _weights, cost
 from keraslayers._bias import add_bias
-from keraslayers._initializers import fresh, several
 from keraslayers.cost import Cost, Window
 
 ROUTINGS = ("softmax", "sigmoid")
@@ -37,16 +36,29 @@ def _convolutions(images, kernels, arguments):
     return [outputs[:, k * filters : (k + 1) * filters] for k in range(count)]
 
 
-def _mixed_kernel(images, attention, kernels, biases):
-    """The same for kernels of 1x1 and channels last: one matrix an image, which multiplies all its pixels at once."""
-    attention = attention[:, :, 0]  # (batch, 1, kernels)
-    count, _, _, channels, filters = kernels.shape
-    shape = ops.shape(images)
-    mixed = ops.reshape(ops.matmul(attention, ops.reshape(kernels, (count, -1))), (shape[0], channels, filters))
-    outputs = ops.matmul(ops.reshape(images, (shape[0], -1, channels)), mixed)
-    if biases is not None:
-        outputs = outputs + ops.matmul(attention, biases)
-    return ops.reshape(outputs, (*shape[:3], filters))
+def mixed_kernel(images, attention, kernels, biases, padding="valid", dilation_rate=(1, 1)):
+    """The same for strides of one and channels last: each image mixes its kernel, then meets that alone.
+
+    A convolution is a matrix product for each row of the kernel: that row of all windows times the row's weights.
+    """
+    count, tall, wide, channels, filters = kernels.shape
+    attention = ops.reshape(attention, (-1, 1, count))  # no slice that takes an axis away, which XNNPACK leaves out
+    if padding == "same":
+        pads = _padding.widths(padding, images.shape[1:3], (tall, wide), (1, 1), dilation_rate)
+        images = ops.pad(images, ((0, 0), *pads, (0, 0)))
+    batch, height, width, _ = ops.shape(images)
+    down, across = dilation_rate
+    height, width = height - (tall - 1) * down, width - (wide - 1) * across  # of the outputs
+    row = wide * channels
+    mixed = ops.matmul(attention, ops.reshape(kernels, (count, -1)))
+    mixed = ops.reshape(mixed, (batch, tall * row, filters))
+    windows = _padding.join([images[:, :, j * across : j * across + width] for j in range(wide)], 3)
+    outputs = None if biases is None else ops.matmul(attention, biases)
+    for i in range(tall):
+        places = ops.reshape(windows[:, i * down : i * down + height], (batch, -1, row))
+        product = ops.matmul(places, mixed[:, i * row : (i + 1) * row])
+        outputs = product if outputs is None else product + outputs
+    return ops.reshape(outputs, (batch, height, width, filters))
 
 
 @_checks.register
@@ -67,19 +79,19 @@ class DynamicConv2D(keras.layers.Layer):
         filters: channels of the output.
         kernel_size: a whole number or (height, width).
         num_kernels: kernels to mix, two at least: 4 in Chen et al., 8 in Yang et al.
-        strides: a whole number or (height, width); above 1 only without dilation, as in Keras.
-        padding: `"valid"` or `"same"`.
-        routing: `"softmax"` or `"sigmoid"`.
         reduction: channels over the units of `squeeze`, which are one at least; of no use with `"sigmoid"`.
         temperature: divides what softmax takes: high, all kernels learn from every image. Chen et al. go from 30 down
             to 1 over the first ten epochs: set `layer.temperature`, then `model.make_train_function(force=True)`. Of
             no use with `"sigmoid"`.
+        routing: `"softmax"` or `"sigmoid"`.
+        strides: a whole number or (height, width); above 1 only without dilation, as in Keras.
+        padding: `"valid"` or `"same"`.
         data_format: `"channels_last"` or `"channels_first"`; by default Keras's own setting.
         dilation_rate: a whole number or (height, width).
         activation: of the output.
         use_bias: whether the output has a bias.
-        kernel_initializer: draws each kernel for itself.
-        bias_initializer, kernel_regularizer, bias_regularizer: for all kernels or biases together.
+        kernel_initializer, bias_initializer, kernel_constraint, bias_constraint: for each kernel and bias by itself.
+        kernel_regularizer, bias_regularizer: for all kernels or biases together.
 
     Raises:
         TypeError: if a number is of another type.
@@ -87,10 +99,11 @@ class DynamicConv2D(keras.layers.Layer):
             has not four axes, its channels are unknown, or it is smaller than the kernel.
 
     On phones: runs wholly on LiteRT's GPU runtime in float32 and int8, and on XNNPACK in float32 and, with `"sigmoid"`,
-    int8; with `"softmax"` XNNPACK leaves out the one int8 SOFTMAX of `num_kernels` numbers. The file computes
-    `num_kernels` convolutions and sums them. A single convolution with a kernel mixed at run time saves nothing there:
-    XNNPACK leaves a CONV_2D with a computed kernel out (2.3 ms at 28x28x64 with four kernels, as the sum takes), and in
-    int8 both runtimes refuse it.
+    int8; with `"softmax"` XNNPACK leaves out the one int8 SOFTMAX of `num_kernels` numbers. A float file for the CPU
+    mixes the kernels and computes one convolution, as matrix products (without strides): for four kernels at 28x28x64
+    in 0.4 of the time of four convolutions. A file for the GPU, or in int8, computes `num_kernels` convolutions and
+    sums them. There one product is not faster in int8, since XNNPACK computes it in floats, and on GPUs it was not
+    measured. A CONV_2D with a computed kernel XNNPACK leaves out, and in int8 both runtimes refuse it.
 
     Source: Chen et al. 2020, arXiv:1912.03458, section 3 (`"softmax"`); Yang et al. 2019, arXiv:1904.04971, section 3
     (`"sigmoid"`).
@@ -101,11 +114,11 @@ class DynamicConv2D(keras.layers.Layer):
         filters,
         kernel_size,
         num_kernels=4,
-        strides=(1, 1),
-        padding="valid",
-        routing="softmax",
         reduction=4,
         temperature=30.0,
+        routing="softmax",
+        strides=(1, 1),
+        padding="valid",
         data_format=None,
         dilation_rate=(1, 1),
         activation=None,
@@ -114,6 +127,8 @@ class DynamicConv2D(keras.layers.Layer):
         bias_initializer="zeros",
         kernel_regularizer=None,
         bias_regularizer=None,
+        kernel_constraint=None,
+        bias_constraint=None,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -121,40 +136,36 @@ class DynamicConv2D(keras.layers.Layer):
         self.filters = _checks.positive_int(who, "filters", filters)
         self.kernel_size = _checks.positive_pair(who, "kernel_size", kernel_size)
         self.num_kernels = _checks.whole_number(who, "num_kernels", num_kernels, least=2)
-        self.strides = _checks.positive_pair(who, "strides", strides)
-        self.padding = _checks.choice(who, "padding", padding, ("valid", "same"))
-        self.routing = _checks.choice(who, "routing", routing, ROUTINGS)
         self.reduction = _checks.positive_int(who, "reduction", reduction)
         self.temperature = _checks.number(who, "temperature", temperature, above=0)
+        self.routing = _checks.choice(who, "routing", routing, ROUTINGS)
+        self.strides = _checks.positive_pair(who, "strides", strides)
+        self.padding = _padding.named(who, padding, ("valid", "same"))
         self.data_format = _checks.data_format(who, data_format)
         self.dilation_rate = _checks.positive_pair(who, "dilation_rate", dilation_rate)
         _checks.strides_or_dilation(who, self.strides, self.dilation_rate)
         self.activation = keras.activations.get(activation)
         self.use_bias = use_bias
-        self.kernel_initializer = keras.initializers.get(kernel_initializer)
-        self.bias_initializer = keras.initializers.get(bias_initializer)
-        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
-        self.bias_regularizer = keras.regularizers.get(bias_regularizer)
+        _weights.keep(
+            self,
+            kernel_initializer=kernel_initializer,
+            bias_initializer=bias_initializer,
+            kernel_regularizer=kernel_regularizer,
+            bias_regularizer=bias_regularizer,
+            kernel_constraint=kernel_constraint,
+            bias_constraint=bias_constraint,
+        )
 
     def build(self, input_shape):
         channels = _checks.channels("DynamicConv2D", input_shape, self.data_format, rank=4)
         self.compute_output_shape(input_shape)
         axis = -1 if self.data_format == "channels_last" else 1
         self.input_spec = keras.layers.InputSpec(ndim=4, axes={axis: channels})
-        self.kernels = self.add_weight(
-            name="kernels",
-            shape=(self.num_kernels, *self.kernel_size, channels, self.filters),
-            initializer=several(self.kernel_initializer),
-            regularizer=self.kernel_regularizer,
-        )
+        shape = (self.num_kernels, *self.kernel_size, channels, self.filters)
+        self.kernels = _weights.add_several(self, "kernel", shape, "kernels")
         self.biases = None
         if self.use_bias:
-            self.biases = self.add_weight(
-                name="biases",
-                shape=(self.num_kernels, self.filters),
-                initializer=fresh(self.bias_initializer),
-                regularizer=self.bias_regularizer,
-            )
+            self.biases = _weights.add_several(self, "bias", (self.num_kernels, self.filters), "biases")
         self.squeeze, units = None, channels
         if self.routing == "softmax":
             units = max(1, channels // self.reduction)
@@ -191,9 +202,9 @@ class DynamicConv2D(keras.layers.Layer):
         }
         attention = self.attention(inputs)
         if training and self.kernel_size == self.strides == (1, 1) and self.data_format == "channels_last":
-            # As fast as a plain convolution, and a third of the time of the other way. Not in files: the GPU runtime
-            # computes a BATCH_MATMUL with a computed matrix wrongly.
-            outputs = _mixed_kernel(inputs, attention, self.kernels, self.biases)
+            # A third of the time of the other way. Not in files for the GPU: its runtime computes a BATCH_MATMUL whose
+            # matrix comes right from a RESHAPE or ADD wrongly; of a slice it is right.
+            outputs = mixed_kernel(inputs, attention, self.kernels, self.biases)
         else:
             outputs = _sum_of_outputs(inputs, attention, self.kernels, self.biases, arguments)
         return self.activation(outputs)
@@ -232,17 +243,14 @@ class DynamicConv2D(keras.layers.Layer):
             "filters": self.filters,
             "kernel_size": self.kernel_size,
             "num_kernels": self.num_kernels,
-            "strides": self.strides,
-            "padding": self.padding,
-            "routing": self.routing,
             "reduction": self.reduction,
             "temperature": self.temperature,
+            "routing": self.routing,
+            "strides": self.strides,
+            "padding": self.padding,
             "data_format": self.data_format,
             "dilation_rate": self.dilation_rate,
             "activation": keras.activations.serialize(self.activation),
             "use_bias": self.use_bias,
-            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
-            "bias_initializer": keras.initializers.serialize(self.bias_initializer),
-            "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
-            "bias_regularizer": keras.regularizers.serialize(self.bias_regularizer),
+            **_weights.config(self),
         }

@@ -5,9 +5,13 @@ import numpy as np
 from keras import layers
 
 from keraslayers import _rewrite
+from keraslayers.deformable import DeformableConv2D
+from keraslayers.dynamic import DynamicConv2D
 from keraslayers.padded import PaddedConv2D
+from keraslayers.spatial_separable import SpatialSeparableConv2D
 
 # Which of a layer's weights scales its outputs, and the axis of the output channels in it; a depthwise kernel has two.
+# The bias comes right after it.
 _LAST, _LAST_BUT_ONE, _BOTH = (-1,), (-2,), (-2, -1)
 _KERNELS = {
     layers.Dense: (0, _LAST),
@@ -15,6 +19,9 @@ _KERNELS = {
     layers.Conv2D: (0, _LAST),
     layers.Conv3D: (0, _LAST),
     PaddedConv2D: (0, _LAST),
+    DeformableConv2D: (0, _LAST),
+    DynamicConv2D: (0, _LAST),
+    SpatialSeparableConv2D: (1, _LAST),
     layers.Conv1DTranspose: (0, _LAST_BUT_ONE),
     layers.Conv2DTranspose: (0, _LAST_BUT_ONE),
     layers.Conv3DTranspose: (0, _LAST_BUT_ONE),
@@ -32,9 +39,10 @@ def fold_batch_norm(model):
     Result:  x -> convolution (kernel k * s, bias (b - mean) * s + beta), s = gamma / sqrt(variance + epsilon)
 
     Folded is every `BatchNormalization` over the channels that a convolution (plain, depthwise, separable or
-    transposed, of Keras, or `PaddedConv2D`) or a `Dense` layer makes, where that layer has no activation, its output
-    goes nowhere else, and both layers are called once, in the same dtype. The others stay, as do those after layers of
-    other classes, subclasses included. A copy that is trained on no longer normalizes batches.
+    transposed, of Keras, or one of ours) or a `Dense` layer makes, where that layer has no activation, its output goes
+    nowhere else, and both layers are called once, in the same dtype. Of `DynamicConv2D` that with `"softmax"` folds:
+    with `"sigmoid"` the weights of its biases do not add up to one. The others stay, as do those after layers of other
+    classes, subclasses included. A copy that is trained on no longer normalizes batches.
 
     Args:
         model: a Functional or Sequential model; stays as it is.
@@ -70,6 +78,8 @@ def _folds_into(call, found):
     layer = call.before[0].layer
     if type(layer) not in _KERNELS or id(layer) not in found or layer.activation is not keras.activations.linear:
         return None
+    if getattr(layer, "routing", "softmax") != "softmax":
+        return None
     if layer.dtype_policy != norm.dtype_policy or layer.dtype_policy.quantization_mode:
         return None
     if getattr(layer, "lora_enabled", False):
@@ -80,20 +90,23 @@ def _folds_into(call, found):
 
 
 def _folded(layer, norm):
-    """The weights of the layer, its bias the last, with the normalization in them."""
+    """The weights of the layer, a bias among them, with the normalization in them."""
     scale = 1 / np.sqrt(_wide(norm.moving_variance) + norm.epsilon)
     if norm.gamma is not None:
         scale = scale * _wide(norm.gamma)
     weights = layer.get_weights()
-    bias = weights.pop() if layer.use_bias else 0.0
     place, axes = _KERNELS[type(layer)]
+    bias = weights.pop(place + 1) if layer.use_bias else 0.0
     kernel = weights[place]
     shape = [1] * kernel.ndim
     for axis in axes:
         shape[axis] = kernel.shape[axis]
     weights[place] = kernel.astype("float64") * scale.reshape(shape)
     offset = (np.asarray(bias, "float64") - _wide(norm.moving_mean)) * scale
-    weights.append(offset if norm.beta is None else offset + _wide(norm.beta))
+    offset = offset if norm.beta is None else offset + _wide(norm.beta)
+    if type(layer) is DynamicConv2D:
+        offset = np.broadcast_to(offset, (layer.num_kernels, layer.filters))
+    weights.insert(place + 1, offset)
     return [weight.astype(kernel.dtype) for weight in weights]
 
 

@@ -93,6 +93,7 @@ class ImageKernel2D(keras.layers.Layer):
         )
 
     def call(self, inputs):
+        inputs = ops.cast(inputs, self.compute_dtype)  # images are often bytes
         padded, padding = _padding.pad("ImageKernel2D", inputs, **self._window())
         channels = inputs.shape[-1 if self.data_format == "channels_last" else 1]
         kernel = np.repeat(self._taps[:, :, None, None], channels, axis=2)
@@ -127,7 +128,7 @@ def _named(name):
 def _numbers(kernel):
     """The kernel as an array of float64, (height, width)."""
     try:
-        array = np.array(kernel, "float64")
+        array = None if np.iscomplexobj(kernel) else np.array(kernel, "float64")
     except (TypeError, ValueError):
         array = None
     if array is None or array.ndim == 0:  # None becomes a single NaN

@@ -22,7 +22,7 @@ def local_response_normalization(x, depth_radius=5, bias=1.0, alpha=1.0, beta=0.
         data_format: `"channels_last"` or `"channels_first"`; by default Keras's own setting.
 
     Returns:
-        A tensor of the shape and dtype of `x`. It is computed in float32 for 16-bit floats.
+        A tensor of the shape and dtype of `x`; of whole numbers, floats. It is computed in float32 for 16-bit floats.
 
     Raises:
         TypeError: if `depth_radius` is no whole number, or another argument no number.
@@ -32,11 +32,13 @@ def local_response_normalization(x, depth_radius=5, bias=1.0, alpha=1.0, beta=0.
     who = "local_response_normalization"
     depth_radius, bias, alpha, beta = _arguments(who, depth_radius, bias, alpha, beta)
     data_format = _checks.data_format(who, data_format)
+    x = _checks.tensor(x)
     channels = _checks.channels(who, x.shape, data_format)
     if isinstance(x, keras.KerasTensor):  # only inside a layer is an array a constant
-        return LocalResponseNormalization(depth_radius, bias, alpha, beta, data_format, dtype=x.dtype)(x)
-    x = ops.convert_to_tensor(x)
-    dtype = keras.backend.standardize_dtype(x.dtype)
+        return LocalResponseNormalization(
+            depth_radius, bias, alpha, beta, data_format, dtype=keras.backend.result_type(x.dtype, float)
+        )(x)
+    dtype = keras.backend.result_type(x.dtype, float)
     wide = "float32" if dtype in ("float16", "bfloat16") else dtype  # 300 squared is beyond float16
     inputs = ops.cast(x, wide)
     near = np.abs(np.subtract.outer(np.arange(channels), np.arange(channels))) <= depth_radius
@@ -87,6 +89,9 @@ class LocalResponseNormalization(keras.layers.Layer):
         TypeError: if `depth_radius` is no whole number, or `bias`, `alpha` or `beta` no number.
         ValueError: if one of them is out of its range, or when built if the channels are unknown.
 
+    On phones: runs wholly on LiteRT's GPU runtime in float32 and int8, and on XNNPACK in float32. In int8 XNNPACK
+    leaves LOG, EXP and MAXIMUM to LiteRT's built-in kernels.
+
     Source: Krizhevsky et al. 2012, "ImageNet Classification with Deep Convolutional Neural Networks", section 3.3.
     """
 
@@ -102,7 +107,7 @@ class LocalResponseNormalization(keras.layers.Layer):
 
     def call(self, inputs):
         return local_response_normalization(
-            inputs, self.depth_radius, self.bias, self.alpha, self.beta, self.data_format
+            ops.cast(inputs, self.compute_dtype), self.depth_radius, self.bias, self.alpha, self.beta, self.data_format
         )
 
     def compute_output_shape(self, input_shape):

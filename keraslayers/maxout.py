@@ -26,6 +26,7 @@ def maxout(x, pieces, data_format=None):
     """
     pieces = _checks.positive_int("maxout", "pieces", pieces)
     data_format = _checks.data_format("maxout", data_format)
+    x = _checks.tensor(x)
     channels = _channels("maxout", x.shape, pieces, data_format)
     if pieces == 1:
         return x
@@ -73,6 +74,7 @@ class Maxout(keras.layers.Layer):
         super().__init__(**kwargs)
         self.pieces = _checks.positive_int("Maxout", "pieces", pieces)
         self.data_format = _checks.data_format("Maxout", data_format)
+        self.supports_masking = True
 
     def build(self, input_shape):
         _channels("Maxout", input_shape, self.pieces, self.data_format)

@@ -18,9 +18,9 @@ class Resample2D(keras.layers.Layer):
     """Resizes images, up or down, each axis by its own factor, whole or not.
 
     Pixels are squares: output pixel i lies at (i + 0.5) * input size / output size - 0.5 of the input. The result is
-    that of `keras.ops.image.resize`, and it keeps the dtype. Without `antialias`, bilinear looks at the two nearest
-    pixels of an axis however much the image shrinks; with it the triangle grows with the factor, so that every pixel
-    counts.
+    that of `keras.ops.image.resize`, and it keeps the dtype; whole numbers, such as bytes, are rounded. Without
+    `antialias`, bilinear looks at the two nearest pixels of an axis however much the image shrinks; with it the
+    triangle grows with the factor, so that every pixel counts.
 
     In a .tflite file, bilinear becomes RESIZE_BILINEAR, antialias two products with matrices, and nearest by whole
     factors reshapes and concatenations. LiteRT's GPU accelerator and XNNPACK take all of these whole, in float32 and
@@ -28,30 +28,31 @@ class Resample2D(keras.layers.Layer):
     leaves to LiteRT's built-in kernels; the same goes for whole factors with a prime above 5 in them.
 
     Input shape: (batch, height, width, channels), or (batch, channels, height, width) with `"channels_first"`. Output
-    shape: the same with the new height and width. With `scale` they are floor(size * scale).
+    shape: the same with the new height and width. With `scale` they are floor(size * scale), which must leave a pixel;
+    of sizes that are not known before the graph runs nothing checks that.
 
     Args:
-        size: the new height and width: a whole number for both, or a pair. Either this or `scale`.
         scale: the new size over the old: a number for both axes, or a pair for height and width. It is taken as the
             nearest fraction with a denominator of 4096 at most, so that 0.29 of 100 pixels is 29.
+        size: instead of `scale`, the new height and width themselves: a whole number for both, or a pair.
         method: `"bilinear"` or `"nearest"`.
         antialias: whether bilinear averages over all the pixels where the image shrinks.
         data_format: `"channels_last"` or `"channels_first"`; by default Keras's own setting.
 
     Raises:
         TypeError: if `size` holds no whole numbers, or `scale` no numbers.
-        ValueError: if both of `size` and `scale` are given or none, one is out of its range, `method` is unknown,
+        ValueError: if both of `scale` and `size` are given or none, one is out of its range, `method` is unknown,
             or `antialias` goes with nearest; or when built if the input has not four axes or nothing is left of it.
 
     Source: Keys 1981, "Cubic convolution interpolation for digital image processing", section II (linear and nearest
     neighbour); the grown triangle: Turkowski 1990, "Filters for common resampling tasks".
     """
 
-    def __init__(self, size=None, scale=None, method="bilinear", antialias=False, data_format=None, **kwargs):
+    def __init__(self, scale=None, *, size=None, method="bilinear", antialias=False, data_format=None, **kwargs):
         super().__init__(**kwargs)
         who = "Resample2D"
         if (size is None) == (scale is None):
-            raise ValueError(f"`{who}`: give either `size` or `scale`; got size={size!r} and scale={scale!r}.")
+            raise ValueError(f"`{who}`: give either `scale` or `size`; got scale={scale!r} and size={size!r}.")
         self.size = None if size is None else _checks.positive_pair(who, "size", size)
         self.scale = None if scale is None else _scales(who, scale)
         self.method = _checks.choice(who, "method", method, METHODS)
@@ -94,6 +95,10 @@ class Resample2D(keras.layers.Layer):
             )
         return (*shape[:rows], *sizes, *shape[rows + 2 :])
 
+    def compute_output_spec(self, inputs):
+        dtype = self.compute_dtype if keras.backend.is_float_dtype(inputs.dtype) else inputs.dtype
+        return keras.KerasTensor(self.compute_output_shape(inputs.shape), dtype=dtype)
+
     def call_cost(self, input_shape, output_shape):
         old, new = (cost.places(shape, self.data_format) for shape in (input_shape, output_shape))
         sizes = zip(old, new, strict=True)
@@ -102,8 +107,8 @@ class Resample2D(keras.layers.Layer):
     def get_config(self):
         return {
             **super().get_config(),
-            "size": self.size,
             "scale": self.scale,
+            "size": self.size,
             "method": self.method,
             "antialias": self.antialias,
             "data_format": self.data_format,
@@ -145,7 +150,10 @@ def resample_2d(x, size, method="bilinear", antialias=False, data_format="channe
     # TensorFlow resizes in float32 whatever it is given, and has no antialiasing that a .tflite file could hold.
     if (antialias and shrinks) or dtype == "float64":
         return _by_products(x, rows, here, size, method, antialias, known=True)
-    return ops.cast(ops.image.resize(x, size, interpolation="bilinear", data_format=data_format), dtype)
+    whole = not keras.backend.is_float_dtype(dtype)
+    x = ops.cast(x, "float32") if whole else x  # not every backend rounds
+    x = ops.image.resize(x, size, interpolation="bilinear", data_format=data_format)
+    return ops.cast(ops.round(x) if whole else x, dtype)
 
 
 def _by_products(x, rows, here, there, method, antialias, known):
@@ -157,7 +165,7 @@ def _by_products(x, rows, here, there, method, antialias, known):
         known: whether they are numbers.
     """
     dtype = keras.backend.standardize_dtype(x.dtype)
-    wide = "float32" if dtype in ("float16", "bfloat16") else dtype
+    wide = "float64" if dtype == "float64" else "float32"
     x = ops.cast(x, wide)
     if rows == 1:
         x = ops.transpose(x, (0, 3, 1, 2))
@@ -165,7 +173,8 @@ def _by_products(x, rows, here, there, method, antialias, known):
         # A matrix on the right is what becomes a FULLY_CONNECTED; on the left the GPU would refuse it.
         x = ops.matmul(x, _matrix(old, new, method, antialias, wide, known))
         x = ops.swapaxes(x, 2, 3)  # the width first, then the height, then back
-    return ops.cast(ops.transpose(x, (0, 2, 3, 1)) if rows == 1 else x, dtype)
+    x = ops.transpose(x, (0, 2, 3, 1)) if rows == 1 else x
+    return ops.cast(x if keras.backend.is_float_dtype(dtype) else ops.round(x), dtype)
 
 
 def _matrix(old, new, method, antialias, dtype, known):

@@ -4,9 +4,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from keraslayers import _checks, _padding, cost
+from keraslayers import _checks, _padding, _weights, cost
 from keraslayers._bias import add_bias
-from keraslayers._initializers import fresh
 from keraslayers.cost import Window
 
 
@@ -26,12 +25,12 @@ class SpatialSeparableConv2D(keras.layers.Layer):
     Args:
         filters: channels of the output.
         kernel_size: a whole number or (height, width).
-        strides: a whole number or (height, width); above 1 only without dilation, as in Keras.
-        padding: `"valid"` or `"same"`.
         rank: channels between the two convolutions. By default `filters`, so that the middle is no narrower than the
             output, but at most kernel height * channels: beyond that more channels
             compute nothing new. `kernel height * channels` or `kernel width * filters`, the smaller, gives every
             kernel that a Conv2D can have.
+        strides: a whole number or (height, width); above 1 only without dilation, as in Keras.
+        padding: `"valid"` or `"same"`.
         data_format: `"channels_last"` or `"channels_first"`; by default Keras's own setting.
         dilation_rate: a whole number or (height, width).
         activation: of the output.
@@ -54,9 +53,9 @@ class SpatialSeparableConv2D(keras.layers.Layer):
         self,
         filters,
         kernel_size,
+        rank=None,
         strides=(1, 1),
         padding="valid",
-        rank=None,
         data_format=None,
         dilation_rate=(1, 1),
         activation=None,
@@ -73,20 +72,23 @@ class SpatialSeparableConv2D(keras.layers.Layer):
         who = "SpatialSeparableConv2D"
         self.filters = _checks.positive_int(who, "filters", filters)
         self.kernel_size = _checks.positive_pair(who, "kernel_size", kernel_size)
-        self.strides = _checks.positive_pair(who, "strides", strides)
-        self.padding = _checks.choice(who, "padding", padding, ("valid", "same"))
         self.rank = None if rank is None else _checks.positive_int(who, "rank", rank)
+        self.strides = _checks.positive_pair(who, "strides", strides)
+        self.padding = _padding.named(who, padding, ("valid", "same"))
         self.data_format = _checks.data_format(who, data_format)
         self.dilation_rate = _checks.positive_pair(who, "dilation_rate", dilation_rate)
         _checks.strides_or_dilation(who, self.strides, self.dilation_rate)
         self.activation = keras.activations.get(activation)
         self.use_bias = use_bias
-        self.kernel_initializer = keras.initializers.get(kernel_initializer)
-        self.bias_initializer = keras.initializers.get(bias_initializer)
-        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
-        self.bias_regularizer = keras.regularizers.get(bias_regularizer)
-        self.kernel_constraint = keras.constraints.get(kernel_constraint)
-        self.bias_constraint = keras.constraints.get(bias_constraint)
+        _weights.keep(
+            self,
+            kernel_initializer=kernel_initializer,
+            bias_initializer=bias_initializer,
+            kernel_regularizer=kernel_regularizer,
+            bias_regularizer=bias_regularizer,
+            kernel_constraint=kernel_constraint,
+            bias_constraint=bias_constraint,
+        )
 
     def build(self, input_shape):
         channels = _checks.channels("SpatialSeparableConv2D", input_shape, self.data_format, rank=4)
@@ -95,26 +97,9 @@ class SpatialSeparableConv2D(keras.layers.Layer):
         self.input_spec = keras.layers.InputSpec(ndim=4, axes={axis: channels})
         height, width = self.kernel_size
         rank = self.rank or min(self.filters, height * channels)
-        self.vertical_kernel = self._kernel("vertical_kernel", (height, 1, channels, rank))
-        self.horizontal_kernel = self._kernel("horizontal_kernel", (1, width, rank, self.filters))
-        self.bias = None
-        if self.use_bias:
-            self.bias = self.add_weight(
-                name="bias",
-                shape=(self.filters,),
-                initializer=self.bias_initializer,
-                regularizer=self.bias_regularizer,
-                constraint=self.bias_constraint,
-            )
-
-    def _kernel(self, name, shape):
-        return self.add_weight(
-            name=name,
-            shape=shape,
-            initializer=fresh(self.kernel_initializer),
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
-        )
+        self.vertical_kernel = _weights.add(self, "kernel", (height, 1, channels, rank), "vertical_kernel")
+        self.horizontal_kernel = _weights.add(self, "kernel", (1, width, rank, self.filters), "horizontal_kernel")
+        self.bias = _weights.add(self, "bias", (self.filters,)) if self.use_bias else None
 
     def call(self, inputs):
         self.compute_output_shape(inputs.shape)  # an image smaller than the kernel would give nothing at all
@@ -158,19 +143,14 @@ class SpatialSeparableConv2D(keras.layers.Layer):
             **super().get_config(),
             "filters": self.filters,
             "kernel_size": self.kernel_size,
+            "rank": self.rank,
             "strides": self.strides,
             "padding": self.padding,
-            "rank": self.rank,
             "data_format": self.data_format,
             "dilation_rate": self.dilation_rate,
             "activation": keras.activations.serialize(self.activation),
             "use_bias": self.use_bias,
-            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
-            "bias_initializer": keras.initializers.serialize(self.bias_initializer),
-            "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
-            "bias_regularizer": keras.regularizers.serialize(self.bias_regularizer),
-            "kernel_constraint": keras.constraints.serialize(self.kernel_constraint),
-            "bias_constraint": keras.constraints.serialize(self.bias_constraint),
+            **_weights.config(self),
         }
 
 

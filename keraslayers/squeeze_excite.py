@@ -3,8 +3,7 @@
 import keras
 from keras import ops
 
-from keraslayers import _checks, cost
-from keraslayers._initializers import fresh
+from keraslayers import _checks, _weights, cost
 from keraslayers.cost import EVERYWHERE
 
 
@@ -56,10 +55,13 @@ class SqueezeExcite(keras.layers.Layer):
         self.squeeze_filters = squeeze_filters
         self.activation = keras.activations.get(activation)
         self.gate_activation = keras.activations.get(gate_activation)
-        self.kernel_initializer = keras.initializers.get(kernel_initializer)
-        self.bias_initializer = keras.initializers.get(bias_initializer)
-        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
-        self.bias_regularizer = keras.regularizers.get(bias_regularizer)
+        _weights.keep(
+            self,
+            kernel_initializer=kernel_initializer,
+            bias_initializer=bias_initializer,
+            kernel_regularizer=kernel_regularizer,
+            bias_regularizer=bias_regularizer,
+        )
         self.data_format = _checks.data_format("SqueezeExcite", data_format)
 
     def build(self, input_shape):
@@ -79,8 +81,8 @@ class SqueezeExcite(keras.layers.Layer):
             filters,
             1,
             activation=activation,
-            kernel_initializer=fresh(self.kernel_initializer),
-            bias_initializer=fresh(self.bias_initializer),
+            kernel_initializer=_weights.fresh(self.kernel_initializer),
+            bias_initializer=_weights.fresh(self.bias_initializer),
             kernel_regularizer=self.kernel_regularizer,
             bias_regularizer=self.bias_regularizer,
             data_format="channels_last",
@@ -112,9 +114,6 @@ class SqueezeExcite(keras.layers.Layer):
             "squeeze_filters": self.squeeze_filters,
             "activation": keras.activations.serialize(self.activation),
             "gate_activation": keras.activations.serialize(self.gate_activation),
-            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
-            "bias_initializer": keras.initializers.serialize(self.bias_initializer),
-            "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
-            "bias_regularizer": keras.regularizers.serialize(self.bias_regularizer),
+            **_weights.config(self),
             "data_format": self.data_format,
         }

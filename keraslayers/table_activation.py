@@ -15,7 +15,7 @@ class TableActivation(keras.layers.Layer):
     The entries stand at equal distances from `low` to `high`, both included; beyond them the first and last entry
     hold on. Between two entries the output is off by `(high - low)**2 / (8 * (entries - 1)**2)` times the largest
     second derivative at most: 5e-5 for a sigmoid with the default arguments, whose ends are 0 and 1 to within 4e-4.
-    The gradient is that of the lines, and zero beyond the ends.
+    The gradient is that of the lines, and zero beyond the ends. What is not a number stays so.
 
     In a .tflite file the table is read by GATHER. LiteRT's GPU accelerator takes all of it, in float32 and in int8;
     XNNPACK takes no GATHER, so that on the CPU LiteRT's built-in kernels read the table and the graph falls apart
@@ -82,8 +82,9 @@ class TableActivation(keras.layers.Layer):
         place = ops.clip((ops.cast(inputs, wide) - self.low) * per_unit, 0.0, self.entries - 1.0)
         # The last entry has no line of its own: it ends the one before.
         left = ops.minimum(ops.floor(ops.stop_gradient(place)), self.entries - 2.0)
-        # The GPU runtime gathers by indices of one axis alone.
-        index = ops.reshape(ops.cast(left, "int32"), (-1,))
+        # Not a number is no index; of any entry the place makes it one again. The GPU runtime gathers by indices of one
+        # axis alone.
+        index = ops.reshape(ops.cast(ops.where(left >= 0.0, left, 0.0), "int32"), (-1,))
         shape = ops.shape(inputs)
 
         def look_up(values):

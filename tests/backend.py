@@ -14,6 +14,8 @@ if BACKEND == "tensorflow":
     import tensorflow as tf
 
     float64 = contextlib.nullcontext
+    # With what the backend says that it has no kernel of a kind on this machine.
+    UNIMPLEMENTED = (tf.errors.UnimplementedError,)
 
     def compiled(function):
         """The function as a graph."""
@@ -55,6 +57,8 @@ elif BACKEND == "jax":
     import jax
     import numpy as np
 
+    UNIMPLEMENTED = ()
+
     @contextlib.contextmanager
     def float64():
         """Lets 64 bits be 64 bits: JAX makes 32 of them, and so does Keras, but for TensorFlow, wherever two meet."""
@@ -72,6 +76,8 @@ elif BACKEND == "jax":
 
 else:
     import torch
+
+    UNIMPLEMENTED = ()
 
     # NumPy reads the tensors of the other backends as they are; torch wants those with a gradient detached first.
     _array = torch.Tensor.__array__

@@ -1,5 +1,6 @@
 """One row a layer and a way of using it; every row meets every law in test_layers.py."""
 
+import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -24,9 +25,9 @@ class Row:
     kinks: tuple = ()
     # Moves or clips values without arithmetic, so that it is exact in every dtype.
     exact: bool = False
-    # Whether the backend has its gradient in float64. TensorFlow on a CPU has none of a convolution of channels_first;
-    # a test beside the layer's others holds that gradient to channels_last's.
-    float64: bool = True
+    # Of a convolution of channels_first: makes Keras's own, of a kernel size. Not every backend has all of them.
+    # TensorFlow on a CPU has no gradient in float64 (a test holds it to channels_last's), on some CPUs no float16.
+    stock: Callable | None = None
     # The output shape where it is not the input's.
     output_shape: tuple | None = None
     # How many products an output adds up: roundings grow with the square root of it.
@@ -89,6 +90,8 @@ class Function(Row):
 IMAGE = (4, 5, 6)
 FIRST = (6, 4, 5)
 
+CONV2D = functools.partial(keras.layers.Conv2D, 4)
+
 # Where each formula of the hard sigmoid begins and ends.
 HARD_SIGMOID_KINKS = {"mobilenet": (-3.0, 3.0), "keras2": (-2.5, 2.5), "binarynet": (-1.0, 1.0)}
 
@@ -145,7 +148,7 @@ def _padded(name, output_shape, input_shape=(4, 5, 4), channel_axis=-1, **option
         channel_axis=channel_axis,
         weights=1 + options.get("use_bias", True),
         terms=math.prod(options["kernel_size"]) * input_shape[channel_axis],
-        float64="data_format" not in options,
+        stock=CONV2D if "data_format" in options else None,
     )
 
 
@@ -159,7 +162,7 @@ def _image_kernel(name, output_shape=None, input_shape=(4, 5, 3), channel_axis=-
         oracle=oracles.image_kernel,
         channel_axis=channel_axis,
         terms=9,
-        float64="data_format" not in options,
+        stock=keras.layers.DepthwiseConv2D if "data_format" in options else None,
     )
 
 
@@ -176,7 +179,7 @@ def _separable(name, output_shape, input_shape=(4, 5, 3), channel_axis=-1, **opt
         weights=2 + options.get("use_bias", True),
         # The second convolution adds up 8 sums of 9.
         terms=72,
-        float64="data_format" not in options,
+        stock=CONV2D if "data_format" in options else None,
     )
 
 
@@ -195,7 +198,7 @@ def _dynamic(name, output_shape, input_shape=(4, 5, 8), channel_axis=-1, **optio
         left_out={"int8": "XNNPACK has no int8 SOFTMAX"} if softmax else {},
         # Those of the window, of each kernel.
         terms=options.get("num_kernels", 4) * math.prod(options["kernel_size"]) * input_shape[channel_axis],
-        float64="data_format" not in options,
+        stock=CONV2D if "data_format" in options else None,
     )
 
 
@@ -223,6 +226,7 @@ def _maxout(name, output_shape, input_shape=IMAGE, channel_axis=-1, exports=True
         channel_axis=channel_axis,
         exports=exports,
         exact=True,
+        masks=True,
     )
 
 

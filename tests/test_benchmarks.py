@@ -5,7 +5,7 @@ import re
 import pytest
 
 from benchmarks import __main__ as command
-from benchmarks import plots
+from benchmarks import plots, verdicts
 
 
 def words(svg):
@@ -15,6 +15,22 @@ def words(svg):
 def marks(svg):
     """Where points and ticks stand."""
     return [float(number) for place in re.findall(r'<use [^>]*x="(\S+)" y="(\S+)"', svg) for number in place]
+
+
+@pytest.mark.parametrize(
+    ("source", "paper"),
+    [
+        ("Zhang et al. 2017, arXiv:1707.01083, section 3.1.", "Zhang et al. 2017, arXiv:1707.01083"),
+        ('Krizhevsky 2010, "Deep Belief"; Sandler et al. 2018, arXiv:1801.04381.', "Krizhevsky 2010"),
+        (
+            'Innamorati et al. 2020, "On the Edge; or not", doi:10.1007/s1, section 1.',
+            "Innamorati et al. 2020, doi:10.1007/s1",
+        ),
+        ('Gonzalez and Woods 2008, "Digital Image Processing", 3rd edition.', "Gonzalez and Woods 2008"),
+    ],
+)
+def test_the_paper_of_a_layer_goes_with_its_own_number(source, paper):
+    assert verdicts.paper(type("Layer", (), {"__doc__": f"What it is.\n\n    Source: {source}\n    "})) == paper
 
 
 class MadeUp:

@@ -59,6 +59,22 @@ def test_regularizers():
     assert DynamicConv2D.from_config(layer.get_config()).get_config() == layer.get_config()
 
 
+def test_constraints_bind_each_kernel_and_bias_by_itself():
+    layer = enliven(built(kernel_constraint=keras.constraints.UnitNorm(axis=(0, 1, 2)), bias_constraint="non_neg"))
+    assert DynamicConv2D.from_config(layer.get_config()).get_config() == layer.get_config()
+    kernels, biases = layer.get_weights()[:2]
+    # As Keras's Conv2D of each kernel, whose axes are numbered without that of the kernels.
+    norms = np.sqrt(np.sum(kernels**2, axis=(1, 2, 3), keepdims=True))
+    np.testing.assert_allclose(layer.kernels.constraint(layer.kernels.value), kernels / norms, rtol=1e-5)
+    np.testing.assert_array_equal(layer.biases.constraint(layer.biases.value), np.maximum(biases, 0))
+
+
+def test_arguments_in_the_order_of_the_papers():
+    layer = DynamicConv2D(4, 3, 8, 2, 1.5, "sigmoid", (2, 1), "SAME")
+    names = ("filters", "kernel_size", "num_kernels", "reduction", "temperature", "routing", "strides", "padding")
+    assert [layer.get_config()[name] for name in names] == [4, (3, 3), 8, 2, 1.5, "sigmoid", (2, 1), "same"]
+
+
 def test_attention():
     x = samples(5, (6, 7, 8))
     layer = enliven(built(num_kernels=3, temperature=1))

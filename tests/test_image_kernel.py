@@ -174,3 +174,16 @@ def test_messages_of_building(options, shape, message):
     with pytest.raises(ValueError, match="ImageKernel2D") as caught:
         ImageKernel2D("sobel_x", **options)(keras.Input(shape))
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int32"])
+def test_whole_numbers_become_floats(dtype):
+    image = np.random.default_rng(0).integers(0, 256, (2, 5, 6, 3)).astype(dtype)
+    layer = ImageKernel2D("sobel_x")
+    assert layer(keras.KerasTensor(image.shape, dtype)).dtype == "float32"
+    np.testing.assert_array_equal(layer(image), layer(image.astype("float32")))
+
+
+def test_complex_kernels_are_refused():
+    with pytest.raises(TypeError, match="or numbers of shape"):
+        ImageKernel2D(np.ones((3, 3), complex))

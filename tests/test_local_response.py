@@ -90,3 +90,10 @@ def test_unknown_data_format():
     message = "`{}`: `data_format` must be one of 'channels_last', 'channels_first'; got 'NHWC'."
     for who, make in CALLS.items():
         check(lambda make=make: make(data_format="NHWC"), ValueError, message.format(who))
+
+
+def test_whole_numbers_become_floats():
+    image = np.arange(-6, 6).reshape(1, 2, 6)
+    for call in (local_response_normalization, LocalResponseNormalization()):
+        np.testing.assert_array_equal(call(image.astype("int32")), call(image.astype("float32")))
+        assert call(keras.KerasTensor(image.shape, "int32")).dtype == "float32"

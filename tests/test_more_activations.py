@@ -1,10 +1,19 @@
-"""What ShiftLeakyReLU, Maxout and TableActivation promise beyond the laws of every layer."""
+"""What ShiftLeakyReLU, Maxout, TableActivation and the functions of tensors promise beyond the laws of every layer."""
 
 import keras
 import numpy as np
 import pytest
 
-from keraslayers import HardSigmoid, Maxout, ShiftLeakyReLU, TableActivation, maxout
+from keraslayers import (
+    HardSigmoid,
+    Maxout,
+    ShiftLeakyReLU,
+    TableActivation,
+    channel_shuffle,
+    hard_sigmoid,
+    local_response_normalization,
+    maxout,
+)
 from tests import backend
 from tests.test_errors import check
 
@@ -129,3 +138,22 @@ def test_table_arguments_that_do_not_fit(options, error, message):
     with pytest.raises(error) as caught:
         TableActivation(**{"function": "sigmoid", **options})
     assert str(caught.value).startswith(f"`TableActivation`: {message}")
+
+
+def test_what_is_not_a_number_stays_so():
+    outputs = np.array(TableActivation("tanh")(np.float32([np.nan, 1.0])))
+    assert np.isnan(outputs[0])
+    assert outputs[1] == pytest.approx(np.tanh(1), abs=1e-3)  # the table's own error is 4e-4
+
+
+@pytest.mark.parametrize("function", [channel_shuffle, maxout], ids=lambda function: function.__name__)
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "int32"])
+def test_symbolic_tensors_keep_their_dtype(function, dtype):
+    assert function(keras.KerasTensor((None, 4), dtype), 2).dtype == dtype
+
+
+def test_functions_take_lists():
+    np.testing.assert_array_equal(channel_shuffle([[1.0, 2.0, 3.0, 4.0]], 2), [[1, 3, 2, 4]])
+    np.testing.assert_array_equal(maxout([[1.0, 2.0, 4.0, 3.0]], 2), [[2, 4]])
+    np.testing.assert_array_equal(hard_sigmoid([-3.0, 0.0, 3.0]), [0, 0.5, 1])
+    np.testing.assert_allclose(local_response_normalization([[3.0]], 0), [[3 / 10**0.5]], rtol=1e-6)  # four roundings

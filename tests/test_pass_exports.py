@@ -116,6 +116,23 @@ def test_mended(name, precision, fate, make, monkeypatch):
     assert fate != CUT or cpu.partitions > 1
 
 
+@pytest.mark.parametrize("precision", ["float32", "float16"])
+def test_mix_kernels(precision, monkeypatch):
+    """One convolution in place of four: fewer multiply-adds, and in one piece as the four are."""
+    model = between(keraslayers.DynamicConv2D(8, 3, padding="same", temperature=1))
+    x = samples(16, (6, 7, 8))
+    mixed = to_tflite(model, precision=precision, samples=x).report.require()
+    assert mixed.passes == {"mix_kernels": 1}
+    monkeypatch.setattr(passes, "PASSES", {})
+    summed = to_tflite(model, precision=precision, samples=x).report.require()
+    for report in (mixed, summed):
+        proof = report.proof("cpu")
+        assert (proof.delegated, proof.partitions) == (proof.operators, 1)
+    # What is left beside the products are the two around and the two of the attention.
+    assert (mixed.operators["CONV_2D"], summed.operators["CONV_2D"]) == (4, 8)
+    assert mixed.operators["BATCH_MATMUL"] == 3
+
+
 # --- ReLU: what the converter takes into the operator before it must stay there
 
 

@@ -254,6 +254,38 @@ def test_bound_deformable():
     assert kinds(new) == ["BoundedDeformable"] * 3 + ["DeformableConv2D"]
 
 
+@pytest.mark.parametrize("kernel_size", [1, 3, (2, 7)], ids=str)
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"padding": "same", "activation": "relu"}, {"routing": "sigmoid", "use_bias": False}],
+    ids=["plain", "same", "sigmoid"],
+)
+def test_mix_kernels(kernel_size, options):
+    layer = keraslayers.DynamicConv2D(5, kernel_size, temperature=1, name="dynamic", **options)
+    # Sums of up to 112 products, in another order.
+    new = check(passes.mix_kernels, between(layer, (6, 9, 8)), 1, 1e-5)
+    assert kinds(new) == ["Conv2D", "Conv2D", "MixedDynamic"]
+
+
+def test_mix_kernels_of_dilated_and_of_unknown_sizes():
+    image = keras.Input((None, None, 8))
+    layer = keraslayers.DynamicConv2D(5, 3, temperature=1, padding="same", dilation_rate=(1, 2))
+    model = enliven(keras.Model(image, layer(image)))
+    new, count = passes.mix_kernels(model)
+    assert count == 1
+    np.testing.assert_allclose(new(samples(2, (6, 7, 8))), model(samples(2, (6, 7, 8))), rtol=1e-5, atol=1e-5)
+
+
+def test_dynamic_convolutions_that_stay():
+    class Doubled(keraslayers.DynamicConv2D):
+        def call(self, x):
+            return 2 * super().call(x)
+
+    for other in (keraslayers.DynamicConv2D(5, 3, strides=2), Doubled(5, 3)):
+        model = between(other)
+        assert passes.mix_kernels(model) == (model, 0)
+
+
 def test_flatten_tokens():
     tokens = keras.Input((5,), dtype="int32", name="tokens")
     table = layers.Embedding(7, 4, mask_zero=True, name="table")

@@ -18,12 +18,29 @@ def test_means_what_keras_means(method, size):
         IMAGE, size, interpolation=options.get("method", "bilinear"), antialias=method == "antialias"
     )
     # Sums of up to 70 products in another order, and coordinates that TensorFlow rounds to float32.
-    np.testing.assert_allclose(Resample2D(size, **options)(IMAGE), wanted, rtol=1e-5, atol=2e-6)
+    np.testing.assert_allclose(Resample2D(size=size, **options)(IMAGE), wanted, rtol=1e-5, atol=2e-6)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int32"])
+@pytest.mark.parametrize("options", [{}, {"antialias": True}, {"method": "nearest"}], ids=str)
+def test_whole_numbers_stay_whole(options, dtype):
+    image = np.random.default_rng(0).integers(0, 256, (2, 7, 10, 3)).astype(dtype)
+    layer = Resample2D(size=(3, 4), **options)
+    wanted = keras.ops.image.resize(
+        image.astype("float32"),
+        (3, 4),
+        interpolation=options.get("method", "bilinear"),
+        antialias="antialias" in options,
+    )
+    outputs = layer(image)
+    assert keras.backend.standardize_dtype(outputs.dtype) == layer(keras.KerasTensor(image.shape, dtype)).dtype == dtype
+    # Half for the rounding, the rest for sums in another order.
+    np.testing.assert_allclose(np.array(outputs, "float64"), wanted, atol=0.5001)
 
 
 def test_the_size_it_has_is_left_alone():
     x = keras.ops.convert_to_tensor(IMAGE)
-    assert Resample2D((7, 10), antialias=True)(x) is x
+    assert Resample2D(size=(7, 10), antialias=True)(x) is x
     assert Resample2D(scale=1, method="nearest")(x) is x
 
 
@@ -48,17 +65,23 @@ def test_a_scale_of_unknown_sizes(options, scale):
         np.testing.assert_allclose(model.predict(image, verbose=0), layer(image), rtol=1e-5, atol=1e-6)
 
 
+def test_the_first_argument_is_the_scale():
+    assert Resample2D(2)(IMAGE).shape == (2, 14, 20, 3)
+    with pytest.raises(TypeError, match="positional argument"):
+        Resample2D(2, (14, 20))
+
+
 def test_arguments_become_pairs():
-    assert Resample2D(5).get_config()["size"] == (5, 5)
-    assert Resample2D([5, np.int64(6)]).get_config()["size"] == (5, 6)
+    assert Resample2D(size=5).get_config()["size"] == (5, 5)
+    assert Resample2D(size=[5, np.int64(6)]).get_config()["size"] == (5, 6)
     assert Resample2D(scale=np.float32(0.5)).get_config()["scale"] == (0.5, 0.5)
 
 
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({}, ValueError, "give either `size` or `scale`; got size=None and scale=None."),
-        ({"size": 2, "scale": 2}, ValueError, "give either `size` or `scale`; got size=2 and scale=2."),
+        ({}, ValueError, "give either `scale` or `size`; got scale=None and size=None."),
+        ({"size": 2, "scale": 2}, ValueError, "give either `scale` or `size`; got scale=2 and size=2."),
         ({"size": (2, 0)}, ValueError, "`size` must be at least 1; got 0."),
         ({"size": 2.5}, TypeError, "`size` must be a whole number; got 2.5."),
         ({"size": (1, 2, 3)}, TypeError, "`size` must be a whole number or two, (height, width); got (1, 2, 3)."),

@@ -24,6 +24,11 @@ def test_rank(channels, filters, rank, middle):
     assert [weight.shape for weight in layer.weights] == shapes
 
 
+def test_the_rank_comes_third():
+    config = SpatialSeparableConv2D(8, 3, 5, (2, 1), "SAME").get_config()
+    assert [config[name] for name in ("rank", "strides", "padding")] == [5, (2, 1), "same"]
+
+
 def test_starts_with_two_different_kernels():
     layer = SpatialSeparableConv2D(4, 3, kernel_initializer="he_normal")
     layer.build((None, 6, 7, 4))

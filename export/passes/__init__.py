@@ -14,6 +14,7 @@ from keraslayers.export.passes.lower_subsampling import lower_subsampling
 from keraslayers.export.passes.lower_up_sampling import lower_up_sampling
 from keraslayers.export.passes.lower_vector_sums import lower_vector_sums
 from keraslayers.export.passes.merge_groups import merge_groups
+from keraslayers.export.passes.mix_kernels import mix_kernels
 from keraslayers.export.passes.nest_concatenations import nest_concatenations
 from keraslayers.export.passes.pool_maxima import pool_maxima
 from keraslayers.export.passes.pool_vector_gates import pool_vector_gates
@@ -38,6 +39,7 @@ __all__ = [
     "lower_up_sampling",
     "lower_vector_sums",
     "merge_groups",
+    "mix_kernels",
     "nest_concatenations",
     "pool_maxima",
     "pool_vector_gates",
@@ -89,6 +91,7 @@ PASSES = {
         bound_deformable,
         lambda target, precision: _in_integers(target, precision) or _on_gpu(target, precision),
     ),
+    "mix_kernels": (mix_kernels, _in_floats_on_cpu),
     "flatten_tokens": (flatten_tokens, _on_gpu),
     "split_hard_swish": (split_hard_swish, _without_hard_swish),
     "lower_hard_swish": (lower_hard_swish, _without_hard_swish),
