@@ -5,7 +5,7 @@ import math
 import keras
 from keras import ops
 
-from keraslayers import _checks, cost
+from keraslayers import _checks, _weights, cost
 from keraslayers._deformable_function import compute, precise
 from keraslayers._deformable_geometry import Geometry, channels_last, convolve, from_channels_last
 from keraslayers.cost import Window
@@ -103,35 +103,25 @@ class DeformableConv2D(keras.layers.Layer):
         self.modulated = bool(modulated)
         self.activation = keras.activations.get(activation)
         self.use_bias = bool(use_bias)
-        self.kernel_initializer = keras.initializers.get(kernel_initializer)
-        self.bias_initializer = keras.initializers.get(bias_initializer)
+        _weights.keep(
+            self,
+            kernel_initializer=kernel_initializer,
+            bias_initializer=bias_initializer,
+            kernel_regularizer=kernel_regularizer,
+            bias_regularizer=bias_regularizer,
+            kernel_constraint=kernel_constraint,
+            bias_constraint=bias_constraint,
+        )
         self.offset_initializer = keras.initializers.get(offset_initializer)
-        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
-        self.bias_regularizer = keras.regularizers.get(bias_regularizer)
-        self.kernel_constraint = keras.constraints.get(kernel_constraint)
-        self.bias_constraint = keras.constraints.get(bias_constraint)
 
     def build(self, input_shape):
         geometry = self.geometry
         channels = geometry.check_channels(input_shape, self.filters)
         geometry.output_shape(input_shape, self.filters)
         self.input_spec = keras.layers.InputSpec(ndim=4, axes={geometry.channel_axis: channels})
-        self.kernel = self.add_weight(
-            name="kernel",
-            shape=(*geometry.kernel_size, channels // geometry.groups, self.filters),
-            initializer=self.kernel_initializer,
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
-        )
-        self.bias = None
-        if self.use_bias:
-            self.bias = self.add_weight(
-                name="bias",
-                shape=(self.filters,),
-                initializer=self.bias_initializer,
-                regularizer=self.bias_regularizer,
-                constraint=self.bias_constraint,
-            )
+        shape = (*geometry.kernel_size, channels // geometry.groups, self.filters)
+        self.kernel = _weights.add(self, "kernel", shape)
+        self.bias = _weights.add(self, "bias", (self.filters,)) if self.use_bias else None
         moves = (3 if self.modulated else 2) * geometry.offset_groups * geometry.taps
         self.offset_kernel = self.add_weight(
             name="offset_kernel",
@@ -184,11 +174,6 @@ class DeformableConv2D(keras.layers.Layer):
             "modulated": self.modulated,
             "activation": keras.activations.serialize(self.activation),
             "use_bias": self.use_bias,
-            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
-            "bias_initializer": keras.initializers.serialize(self.bias_initializer),
             "offset_initializer": keras.initializers.serialize(self.offset_initializer),
-            "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
-            "bias_regularizer": keras.regularizers.serialize(self.bias_regularizer),
-            "kernel_constraint": keras.constraints.serialize(self.kernel_constraint),
-            "bias_constraint": keras.constraints.serialize(self.bias_constraint),
+            **_weights.config(self),
         }
