@@ -145,7 +145,7 @@ def child(name, way, precision, path):
     if way == "ours":
         # Without the proof, which the others do not give: it comes below.
         proof = mock.patch.object(pipeline, "prove_blob", return_value=())
-        with proof, mock.patch("keraslayers.export.interface.Interface.predict", return_value=None):
+        with proof, mock.patch("keraslayers.export.interface.Interface.predict", return_value={}):
             export.to_tflite(model, target="gpu", precision=precision, samples=x)
     elif way == "stock":
         Path(path).write_bytes(stock(tf, quiet, model, precision, x))
