@@ -184,7 +184,7 @@ def ours(model, precision, samples, path):
     from keraslayers.export import pipeline
 
     proof = mock.patch.object(pipeline, "prove_blob", return_value=())
-    with proof, mock.patch("keraslayers.export.interface.Interface.predict", return_value=None):
+    with proof, mock.patch("keraslayers.export.interface.Interface.predict", return_value={}):
         Path(path).write_bytes(export.to_tflite(model, target="gpu", precision=precision, samples=samples).tflite)
 
 

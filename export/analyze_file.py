@@ -23,12 +23,15 @@ def analyze_file(file):
 
     Raises:
         FileNotFoundError: if there is no such file.
+        IsADirectoryError: if it is a folder.
         ValueError: if it is no .tflite file, or a damaged one.
     """
     if isinstance(file, bytes | bytearray):
         blob, name = bytes(file), "model.tflite"
     else:
         path = Path(file)
+        if path.is_dir():
+            raise IsADirectoryError(f"`analyze_file`: `file` must be a file; {str(path)!r} is a folder.")
         if not path.is_file():
             raise FileNotFoundError(f"`analyze_file`: `file`: there is no file {str(path)!r}.")
         blob, name = path.read_bytes(), path.name
@@ -38,18 +41,25 @@ def analyze_file(file):
         raise ValueError(f"`analyze_file`: {name!r} is {error}") from error
     shape = inputs[0].shape if inputs else ()
     axes = max(1, len(shape) - 2)
-    steps = [_step(operator, axes) for operator in operators]
+    steps = [_step(name, operator, axes) for operator in operators]
     return tally(name, _shapes(inputs), steps, shape[1:-1] if len(shape) > 2 else shape[1:])
 
 
-def _step(operator, axes):
+def _step(file, operator, axes):
+    try:
+        cost = operator_costs.of(operator, axes)
+    # What comes of options, shapes and constants that do not fit each other.
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"`analyze_file`: {file!r} is a damaged TFLite file: an operator {operator.name} does not fit its tensors."
+        ) from error
     return Step(
         name=operator.outputs[0].name if operator.outputs else operator.name,
         kind=operator.name,
         inputs=_shapes(tensor for tensor in operator.inputs if not tensor.constant),
         outputs=_shapes(operator.outputs),
         weights={id(tensor): (math.prod(tensor.shape), False) for tensor in operator.weights},
-        cost=operator_costs.of(operator, axes),
+        cost=cost,
     )
 
 

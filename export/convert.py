@@ -8,8 +8,11 @@ import keras
 import numpy as np
 
 from keraslayers._quiet import quiet
+from keraslayers._rewrite import owner
 from keraslayers.export import converter
 from keraslayers.export.four_bits import four_bits
+from keraslayers.export.layer_names import labels_of, layers_of, scope, scoped
+from keraslayers.export.passes.unroll_recurrent import MOST_STEPS, is_loop
 from keraslayers.export.precisions import INTEGER, IO
 
 # Sets of kernels of integers alone, by precision.
@@ -65,21 +68,28 @@ def saved(interface, model, shapes, samples):
         )
     import tensorflow as tf
 
-    signature = [tf.TensorSpec(shapes[entry.name], entry.dtype, entry.name) for entry in interface.inputs]
+    signature = [tf.TensorSpec(shapes[entry.name], entry.dtype, scope(entry.name)) for entry in interface.inputs]
+    names = {}  # those that TensorFlow would not take, by what stands for them meanwhile
 
     def serve(*tensors):
-        return interface(tensors, model)
+        outputs = interface(tensors, model)
+        names.update((scope(name), name) for name in [*outputs, *shapes] if name != scope(name))
+        return {scope(name): value for name, value in outputs.items()}
 
     with tempfile.TemporaryDirectory(prefix="keraslayers-") as folder:
         try:
-            with quiet():
+            with quiet(), scoped(model, labels_of(interface.model)):
                 holder, function = _served(tf, interface, model, serve, signature)
-                tf.saved_model.save(holder, folder, function)
+                with _plainly_named(function.variables):
+                    tf.saved_model.save(holder, folder, function)
         except (tf.errors.OpError, RuntimeError, ValueError, TypeError) as error:
             error.add_note(f"`to_tflite`: the TFLite converter refused model {interface.model.name!r}.")
             raise
+        if names:
+            _rename(Path(folder) / "saved_model.pb", names)
         if samples is not None:
-            np.savez(Path(folder) / "samples.npz", **samples)
+            # With a sign before it no name is that of an argument.
+            np.savez(Path(folder) / "samples.npz", **{f"={name}": values for name, values in samples.items()})
         made = Path(folder) / "model.tflite"
 
         def ask(do, **request):
@@ -89,11 +99,41 @@ def saved(interface, model, shapes, samples):
             except converter.ConverterError as error:
                 raise RuntimeError(
                     f"`to_tflite`: the TFLite converter refused model {interface.model.name!r}: {_gist(str(error))}"
-                    f"{_remedy(interface.model)}"
+                    f"{_remedy(model)}"
                 ) from error
             return made.read_bytes() if made.exists() else result
 
         yield ask
+
+
+@contextlib.contextmanager
+def _plainly_named(variables):
+    """Within it, variables have names that TensorFlow can write down; a layer called `my conv` gave them others.
+
+    Of a name it makes a scope when it saves, and it lets nobody set one: hence the private attribute.
+    """
+    odd = {id(v): (v, v._handle_name) for v in variables if any(scope(part) != part for part in v.name[:-2].split("/"))}
+    try:
+        for variable, name in odd.values():
+            variable._handle_name = "/".join(map(scope, name.removesuffix(":0").split("/"))) + ":0"
+        yield
+    finally:
+        for variable, name in odd.values():
+            variable._handle_name = name
+
+
+def _rename(path, names):
+    """Gives inputs and outputs of a SavedModel's signature their own names, which may be any text."""
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    written = saved_model_pb2.SavedModel.FromString(path.read_bytes())
+    for graph in written.meta_graphs:
+        for signature in graph.signature_def.values():
+            for side in (signature.inputs, signature.outputs):
+                for name in names.keys() & set(side):
+                    side[names[name]].CopyFrom(side[name])
+                    del side[name]
+    path.write_bytes(written.SerializeToString())
 
 
 def _served(tf, interface, model, serve, signature):
@@ -120,11 +160,11 @@ def _gist(words):
 
 
 def _remedy(model):
-    """What to do about layers that compute in floats for which TFLite has hardly a kernel; empty without any."""
-    odd = {layer.compute_dtype for layer in model._flatten_layers()} & {"float16", "bfloat16", "float64"}
-    if not odd:
+    """What to do about loops, of which the converter dies; empty without any."""
+    loops = [owner(layer).name for layer in layers_of(model) if is_loop(owner(layer))]
+    if not loops:
         return ""
     return (
-        f". It computes in {' and '.join(sorted(odd))}: build it anew under the dtype policy 'float32' and give it "
-        "these weights, new.set_weights(model.get_weights())"
+        f". Layer `{loops[0]}` is a loop over its input: give it a known length of {MOST_STEPS} steps at most, and "
+        "neither a mask nor a state; or take precision='dynamic', which keeps it in floats"
     )

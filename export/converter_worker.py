@@ -138,7 +138,7 @@ def calibration(folder, batch, most=None):
     import numpy as np
 
     with np.load(Path(folder) / "samples.npz", allow_pickle=False) as stored:
-        samples = dict(stored)
+        samples = {name[1:]: stored[name] for name in stored.files}  # a sign comes before each name
     count = len(next(iter(samples.values())))
     count = min(count, most or count)
 

@@ -175,7 +175,12 @@ def _read(blob):
         quantization = tensor.Quantization()
         if quantization is None or quantization.ScaleLength() != 1:
             return None, None
-        return float(quantization.Scale(0)), int(quantization.ZeroPoint(0)) if quantization.ZeroPointLength() else 0
+        scale = float(quantization.Scale(0))
+        if not (math.isfinite(scale) and scale >= 0):
+            raise ValueError(f"the scale of a tensor in it is {scale}.")
+        if scale == 0:  # which the format has for none
+            return None, None
+        return scale, int(quantization.ZeroPoint(0)) if quantization.ZeroPointLength() else 0
 
     def describe(index, name):
         tensor = main.Tensors(index)

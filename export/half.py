@@ -1,13 +1,15 @@
 """What 16 bits, in which phones' GPUs compute, do to a model: how near it comes to their end, what rounding costs."""
 
+import math
 from dataclasses import dataclass
 
 import keras
 import numpy as np
-from keras import ops
+from keras import layers, ops
 
 from keraslayers._rewrite import calls, first, graph_of
 from keraslayers.export.layer_errors import LayerError, decibels
+from keraslayers.export.layer_names import labels_of
 from keraslayers.export.passes._graph import laid_open, owner
 from keraslayers.export.progress import each
 
@@ -15,41 +17,69 @@ from keraslayers.export.progress import each
 HALF = 65504.0
 
 
+# More samples than these are not measured: a network is run on them layer by layer.
+MOST_SAMPLES = 32
+# Stands for infinity and for what is no number: reports hold numbers.
+MOST = float(np.finfo("float32").max)
+_SUMS = (layers.GlobalAveragePooling1D, layers.GlobalAveragePooling2D, layers.GlobalAveragePooling3D)
+
+
 @dataclass(frozen=True)
 class Largest:
-    """The largest absolute value that any layer gives on the samples.
+    """The largest absolute value that any layer computes on the first samples, 32 at most.
+
+    Measured is what layers give, and within them the sums that a global average pooling divides, and the squares that
+    a layer normalization takes; what other layers add up inside is not.
 
     Attributes:
         layer: which one.
         value: its size.
+        inside: whether it stays inside of the layer.
     """
 
     layer: str
     value: float
+    inside: bool = False
 
     def __str__(self):
         return (
-            f"the largest value on the samples is {self.value:.4g}, out of layer `{self.layer}`; float16, in which "
-            f"phones' GPUs compute, ends at {HALF:.0f}"
+            f"the largest value on the samples is {self.value:.4g}, {'inside' if self.inside else 'out'} of layer "
+            f"`{self.layer}`; float16, in which phones' GPUs compute, ends at {HALF:.0f}"
         )
 
 
 def largest_value(interface, samples):
     """Measures a Functional or Sequential model; returns a `Largest`."""
-    flat = laid_open(interface.model)
+    flat, labels = laid_open(interface.model), labels_of(interface.model)
     found = [
-        (owner(node.operation).name, tensor)
+        (labels.get(id(layer), layer.name), *measured)
         for nodes in flat._nodes_by_depth.values()
         for node in nodes
         if not node.is_input
-        for tensor in node.outputs
-        if keras.backend.is_float_dtype(tensor.dtype)
+        for layer in [owner(node.operation)]
+        for measured in _measured(layer, node)
+        if keras.backend.is_float_dtype(measured[0].dtype)
     ]
     if not found:
         return Largest("", 0.0)
-    values = interface.largest(samples, flat, [tensor for _, tensor in found])
-    value, layer = max((value, layer) for (layer, _), value in zip(found, values, strict=True))
-    return Largest(layer, value)
+    values = interface.largest(samples, flat, [tensor for _, tensor, _, _ in found], most=MOST_SAMPLES)
+    sizes = [
+        (min(size(value), MOST) if np.isfinite(value) else MOST, not inside, layer)
+        for (layer, _, size, inside), value in zip(found, values, strict=True)
+    ]
+    value, outside, layer = max(sizes)
+    return Largest(layer, value, not outside)
+
+
+def _measured(layer, node):
+    """Yields what to measure of a layer: (a tensor, what follows from its largest value, whether it stays inside)."""
+    for tensor in node.outputs:
+        yield tensor, lambda value: value, False
+    if isinstance(layer, _SUMS) and None not in node.input_tensors[0].shape[1:]:
+        places = math.prod(node.input_tensors[0].shape[1:]) // math.prod(node.outputs[0].shape[1:])
+        yield node.outputs[0], lambda value: value * places, True
+    if isinstance(layer, layers.LayerNormalization):
+        yield node.input_tensors[0], lambda value: value * value, True
 
 
 def half_errors(interface, samples):
@@ -62,12 +92,13 @@ def half_errors(interface, samples):
     Returns:
         A tuple of `LayerError`, the worst first.
     """
-    layers = {layer.name: layer for layer, _, _ in calls(interface.model)}
-    layers = {name: layer for name, layer in layers.items() if getattr(layer, "weights", None)}
+    labels = labels_of(interface.model)
+    named = {labels.get(id(layer), layer.name): layer for layer, _, _ in calls(interface.model)}
+    named = {name: layer for name, layer in named.items() if getattr(layer, "weights", None)}
     wanted = _outputs(interface, samples)
     signals = [np.sum((y - y.mean(axis=0 if len(y) > 1 else None)) ** 2) for y in wanted]
     found = []
-    for name, layer in each(list(layers.items()), "what float16 costs, layer by layer"):
+    for name, layer in each(list(named.items()), "what float16 costs, layer by layer"):
         got = _outputs(interface, samples, layer)
         errors = [np.sum((x - y) ** 2) for x, y in zip(got, wanted, strict=True)]
         snr = min(decibels(error, signal) for error, signal in zip(errors, signals, strict=True))

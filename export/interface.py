@@ -11,6 +11,8 @@ from keraslayers._rewrite import graph_of
 
 # Samples on which the size of tensors is measured.
 FEW = 4
+# As many at a time where more are measured: all tensors of a network are held for them.
+MANY = 8
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class Interface:
             tensors = [self.preprocessing(keras.ops.cast(pixels, "float32")) for pixels in tensors]
         return keras.tree.pack_sequence_as(self.structure, list(tensors))
 
-    def largest(self, samples, model, tensors, every=False):
+    def largest(self, samples, model, tensors, every=False, most=0):
         """The largest absolute values that symbolic tensors of `model` take on samples.
 
         Args:
@@ -57,20 +59,26 @@ class Interface:
             model: the user's, or what a pass made of it.
             tensors: a list.
             every: whether all samples count; else the first few.
+            most: of how many first samples it is, if these shall be more.
 
         Returns:
-            A list of floats.
+            A list of floats; NaN where a tensor holds one.
         """
-        batch = self.inputs[0].shape[0] or FEW
+        if not tensors:
+            return []
+        batch = self.inputs[0].shape[0] or (MANY if every or most else FEW)
         # The model's own last tensors, too: Keras does not take an output that is an input.
         measured = keras.Model(model.input, [tensors, model.output])
         found = [0.0] * len(tensors)
         arrays = [samples[entry.name] for entry in self.inputs]
-        for start in range(0, len(arrays[0]) if every else 1, batch):
+        count = len(arrays[0]) if every else min(len(arrays[0]), max(most, 1))
+        for start in range(0, count, batch):
             part = [keras.ops.convert_to_tensor(x[start : start + batch]) for x in arrays]
             values = measured(self._packed(part), training=False)[0]
-            found = [max(old, float(keras.ops.max(keras.ops.abs(new)))) for old, new in zip(found, values, strict=True)]
-        return found
+            largest = keras.ops.stack([keras.ops.cast(keras.ops.max(keras.ops.abs(new)), "float32") for new in values])
+            # NumPy's maximum hands NaN on, Python's may lose it.
+            found = np.maximum(found, keras.ops.convert_to_numpy(largest))
+        return [float(value) for value in found]
 
     def few(self, samples):
         """The first few samples as the model takes them."""
@@ -111,12 +119,6 @@ def interface_of(who, model):
         names = ["_".join(map(str, path)) if keyed else _given_name(tensor.name) for path, tensor in flat]
         inputs = [(name, tuple(tensor.shape), tensor.dtype) for name, (_, tensor) in zip(names, flat, strict=True)]
         inputs = _named(inputs)
-        for entry in inputs:
-            if not re.fullmatch(r"[A-Za-z0-9.][A-Za-z0-9_.-]*", entry.name):
-                raise ValueError(
-                    f"`{who}`: `model` {model.name!r} has an input named {entry.name!r}; in a file a name is made of "
-                    "letters, digits, `_`, `.` and `-`. Give it such a name: keras.Input(..., name=...)."
-                )
         return Interface(model, inputs, structure)
     if not model.built:
         remedy = "give it an `Input`, call it on data, or `model.build((None, ...))`"
@@ -156,7 +158,8 @@ def _given_name(name):
 
 def _named(entries):
     names = [name or ("input" if len(entries) == 1 else f"input_{i}") for i, (name, _, _) in enumerate(entries)]
-    return tuple(Input(name, shape, dtype) for name, (_, shape, dtype) in zip(names, entries, strict=True))
+    named = zip(_told_apart(names), entries, strict=True)
+    return tuple(Input(name, shape, dtype) for name, (_, shape, dtype) in named)
 
 
 def name_outputs(model, outputs):
@@ -168,8 +171,16 @@ def name_outputs(model, outputs):
         names = list(getattr(graph_of(model), "output_names", None) or [])
         if len(names) != len(flat):
             names = ["output"] if len(flat) == 1 else [f"output_{i}" for i in range(len(flat))]
-    seen = {}
-    for name, (_, value) in zip(names, flat, strict=True):
-        # A layer that is called twice gives two outputs one name.
-        seen[name if name not in seen else f"{name}_{len(seen)}"] = value
-    return seen
+    # A layer that is called twice gives two outputs one name.
+    return dict(zip(_told_apart(names), (value for _, value in flat), strict=True))
+
+
+def _told_apart(names):
+    """Names of which no two are equal: one that is there already gets its place as a number."""
+    apart = {}
+    for place, name in enumerate(names):
+        new = name
+        while new in apart or (new != name and new in names):
+            place, new = place + 1, f"{name}_{place}"
+        apart[new] = None
+    return list(apart)

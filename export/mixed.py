@@ -9,7 +9,7 @@ import keras
 from keraslayers import _checks
 from keraslayers.export.convert import saved
 from keraslayers.export.layer_errors import LayerError, decibels
-from keraslayers.export.layer_names import layers_of, namer
+from keraslayers.export.layer_names import labels_of, layers_of, namer
 from keraslayers.export.progress import each
 
 # XNNPACK has no kernels in int8 for products of two activations and for the softmax between those of attention: the
@@ -53,24 +53,26 @@ def calibrated(interface, model, shapes, samples, io, products_in_floats):
 
 
 def find_layers(who, skip, model):
-    """The names of the layers that `skip` means: names, names of classes, or classes.
+    """The labels (`layer_names.labels_of`) of the layers that `skip` means: names, names of classes, or classes.
 
     Raises:
         TypeError: if an entry is neither.
         ValueError: if the model has no such layer.
     """
-    layers = layers_of(model)
-    names = {layer.name for layer in layers}
+    layers, labels = layers_of(model), labels_of(model)
+    names = {layer.name for layer in layers} | set(labels.values())
     classes = {type(layer).__name__ for layer in layers}
     found = set()
     for entry in [skip] if isinstance(skip, str | type) else skip:
         if isinstance(entry, type) and issubclass(entry, keras.layers.Layer):
-            matching = {layer.name for layer in layers if isinstance(layer, entry)}
+            matching = {labels[id(layer)] for layer in layers if isinstance(layer, entry)}
             if not matching:
                 raise ValueError(f"`{who}`: `skip`: model {model.name!r} has no layer of the class {entry.__name__}.")
         elif isinstance(entry, str):
             _checks.choice(who, "skip", entry, [*sorted(names | classes)])
-            matching = {layer.name for layer in layers if entry in (layer.name, type(layer).__name__)}
+            matching = {
+                labels[id(layer)] for layer in layers if entry in (layer.name, labels[id(layer)], type(layer).__name__)
+            }
         else:
             raise TypeError(f"`{who}`: `skip` must hold names or classes of layers; got {entry!r}.")
         found |= matching

@@ -5,16 +5,13 @@ import inspect
 import warnings
 from functools import partial
 
-from keraslayers import _checks
 from keraslayers.export.artifact import Artifact
 from keraslayers.export.blame import find_culprit
 from keraslayers.export.graph import read_graph
-from keraslayers.export.precisions import INTEGER, IO, PRECISIONS, check_kernels
+from keraslayers.export.precisions import check_kernels
 from keraslayers.export.progress import step
 from keraslayers.export.proof import LOST, PROOF_SAMPLES, Verdict, prove_blob
 from keraslayers.export.report import describe
-from keraslayers.export.samples import make_up, name_samples
-from keraslayers.export.targets import find_target
 
 # Whether a report names the layer that a runtime fails on; to find it takes a dozen runs of parts of the file.
 BLAME = True
@@ -36,7 +33,10 @@ def to_tflite(
 ):
     """Exports a Keras 3 model to TFLite and proves the file on the real runtimes.
 
-    The model stays as it is. The names of its inputs and outputs become those of the file's signature.
+    The model stays as it is. The names of its inputs and outputs become those of the file's signature, whatever
+    characters they have. One that computes in other floats, as under the dtype policy mixed_float16, is exported as a
+    copy in float32 with its weights: the report lists it under `passes`, as `in_float32`, and the file is compared with
+    the copy, which must agree with the model within roundings.
 
     Args:
         model: a built `keras.Model`: Functional, Sequential, or subclassed and called once. One that
@@ -73,127 +73,159 @@ def to_tflite(
         `Report.require`.
 
     Raises:
-        TypeError, ValueError: if an argument does not fit; before any work is done.
+        TypeError, ValueError: if an argument does not fit; before any work is done. ValueError, too, if the model
+            gives NaN or infinity on the samples; before the conversion.
         RuntimeError: if the converter refuses the model.
     """
     # Here, as `import keraslayers.export` comes before `prove`, which needs neither Keras nor TensorFlow.
-    from keraslayers._rewrite import graph_of, sized
-    from keraslayers.export import converter, four_bits
+    from keraslayers.export import converter
+    from keraslayers.export.in_float32 import float32_policy
+    from keraslayers.export.plan import planned
+
+    with float32_policy():
+        plan = planned(
+            "to_tflite",
+            model,
+            target=target,
+            precision=precision,
+            samples=samples,
+            io=io,
+            batch_size=batch_size,
+            preprocessing=preprocessing,
+            skip=skip,
+            evaluate=evaluate,
+            max_drop=max_drop,
+            layer_errors=layer_errors,
+        )
+        converter.start()  # it imports TensorFlow meanwhile
+        expected = _expected(plan)
+        ready, passes = _ready(plan)
+        made = _converted(plan, ready)
+        proofs = _proven(plan, made, expected)
+        return Artifact(made.blob, _described(plan, made, passes, proofs))
+
+
+@dataclasses.dataclass(frozen=True)
+class _Made:
+    """A file as the converter gave it.
+
+    Attributes:
+        blob: its bytes.
+        graph: what `read_graph` says of it.
+        floats: names of the layers that it leaves in floats.
+        errors: what each layer loses in int8, where that was measured.
+        trials: the files that were tried for precision "auto".
+    """
+
+    blob: bytes
+    graph: object
+    floats: tuple = ()
+    errors: tuple = ()
+    trials: tuple = ()
+
+
+def _expected(plan):
+    """What the Keras model computes of the samples that prove the file; it must be numbers."""
+    from keraslayers.export.finite import check_finite
+    from keraslayers.export.in_float32 import check_same
+
+    samples = {name: values[:PROOF_SAMPLES] for name, values in plan.samples.items()}
+    with step(f"running {plan.model.name} in Keras"):
+        expected = plan.interface.predict(samples)
+        if plan.others:
+            check_same(plan.who, plan.model.name, plan.theirs.predict(samples), expected)
+        check_finite(plan.who, plan.interface, samples, expected, made_up=not plan.given)
+    return expected
+
+
+def _ready(plan):
+    """The model as the target wants it: (a Keras model, the count of changes by pass)."""
+    from keraslayers._rewrite import sized
+
+    with step(f"preparing {plan.model.name}"):
+        ready, passes = sized(plan.model, plan.shapes.values()), {}
+        if not plan.trained:  # the passes of a model that trained with rounding come before the training
+            measure = partial(plan.interface.largest, plan.samples) if plan.given else None
+            ready, passes = prepare(ready, plan.target, plan.precision, measure)
+    before = {"drop_auxiliary": plan.dropped, "in_float32": plan.others}
+    return ready, {**{name: count for name, count in before.items() if count}, **passes}
+
+
+def _converted(plan, ready):
+    """The file, and what was found out on the way; its kernels are what the precision says."""
     from keraslayers.export.auto import model_predictor, score_of, search
-    from keraslayers.export.auxiliary import drop_auxiliary
     from keraslayers.export.convert import convert
-    from keraslayers.export.half import HALF, half_errors, largest_value
-    from keraslayers.export.interface import interface_of
-    from keraslayers.export.layer_names import layer_sizes
-    from keraslayers.export.mixed import PRODUCT, calibrated, find_layers
-    from keraslayers.export.optimize.deploy import check_integers, deployable, deployed
-    from keraslayers.export.preprocessing import check_preprocessing, name_of, require_pixels, span, take_pixels
+    from keraslayers.export.mixed import PRODUCT, calibrated
+    from keraslayers.export.optimize.deploy import check_integers, deployed
+    from keraslayers.export.preprocessing import require_pixels, span
 
-    who = "to_tflite"
-    target = find_target(who, target)
-    _checks.choice(who, "precision", precision, (*PRECISIONS, "auto"))
-    auto, precision = precision == "auto", "int8" if precision == "auto" else precision
-    _checks.choice(who, "io", io, IO)
-    _check_mixed(who, auto, precision, skip, evaluate, max_drop, layer_errors)
-    batch_size = _checks.positive_int(who, "batch_size", batch_size)
-    pixels = preprocessing is not None
-    if IO[io] not in (None, precision) and not (pixels and io == "uint8" and precision not in INTEGER):
-        raise ValueError(f"`{who}`: `io`={io!r} needs precision={IO[io]!r}; got precision={precision!r}.")
-    if precision == "int4" and (lacking := four_bits.available()):
-        raise ImportError(f"`{who}`: precision='int4' needs {lacking}")
-    interface = interface_of(who, model)
-    floats = tuple(sorted(find_layers(who, skip, model))) if skip else ()
-    model, trained = deployable(who, model, precision, pixels)
-    if trained and (auto or floats or layer_errors):
-        raise ValueError(
-            f"`{who}`: `model` {model.name!r} was trained for int8; `skip`, `layer_errors` and precision='auto' are "
-            "for ordinary models. What shall stay in floats stays out of the training: quantize_aware(model, skip=...)."
-        )
-    if model is not interface.model:
-        interface = interface_of(who, model)
-    model, dropped = drop_auxiliary(who, model)
-    if dropped:
-        interface = interface_of(who, model)
-    if pixels:
-        dtype = "uint8" if io == "uint8" and precision != "int8" else "float32"
-        interface = take_pixels(who, interface, preprocessing, dtype)
-    if samples is None and precision in INTEGER and not trained:
-        raise ValueError(
-            f"`{who}`: precision={precision!r} needs `samples` to measure ranges on: some hundred typical inputs, "
-            "prepared as for training: samples=x_train[:200], an array of "
-            f"(samples, {_sizes(interface.inputs[0].shape)})."
-        )
-    if samples is not None:
-        samples = name_samples(who, samples, interface.inputs, pixels)
-    shapes = _static_shapes(who, interface, samples, batch_size)
-    if pixels:
-        check_preprocessing(who, interface, shapes)
-
-    converter.start()  # it imports TensorFlow meanwhile
-    with step(f"preparing {model.name}"):
-        # The passes of a model that trained with rounding come before the training.
-        measure = samples and partial(interface.largest, samples)
-        ready, passes = sized(model, shapes.values()), {}
-        if not trained:
-            ready, passes = prepare(ready, target, precision, measure)
-        passes = {**({"drop_auxiliary": dropped} if dropped else {}), **passes}
-    ranges = span(samples) if pixels and samples else samples
-    errors, trials = (), ()
-    on_phone = "cpu" in target.runtimes
-    measured = partial(calibrated, interface, ready, shapes, ranges, io, on_phone)
-    if auto or floats or (layer_errors and precision == "int8"):
+    who, precision, floats, errors, trials = plan.who, plan.precision, plan.floats, (), ()
+    ranges = None if plan.trained or not plan.given else span(plan.samples) if plan.pixels else plan.samples
+    on_phone = "cpu" in plan.target.runtimes
+    measured = partial(calibrated, plan.interface, ready, plan.shapes, ranges, plan.io, on_phone)
+    if plan.auto or floats or (plan.layer_errors and precision == "int8"):
         with measured() as made:
-            if auto:
-                score = score_of(who, evaluate, model_predictor(who, interface, pixels))
-                blob, floats, trials = search(who, made, evaluate, max_drop, score)
+            if plan.auto:
+                score = score_of(who, plan.evaluate, model_predictor(who, plan.interface, plan.pixels))
+                blob, floats, trials = search(who, made, plan.evaluate, plan.max_drop, score)
             else:
                 blob = made.file(set(floats))
-            errors = made.errors if auto or layer_errors else ()
+            errors = made.errors if plan.auto or plan.layer_errors else ()
     else:
-        with step(f"converting {model.name} to {precision}"), deployed(model):
-            blob = convert(interface, ready, shapes, precision, None if trained else ranges, io)
-            if precision == "int8" and on_phone and not trained and PRODUCT in read_graph(blob).operators:
+        with step(f"converting {plan.model.name} to {precision}"), deployed(plan.model):
+            blob = convert(plan.interface, ready, plan.shapes, precision, ranges, plan.io)
+            if precision == "int8" and on_phone and not plan.trained and PRODUCT in read_graph(blob).operators:
                 with measured() as made:
                     blob = made.file()
     graph = read_graph(blob)
-    if trained:
-        check_integers(who, graph, model)
+    if plan.trained:
+        check_integers(who, graph, plan.model)
     elif not floats:
         check_kernels(who, graph, precision)
-    if pixels:
+    if plan.pixels:
         require_pixels(who, graph)
-    if samples is None:
-        samples = make_up(interface.inputs, pixels=pixels)
-    with step(f"running {model.name} in Keras"):
-        expected = interface.predict({name: values[:PROOF_SAMPLES] for name, values in samples.items()})
-    proofs = prove_blob(blob, graph, samples, target.runtimes, expected=expected, precision=precision)
-    if BLAME:
-        proofs = tuple(_blamed(proof, blob, samples, model) for proof in proofs)
-    half = None
-    if (precision == "float16" or "gpu" in target.runtimes) and graph_of(model) is not None:
-        half = largest_value(interface, samples)
-        if half.value > HALF / 4:
-            warnings.warn(f"`{who}`: model {model.name!r}: {half}.", stacklevel=2)
-        if layer_errors and precision == "float16":
-            errors = half_errors(interface, samples)
-    report = describe(
-        blob,
-        graph,
-        proofs,
-        name=model.name,
-        target=target.name,
-        precision=precision,
-        io=io,
-        passes=passes,
-        preprocessing=name_of(preprocessing),
-        parameters=model.count_params(),
-        largest=half,
-        float_layers=floats,
-        layer_sizes=layer_sizes(graph, model),
-        layer_errors=errors,
-        trials=trials,
+    return _Made(blob, graph, floats, errors, trials)
+
+
+def _proven(plan, made, expected):
+    """What the file does on the target's runtimes, the layer to blame named where it fails."""
+    proofs = prove_blob(
+        made.blob, made.graph, plan.samples, plan.target.runtimes, expected=expected, precision=plan.precision
     )
-    return Artifact(blob, report)
+    return tuple(_blamed(proof, made.blob, plan.samples, plan.model) for proof in proofs) if BLAME else proofs
+
+
+def _described(plan, made, passes, proofs):
+    """The report; it warns where the model comes near the end of float16."""
+    from keraslayers._rewrite import graph_of
+    from keraslayers.export.half import HALF, half_errors, largest_value
+    from keraslayers.export.layer_names import layer_sizes
+    from keraslayers.export.preprocessing import name_of
+
+    half, errors = None, made.errors
+    if (plan.precision == "float16" or "gpu" in plan.target.runtimes) and graph_of(plan.model) is not None:
+        half = largest_value(plan.interface, plan.samples)
+        if half.value > HALF / 4:
+            warnings.warn(f"`{plan.who}`: model {plan.model.name!r}: {half}.", stacklevel=3)
+        if plan.layer_errors and plan.precision == "float16":
+            errors = half_errors(plan.interface, plan.samples)
+    return describe(
+        made.blob,
+        made.graph,
+        proofs,
+        name=plan.model.name,
+        target=plan.target.name,
+        precision=plan.precision,
+        io=plan.io,
+        passes=passes,
+        preprocessing=name_of(plan.preprocessing),
+        parameters=plan.model.count_params(),
+        largest=half,
+        float_layers=made.floats,
+        layer_sizes=layer_sizes(made.graph, plan.model),
+        layer_errors=errors,
+        trials=made.trials,
+    )
 
 
 def _blamed(proof, blob, samples, model):
@@ -202,29 +234,6 @@ def _blamed(proof, blob, samples, model):
         return proof
     culprit = find_culprit(blob, proof.runtime, samples=samples, model=model)
     return proof if culprit is None else dataclasses.replace(proof, reason=f"{proof.reason.rstrip('. ')}. {culprit}")
-
-
-def _check_mixed(who, auto, precision, skip, evaluate, max_drop, layer_errors):
-    """What belongs to int8 alone, or to "auto" alone, comes with it."""
-    if auto:
-        if not callable(evaluate):
-            raise TypeError(
-                f"`{who}`: precision='auto' needs `evaluate`, a function of a function: evaluate=lambda predict: "
-                f"accuracy(predict(x_test), y_test); got {evaluate!r}."
-            )
-        if max_drop is None or not max_drop >= 0:
-            raise ValueError(
-                f"`{who}`: precision='auto' needs `max_drop`, how far the number that `evaluate` gives may fall: "
-                f"max_drop=0.01; got {max_drop!r}."
-            )
-        if skip:
-            raise ValueError(f"`{who}`: `skip` is for precision='int8': 'auto' finds the layers itself; got {skip!r}.")
-    elif evaluate is not None or max_drop is not None:
-        raise ValueError(f"`{who}`: `evaluate` and `max_drop` are for precision='auto'; got precision={precision!r}.")
-    if skip and precision != "int8":
-        raise ValueError(f"`{who}`: `skip` is for precision='int8'; got precision={precision!r}.")
-    if layer_errors and precision not in ("int8", "float16"):
-        raise ValueError(f"`{who}`: `layer_errors` is for precision='int8' or 'float16'; got precision={precision!r}.")
 
 
 def prepare(model, target, precision, largest=None):
@@ -250,23 +259,3 @@ def prepare(model, target, precision, largest=None):
                 model, count = function(model, largest) if measures else function(model)
                 done |= {name: count} if count else {}
     return model, done
-
-
-def _static_shapes(who, interface, samples, batch_size):
-    """The file's shapes: the model's, with the batch set, and sizes the model leaves open taken from the samples."""
-    shapes = {}
-    for entry in interface.inputs:
-        sizes = entry.shape[1:]
-        if None in sizes:
-            if samples is None:
-                raise ValueError(
-                    f"`{who}`: `model` {interface.model.name!r} leaves the size of input `{entry.name}` open: "
-                    f"{entry.shape}. A file has one size: give `samples` of that size, or build the model with it."
-                )
-            sizes = samples[entry.name].shape[1:]
-        shapes[entry.name] = (batch_size, *sizes)
-    return shapes
-
-
-def _sizes(shape):
-    return ", ".join("any" if size is None else str(size) for size in shape[1:])

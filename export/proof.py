@@ -145,6 +145,12 @@ def _judge(name, outcome, graph, meaning, expected, precision, count):
                 "zero and kernels refuse the ratio: give more typical samples, or look for dead units there"
             )
         return Proof(name, verdict, reason, **figures)
+    # A file may compute infinity: differences of those are no numbers, and that is what is told.
+    with np.errstate(invalid="ignore", over="ignore"):
+        return _compare(name, outcome, figures, graph, meaning, expected, precision, count)
+
+
+def _compare(name, outcome, figures, graph, meaning, expected, precision, count):
     got = values_of(outcome.outputs, graph, count)
     wanted = meaning if expected is None else {key: expected[key][:count] for key in got}
     figures |= {
@@ -195,7 +201,8 @@ def _fault(name, got, wanted, meaning, graph, precision):
 
 def wrong_numbers(name, got, meaning, graph):
     """How a runtime's outputs are not those of LiteRT's built-in kernels; empty if they are."""
-    return _fault(name, got, meaning, meaning, graph, None)
+    with np.errstate(invalid="ignore", over="ignore"):
+        return _fault(name, got, meaning, meaning, graph, None)
 
 
 def _differs(meaning, got, rounded, step, plain=False):

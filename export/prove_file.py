@@ -32,6 +32,7 @@ def prove(tflite, runtimes=None, samples=None):
 
     Raises:
         FileNotFoundError: if there is no such file.
+        IsADirectoryError: if it is a folder.
         ValueError: if it is no TFLite file, a runtime is unknown, or the samples do not fit.
     """
     who = "prove"
@@ -39,6 +40,8 @@ def prove(tflite, runtimes=None, samples=None):
         blob, name = bytes(tflite), "model.tflite"
     else:
         path = Path(os.fspath(tflite))
+        if path.is_dir():
+            raise IsADirectoryError(f"`{who}`: `tflite` must be a file; {str(path)!r} is a folder.")
         if not path.is_file():
             raise FileNotFoundError(f"`{who}`: `tflite`: there is no file {str(path)!r}.")
         blob, name = path.read_bytes(), path.name

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from ai_edge_litert.interpreter import Interpreter
 from keras import layers, ops
 
 import keraslayers
@@ -333,19 +334,144 @@ def test_batches(precision, count):
     assert [proof.samples for proof in report.proofs] == [count, count]
 
 
+def under(policy, make):
+    """What `make()` gives under a dtype policy."""
+    keras.config.set_dtype_policy(policy)
+    try:
+        return make()
+    finally:
+        keras.config.set_dtype_policy("float32")
+
+
+def mixed_net():
+    """Inverted residuals in a nested model that is called twice, and, as Keras advises, a last layer in float32."""
+    inner_input = keras.Input((8, 8, 8))
+    x = layers.Conv2D(16, 1, name="expand")(inner_input)
+    x = layers.ReLU(6.0)(layers.BatchNormalization()(x))
+    x = layers.DepthwiseConv2D(3, padding="same")(x)
+    inner = keras.Model(inner_input, inner_input + layers.Conv2D(8, 1, name="project")(x), name="inner")
+    image = keras.Input((8, 8, 3), name="image")
+    x = inner(inner(layers.Conv2D(8, 3, padding="same", activation="relu", name="expand")(image)))
+    x = layers.GlobalAveragePooling2D(name="features")(x)
+    return keras.Model(image, [layers.Dense(5, dtype="float32", name="classes")(x), x], name="net")
+
+
+@needs_gpu
+@pytest.mark.parametrize("precision", ["float32", "int8"])
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16", "float64"])
-def test_models_of_other_floats_are_refused_with_the_remedy(policy):
-    x = keras.Input((4,), name="x")
-    model = keras.Model(x, layers.Dense(3, dtype=policy)(x))
-    with pytest.raises(RuntimeError) as caught:
+def test_models_of_other_floats_become_float32(policy, precision):
+    model = enliven(under(policy, mixed_net))
+    report = to_tflite(model, target="gpu", precision=precision, samples=samples()).report.require()
+    assert report.passes["in_float32"] >= 6
+    assert entries(report.outputs) == {"classes": (1, 5), "features": (1, 8)}
+    assert {"expand", "project"} <= set(report.layer_sizes)
+    # The same weights under float32 give the same file.
+    own = under("float32", mixed_net)
+    own.set_weights(model.get_weights())
+    again = to_tflite(own, target="gpu", precision=precision, samples=samples()).report
+    assert again.passes.get("in_float32") is None
+    assert report.operators == again.operators
+    for one, other in zip(report.proofs, again.proofs, strict=True):
+        assert one.max_error == pytest.approx(other.max_error, rel=1e-3, abs=1e-6)  # one float32 rounding
+    assert model.get_layer("classes").compute_dtype == "float32"
+    assert model.get_layer("expand").compute_dtype == policy.removeprefix("mixed_")
+
+
+def test_training_in_float16_may_still_be_set():
+    """Layers that a pass makes, and preprocessing, are in float32 all the same."""
+
+    def make():
+        image = keras.Input((8, 8, 3), name="image")
+        x = layers.Conv2D(4, 3, activation="hard_silu")(image)
+        return keras.Sequential([keras.Input((8, 8, 3)), keras.Model(image, layers.UpSampling2D()(x))], name="net")
+
+    def export():
+        scaled = layers.Rescaling(1 / 255)
+        x = np.random.default_rng(0).integers(0, 256, (16, 8, 8, 3)).astype("float32")
+        return to_tflite(make(), precision="int8", samples=x, preprocessing=scaled).report
+
+    report = under("mixed_float16", export)
+    assert report.require().passes["in_float32"] == 2
+    assert keras.config.dtype_policy().name == "float32"
+
+
+def test_a_subclassed_model_of_other_floats_is_refused_with_the_remedy():
+    class Own(keras.Model):
+        def __init__(self, **options):
+            super().__init__(**options)
+            self.dense = layers.Dense(3)
+
+        def call(self, x):
+            return self.dense(x)
+
+    model = under("mixed_float16", Own)
+    model(np.ones((1, 4), "float32"))
+    with pytest.raises(
+        ValueError, match=r"computes in float16, .* a subclassed model: .* Build it anew under the dtype"
+    ):
         to_tflite(model)
-    kind = policy.removeprefix("mixed_")
-    assert "MatMul" in str(caught.value)
-    assert f"It computes in {kind}: build it anew under the dtype policy 'float32'" in str(caught.value)
-    # The remedy helps.
-    new = keras.Model(x, layers.Dense(3)(x))
-    new.set_weights(model.get_weights())
-    assert to_tflite(new).report.ok
+
+
+def test_a_model_that_overflows_in_float16_alone_is_told():
+    model = under("mixed_float16", lambda: keras.Sequential([keras.Input((4,)), layers.Rescaling(1e6)], name="net"))
+    with pytest.raises(ValueError, match=r"model 'net' gives NaN or infinity .* too large for the 16 bits"):
+        to_tflite(model, samples=np.ones((4, 4), "float32"))
+
+
+def odd_net():
+    """Names that TensorFlow takes for no scope, two of which must not become one."""
+    image = keras.Input((8, 8, 3), name="my inp\u00fct")
+    x = layers.Conv2D(8, 3, name="my conv 1")(image)
+    x = layers.ReLU(name="_under")(layers.BatchNormalization(name="a:0;b")(x))
+    x = layers.Conv2D(4, 1, name="my..20.conv..20.1")(x)
+    x = layers.Conv2D(4, 1, name="my_conv_1", activation="tanh")(x)
+    x = layers.GlobalAveragePooling2D(name="StatefulPartitionedCall:0")(x)
+    other = keras.Sequential([keras.Input((4,)), layers.Dense(3, name="my conv 1")], name="in ner")(x)
+    return keras.Model(image, {"out put \u00e9": layers.Dense(2, name="-")(x), "2/3": other}, name="mo del \u00e9")
+
+
+@needs_gpu
+@pytest.mark.parametrize("precision", ["float32", "int8"])
+def test_names_of_any_characters(precision):
+    model = enliven(odd_net())
+    before = [(layer.name, weight.name, weight.path) for layer in model._flatten_layers() for weight in layer.weights]
+    artifact = to_tflite(model, target="gpu", precision=precision, samples=samples(), layer_errors=precision == "int8")
+    report = artifact.report.require()
+    assert entries(report.inputs) == {"my inp\u00fct": (1, 8, 8, 3)}
+    assert entries(report.outputs) == {"out put \u00e9": (1, 2), "2/3": (1, 3)}
+    run = Interpreter(model_content=artifact.tflite).get_signature_runner()
+    x = samples()[:1]
+    for name, value in run(**{"my inp\u00fct": x}).items():
+        # int8: a few of 255 steps; float32: roundings.
+        wanted = keras.ops.convert_to_numpy(model(x)[name])
+        assert np.abs(value - wanted).max() < (0.1 * np.ptp(wanted) + 0.05 if precision == "int8" else 1e-4)
+    own = {"my..20.conv..20.1", "my_conv_1", "-", "in ner/my conv 1"}
+    assert own <= set(report.layer_sizes) <= {*own, "my conv 1", "_under", "a:0;b", "StatefulPartitionedCall:0", ""}
+    if precision == "int8":
+        assert own <= {error.layer for error in report.layer_errors}
+    after = [(layer.name, weight.name, weight.path) for layer in model._flatten_layers() for weight in layer.weights]
+    assert after == before
+
+
+def test_a_skipped_layer_of_an_odd_name_and_one_in_a_nested_model():
+    for skip in ("my..20.conv..20.1", "in ner/my conv 1"):
+        report = to_tflite(enliven(odd_net()), precision="int8", samples=samples(), skip=skip).report.require()
+        assert report.float_layers == (skip,)
+        assert report.float_operators
+
+
+def test_inputs_and_outputs_called_like_arguments_and_like_made_up_ones():
+    file, made_up = keras.Input((4,), name="file"), keras.Input((4,))
+    first = keras.Input((4,), name="input_1")
+    x = layers.Dense(3, name="self")(layers.Concatenate()([file, made_up, first]))
+    shared = layers.Dense(2, name="x")
+    last = layers.Dense(2, name="x_1")
+    outputs = [last(x), shared(x), shared(x * 2.0)]
+    x = [samples(16, (4,)) for _ in range(3)]
+    report = to_tflite(keras.Model([file, made_up, first], outputs), precision="int8", samples=x).report.require()
+    assert len(entries(report.inputs)) == 3
+    assert {"file", "input_1"} < set(entries(report.inputs))
+    assert entries(report.outputs) == {"x_1": (1, 2), "x": (1, 2), "x_2": (1, 2)}
 
 
 def test_integer_inputs():

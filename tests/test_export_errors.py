@@ -169,17 +169,6 @@ def test_a_keras_2_model(no_work):
     check(lambda: to_tflite(old), TypeError, message)
 
 
-@pytest.mark.parametrize("name", ["my input", "bild_ä", "a:0"])
-def test_input_names_that_no_file_can_have(no_work, name):
-    x = keras.Input((4,), name=name)
-    check(
-        lambda: to_tflite(keras.Model(x, layers.Dense(2)(x), name="m")),
-        ValueError,
-        f"`to_tflite`: `model` 'm' has an input named {name!r}; in a file a name is made of letters, digits, `_`, "
-        "`.` and `-`. Give it such a name: keras.Input(..., name=...).",
-    )
-
-
 def test_open_size_without_samples(no_work):
     image = keras.Input((None, None, 3), name="image")
     model = keras.Model(image, layers.Conv2D(2, 1)(image), name="m")
@@ -196,6 +185,46 @@ def test_one_number_for_the_whole_batch():
     model = keras.Model(x, ops.sum(layers.Dense(2)(x)), name="m")
     with pytest.raises(ValueError, match=r"of model 'm' is a single number for the whole batch; every output must"):
         to_tflite(model)
+
+
+def diverged(kind):
+    inner = keras.Sequential([keras.Input((4,)), layers.Dense(4, name="c")], name="inner")
+    x = keras.Input((4,), name="x")
+    model = keras.Model(x, layers.Dense(2, name="c")(inner(x)), name="m")
+    kernel, bias = model.get_layer("inner").get_layer("c").get_weights()
+    if kind == "weights":
+        kernel[0, 0] = np.nan
+    else:
+        bias[0] = np.inf
+    model.get_layer("inner").get_layer("c").set_weights([kernel, bias])
+    return model
+
+
+@pytest.mark.parametrize("precision", ["float32", "int8"])
+def test_a_model_that_gives_no_numbers_is_told_before_the_conversion(monkeypatch, precision):
+    monkeypatch.setattr(converter, "ask", None)
+    check(
+        lambda: to_tflite(diverged("weights"), precision=precision, samples=X),
+        ValueError,
+        "`to_tflite`: `model` 'm' has NaN among the weights of layer `inner/c`: its training went astray. Train it "
+        "anew, with a smaller learning rate.",
+    )
+    with pytest.raises(ValueError, match=r"on the samples, first at layer `inner/c`. Look at what comes in there"):
+        to_tflite(diverged("outputs"), precision=precision, samples=X)
+
+
+def test_a_model_that_gives_nan_on_made_up_samples_alone(monkeypatch):
+    x = keras.Input((4,), name="x")
+    model = keras.Model(x, layers.Dense(2)(ops.log(x)), name="m")
+    with monkeypatch.context() as patch:
+        patch.setattr(converter, "ask", None)
+        check(
+            lambda: to_tflite(model),
+            ValueError,
+            "`to_tflite`: `model` 'm' gives NaN on the samples, first at layer `log`. Give typical `samples`; these "
+            "were made up.",
+        )
+    assert to_tflite(model, samples=np.abs(X) + 0.1).report.ok
 
 
 def test_what_the_converter_refuses_is_named():

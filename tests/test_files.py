@@ -4,6 +4,8 @@ import json
 import os
 import pathlib
 import stat
+import subprocess
+import sys
 
 import pytest
 
@@ -156,3 +158,67 @@ def test_no_descriptor_stays_open(tmp_path):
     before = os.listdir("/proc/self/fd")
     artifact().save(tmp_path / "m.tflite")
     assert len(os.listdir("/proc/self/fd")) == len(before)
+
+
+KILLED = """
+import os, signal, sys, time
+from pathlib import Path
+from keraslayers.export import Artifact, Proof, Report, Verdict
+
+path = Path(sys.argv[1])
+report = Report("m", 1, "0" * 64, {}, (), (), (), (Proof("cpu", Verdict.PROVEN),))
+made = [Artifact(bytes([letter]) * 300_000, report) for letter in (65, 66)]
+made[0].save(path)
+seen, left, turn = set(), 0, 0
+while turn < 300 and (turn < 30 or len(seen) < 2 or not left):
+    ready, told = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.write(told, b"!")
+        while True:
+            for artifact in made[:: 1 if turn % 2 else -1]:
+                artifact.save(path)
+    os.read(ready, 1)
+    os.close(ready), os.close(told)
+    time.sleep(0.0007 * (turn % 60))
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    whole = path.read_bytes()
+    assert len(whole) == 300_000 and len(set(whole)) == 1, "half a file"
+    assert path.with_suffix(".json").read_text().endswith("}\\n"), "half a report"
+    seen.add(whole[0])
+    left = len([name for name in os.listdir(path.parent) if name.endswith(".part")])
+    turn += 1
+print(len(seen), left)
+"""
+
+
+def test_killed_at_any_moment_there_is_the_old_file_or_the_new_one(tmp_path):
+    path = tmp_path / "m.tflite"
+    done = subprocess.run([sys.executable, "-c", KILLED, path], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    seen, left = map(int, done.stdout.split())
+    assert seen == 2
+    assert left > 0  # else none was killed while it wrote
+    # A minute later, the next one clears up; what others write there, or live writers do, stays.
+    parts = [entry for entry in tmp_path.iterdir() if entry.suffix == ".part"]
+    alive = tmp_path / f".m.tflite.{os.getpid()}.abcd.part"
+    for other in (alive, tmp_path / ".m.tflite.part", tmp_path / ".n.tflite.1.a.part"):
+        other.write_bytes(b"")
+        parts.append(other)
+    artifact().save(path)
+    assert all(part.exists() for part in parts)
+    for part in parts:
+        os.utime(part, (0, 0))
+    artifact().save(path)
+    kept = {alive.name, ".m.tflite.part", ".n.tflite.1.a.part", "m.tflite", "m.json"}
+    assert set(os.listdir(tmp_path)) == kept
+
+
+def test_errors_of_the_system_name_the_file_that_was_to_be_written(tmp_path, monkeypatch):
+    fail_at(monkeypatch, "fsync", 1)
+    with pytest.raises(OSError, match="No space left on device") as caught:
+        artifact().save(tmp_path / "m.tflite")
+    assert caught.value.filename == str(tmp_path / "m.json")
+    with pytest.raises(OSError, match=r"'/proc/m\.json'"):
+        artifact().save("/proc/m.tflite")

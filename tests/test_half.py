@@ -1,9 +1,11 @@
 """What 16 bits do to a model: its largest value beside theirs, and what rounding costs layer by layer."""
 
+import json
+
 import keras
 import numpy as np
 import pytest
-from keras import layers
+from keras import layers, ops
 
 from keraslayers.export import to_tflite
 from tests.export_models import needs_gpu, samples
@@ -18,7 +20,7 @@ def stretched(factor):
 
 def test_a_model_that_comes_near_the_end_of_float16_is_warned_of():
     x = samples(8, (4, 4, 2))
-    size = abs(x[:4]).max()
+    size = abs(x).max()
     with pytest.warns(UserWarning, match=r"`to_tflite`: model 'net': the largest value .* out of layer `large`; float"):
         report = to_tflite(stretched(30000.0), precision="float16", samples=x).report
     assert report.largest.layer == "large"
@@ -71,3 +73,36 @@ def test_a_weight_beyond_float16_costs_everything():
     worst, other = report.layer_errors
     assert (worst.layer, worst.snr_db, other.layer) == ("far", -300.0, "good")
     assert other.snr_db > 50
+
+
+def test_a_late_sample_counts():
+    x = samples(40, (4, 4, 2))
+    x[30] *= 1000.0
+    with pytest.warns(UserWarning, match="the largest value"):
+        report = to_tflite(stretched(100.0), precision="float16", samples=x).report
+    assert report.largest.value == pytest.approx(100.0 * abs(x).max())
+
+
+def test_sums_and_squares_inside_of_layers_count():
+    x = samples(8, (16, 16, 2)) + 100.0
+    net = keras.Sequential([keras.Input((16, 16, 2)), layers.GlobalAveragePooling2D(name="mean")], name="net")
+    with pytest.warns(UserWarning, match="inside of layer `mean`"):
+        report = to_tflite(net, precision="float16", samples=x).report
+    # Sums in another order differ by their last bits.
+    assert report.largest.value == pytest.approx(abs(x.sum(axis=(1, 2))).max(), rel=1e-5)
+    x *= 3
+    net = keras.Sequential([keras.Input((16, 16, 2)), layers.LayerNormalization(name="norm")], name="net")
+    with pytest.warns(UserWarning, match="inside of layer `norm`"):
+        report = to_tflite(net, precision="float16", samples=x).report
+    assert report.largest.value == pytest.approx((x.astype("float64") ** 2).max())
+    assert report.largest.inside
+
+
+def test_infinity_on_the_way_is_a_number_in_the_report():
+    image = keras.Input((4,))
+    x = ops.exp(layers.Rescaling(1000.0, name="scale")(image))
+    model = keras.Model(image, ops.minimum(layers.Rescaling(1.0, name="huge")(x), 2.0), name="net")
+    with pytest.warns(UserWarning, match="the largest value"):
+        report = to_tflite(model, precision="float16", samples=np.abs(samples(8, (4,))) + 1).report
+    told = json.loads(report.to_json(), parse_constant=lambda word: pytest.fail(f"{word} is no JSON"))
+    assert told["largest"]["value"] == float(np.finfo("float32").max)

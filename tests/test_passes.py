@@ -760,3 +760,30 @@ def test_a_nested_model_called_by_keyword():
     new, count = replaced_relu(model)
     assert count == 1
     same(new, model, samples(4, (4,)))
+
+
+def test_copy_outputs():
+    image = keras.Input((4, 5, 3), name="image")
+    inner_input = keras.Input((4, 5, 3))
+    inner = keras.Model(inner_input, layers.Dropout(0.5)(inner_input), name="inner")
+    x = layers.Conv2D(2, 1, name="conv")(image)
+    outputs = {"a": x, "b": [x, layers.Flatten()(image)], "c": inner(image), "d": layers.ReLU()(x)}
+    model = enliven(keras.Model(image, outputs, name="m"))
+    new, count = passes.copy_outputs(model)
+    assert count == 3
+    given = samples(3, (4, 5, 3))
+    for one, other in zip(keras.tree.flatten(new(given)), keras.tree.flatten(model(given)), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert passes.copy_outputs(new) == (new, 0)
+    model = keras.Model(image, [x, layers.ReLU()(x)])
+    assert passes.copy_outputs(model) == (model, 0)
+
+
+def test_unroll_recurrent():
+    x = keras.Input((6, 5), name="x")
+    model = keras.Model(x, layers.GRU(3)(layers.Bidirectional(layers.LSTM(4, return_sequences=True))(x)), name="m")
+    new, count = passes.unroll_recurrent(model)
+    assert count == 2
+    given = samples(3, (6, 5))
+    np.testing.assert_allclose(new(given), model(given), rtol=1e-5, atol=1e-6)  # sums in another order
+    assert passes.unroll_recurrent(new) == (new, 0)

@@ -1,5 +1,6 @@
 """Verdicts: what is right is PROVEN, what is not is WRONG, REJECTED or UNTESTED, each with its reason."""
 
+import json
 import pathlib
 
 import flatbuffers
@@ -224,13 +225,19 @@ def test_a_dead_activation_is_named():
     assert "give more typical samples, or look for dead units there" in cpu_proof.reason
 
 
-def test_nan_is_wrong():
+@pytest.mark.parametrize("bad", [-1.0, 0.0])  # whose logarithms are NaN and infinity
+def test_nan_is_wrong(bad):
     x = keras.Input((4,), name="x")
-    model = keras.Model(x, keras.ops.log(layers.Dense(3, kernel_initializer="zeros")(x) - 1.0))
-    (cpu_proof,) = to_tflite(model).report.proofs
+    good = np.abs(samples(4, (4,))) + 0.1
+    artifact = to_tflite(keras.Model(x, keras.ops.log(x)), samples=good)
+    artifact.report.require()
+    good[2, 1] = bad
+    report = prove(artifact.tflite, "cpu", good)
+    (cpu_proof,) = report.proofs
     assert cpu_proof.verdict is Verdict.WRONG
     assert cpu_proof.reason.endswith("holds NaN or infinity")
-    assert cpu_proof.max_error is cpu_proof.snr_db is None  # JSON has no NaN
+    assert cpu_proof.max_error is None  # JSON has no NaN
+    json.loads(report.to_json(), parse_constant=lambda word: pytest.fail(f"{word} is no JSON"))
 
 
 # --- files from elsewhere

@@ -2,6 +2,7 @@
 
 from keraslayers.export.passes.bound_by_samples import bound_by_samples
 from keraslayers.export.passes.bound_deformable import bound_deformable
+from keraslayers.export.passes.copy_outputs import copy_outputs
 from keraslayers.export.passes.crop_transposed import crop_transposed
 from keraslayers.export.passes.flatten_tokens import flatten_tokens
 from keraslayers.export.passes.keep_padding import keep_padding
@@ -21,12 +22,14 @@ from keraslayers.export.passes.pool_vector_gates import pool_vector_gates
 from keraslayers.export.passes.split_hard_swish import split_hard_swish
 from keraslayers.export.passes.split_transposed_relu import split_transposed_relu
 from keraslayers.export.passes.subsample_pointwise import subsample_pointwise
+from keraslayers.export.passes.unroll_recurrent import unroll_recurrent
 from keraslayers.export.passes.widen_pointwise import widen_pointwise
 
 __all__ = [
     "PASSES",
     "bound_by_samples",
     "bound_deformable",
+    "copy_outputs",
     "crop_transposed",
     "flatten_tokens",
     "keep_padding",
@@ -46,6 +49,7 @@ __all__ = [
     "split_hard_swish",
     "split_transposed_relu",
     "subsample_pointwise",
+    "unroll_recurrent",
     "widen_pointwise",
 ]
 
@@ -86,6 +90,10 @@ def _in_int8_on_gpu(target, precision):
 # Name -> (function, whether a file of that target and precision wants it), in the order in which they run: what splits
 # layers up comes before what looks for the parts.
 PASSES = {
+    "unroll_recurrent": (
+        unroll_recurrent,
+        lambda target, precision: _in_integers(target, precision) or _on_gpu(target, precision),
+    ),
     "bound_by_samples": (bound_by_samples, _in_integers),
     "bound_deformable": (
         bound_deformable,
@@ -111,4 +119,5 @@ PASSES = {
     "merge_groups": (merge_groups, _on_gpu),
     "lower_vector_sums": (lower_vector_sums, _in_int8_on_gpu),
     "pool_vector_gates": (pool_vector_gates, _in_int8_on_gpu),
+    "copy_outputs": (copy_outputs, _on_gpu),
 }

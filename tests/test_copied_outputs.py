@@ -1,0 +1,46 @@
+"""Outputs that are inputs, or one tensor twice: a phone's GPU gives garbage for the first and refuses the second."""
+
+import keras
+import pytest
+from keras import layers
+
+from keraslayers.export import Verdict, passes, to_tflite
+from tests.export_models import enliven, needs_gpu, samples
+
+
+def with_its_input(shape):
+    x = keras.Input(shape, name="x")
+    return enliven(keras.Model(x, [layers.Dense(4, name="y")(x), x, layers.Flatten(name="flat")(x)], name="net"))
+
+
+def twice():
+    x = keras.Input((6, 6, 4), name="x")
+    y = layers.Conv2D(4, 1, name="y")(x)
+    return enliven(keras.Model(x, [y, y, layers.Identity(name="same")(y)], name="net"))
+
+
+@needs_gpu
+@pytest.mark.parametrize("precision", ["float32", "int8"])
+@pytest.mark.parametrize("shape", [(8,), (5, 8), (6, 6, 4)])
+def test_an_output_that_is_an_input(shape, precision):
+    given = samples(16, shape)
+    report = to_tflite(with_its_input(shape), target="gpu", precision=precision, samples=given).report.require()
+    assert report.passes["copy_outputs"] == 2
+    assert report.proof("cpu").partitions == 1
+
+
+@needs_gpu
+@pytest.mark.parametrize("precision", ["float32", "int8"])
+def test_a_tensor_that_is_an_output_thrice(precision):
+    report = to_tflite(twice(), target="gpu", precision=precision, samples=samples(16, (6, 6, 4))).report.require()
+    assert report.passes["copy_outputs"] == 2
+
+
+@needs_gpu
+@pytest.mark.parametrize(
+    ("make", "verdict"), [(lambda: with_its_input((6, 6, 4)), Verdict.WRONG), (twice, Verdict.REJECTED)]
+)
+def test_without_the_copy(monkeypatch, make, verdict):
+    monkeypatch.setattr(passes, "PASSES", {})
+    proof = to_tflite(make(), target="gpu", samples=samples(16, (6, 6, 4))).report.proof("gpu")
+    assert proof.verdict is verdict
