@@ -1,6 +1,7 @@
 """A Keras model from outside: what goes in, what comes out, under which names."""
 
 import inspect
+import math
 import re
 from dataclasses import dataclass
 
@@ -11,8 +12,10 @@ from keraslayers._rewrite import graph_of
 
 # Samples on which the size of tensors is measured.
 FEW = 4
-# As many at a time where more are measured: all tensors of a network are held for them.
+# As many go through a network at once, or fewer where its tensors are large: Keras holds all of them to the end.
 MANY = 8
+# Numbers that may be held so: 1 GB of float32.
+HELD = 2**28
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,7 @@ class Interface:
         """
         if not tensors:
             return []
-        batch = self.inputs[0].shape[0] or (MANY if every or most else FEW)
+        batch = self._at_once() if every or most else min(FEW, self._at_once())
         # The model's own last tensors, too: Keras does not take an output that is an input.
         measured = keras.Model(model.input, [tensors, model.output])
         found = [0.0] * len(tensors)
@@ -84,10 +87,15 @@ class Interface:
         """The first few samples as the model takes them."""
         return self._packed([keras.ops.convert_to_tensor(samples[entry.name][:FEW]) for entry in self.inputs])
 
-    def predict(self, samples, batch_size=8):
+    def _at_once(self):
+        """How many samples the model takes at once; all that it was built for, if it was for some number."""
+        return self.inputs[0].shape[0] or max(1, min(MANY, HELD // max(_numbers(self.model), 1)))
+
+    def predict(self, samples):
         """The user's model's outputs on samples, by output name, in NumPy."""
         arrays = [samples[entry.name] for entry in self.inputs]
         parts = []
+        batch_size = self._at_once()
         for start in range(0, len(arrays[0]), batch_size):
             outputs = self([keras.ops.convert_to_tensor(x[start : start + batch_size]) for x in arrays])
             parts.append({name: keras.ops.convert_to_numpy(value) for name, value in outputs.items()})
@@ -98,6 +106,18 @@ class Interface:
                         "batch; every output must keep the batch as its first axis."
                     )
         return {name: np.concatenate([part[name] for part in parts]).astype("float64") for name in parts[0]}
+
+
+def _numbers(model):
+    """How many numbers all layers give for a sample; sizes that the model leaves open count once."""
+    graph = graph_of(model)
+    if graph is None:
+        return 0
+    found = 0
+    for node in (node for nodes in graph._nodes_by_depth.values() for node in nodes):
+        own = sum(math.prod(size or 1 for size in tensor.shape[1:]) for tensor in node.outputs)
+        found += _numbers(node.operation) or own
+    return found
 
 
 def interface_of(who, model):
