@@ -11,6 +11,7 @@ from keraslayers._quiet import quiet
 from keraslayers.export import converter
 from keraslayers.export.four_bits import four_bits
 from keraslayers.export.precisions import INTEGER, IO
+from keraslayers.export.refusals import refused_layers
 
 # Sets of kernels of integers alone, by precision.
 _KERNELS = {
@@ -89,7 +90,7 @@ def saved(interface, model, shapes, samples):
             except converter.ConverterError as error:
                 raise RuntimeError(
                     f"`to_tflite`: the TFLite converter refused model {interface.model.name!r}: {_gist(str(error))}"
-                    f"{_remedy(interface.model)}"
+                    f"{refused_layers(str(error), interface.model)}{_remedy(interface.model)}"
                 ) from error
             return made.read_bytes() if made.exists() else result
 
