@@ -1,7 +1,6 @@
 """Which layer of a Keras model a tensor of its file belongs to, by the tensor's name."""
 
 import re
-from collections import Counter
 
 import keras
 
@@ -12,20 +11,6 @@ from keraslayers.export.interface import name_outputs
 def layers_of(model):
     """The layers of a model, those in nested models included."""
     return [layer for layer in model._flatten_layers(include_self=False) if not isinstance(layer, keras.Model)]
-
-
-def layer_sizes(graph, model):
-    """Bytes of weights in a file by the name of the layer, the largest first; those of no known layer by "".
-
-    Args:
-        graph: what `read_graph` says of the file.
-        model: the Keras model of the file.
-    """
-    layer_of = namer(model)
-    sizes = Counter()
-    for tensor, size in graph.constants.items():
-        sizes[layer_of(tensor) or ""] += size
-    return dict(sizes.most_common())
 
 
 def namer(model):

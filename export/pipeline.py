@@ -84,7 +84,7 @@ def to_tflite(
     from keraslayers.export.convert import convert
     from keraslayers.export.half import HALF, half_errors, largest_value
     from keraslayers.export.interface import interface_of
-    from keraslayers.export.layer_names import layer_sizes
+    from keraslayers.export.layer_names import namer
     from keraslayers.export.mixed import PRODUCT, calibrated, find_layers
     from keraslayers.export.optimize.deploy import check_integers, deployable, deployed
     from keraslayers.export.preprocessing import check_preprocessing, name_of, require_pixels, span, take_pixels
@@ -189,7 +189,7 @@ def to_tflite(
         parameters=model.count_params(),
         largest=half,
         float_layers=floats,
-        layer_sizes=layer_sizes(graph, model),
+        layer_of=namer(model),
         layer_errors=errors,
         trials=trials,
     )
