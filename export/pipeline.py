@@ -158,8 +158,8 @@ def to_tflite(
     graph = read_graph(blob)
     if trained:
         check_integers(who, graph, model)
-    elif not floats:
-        check_kernels(who, graph, precision)
+    else:
+        check_kernels(who, graph, precision, floats, namer(model))
     if pixels:
         require_pixels(who, graph)
     if samples is None:

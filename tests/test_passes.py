@@ -807,3 +807,15 @@ def test_lower_log_softmax(act):
     lowered, _ = passes.lower_log_softmax(keras.Model(image, layers.Activation("log_softmax")(image)))
     x = np.full((1, 2, 2, 3), 200.0, "float32")  # exp(200) is infinite in 32 bits
     np.testing.assert_allclose(lowered(x), np.full_like(x, -np.log(3)), rtol=1e-4)
+
+
+def test_a_target_tells_its_passes_and_limits():
+    gpu, micro = TARGETS["gpu"], TARGETS["micro"]
+    assert set(gpu.passes("float32")) >= {"lower_channel_shuffle", "lower_split", "merge_groups"}
+    assert gpu.passes("int8") != gpu.passes("float32")
+    assert "lower_relu" not in micro.passes("int8")
+    # What it says is what is done.
+    report = to_tflite(between(layers.AveragePooling2D(2)), precision="int8", samples=samples(16, (6, 7, 8))).report
+    assert set(report.passes) <= set(TARGETS["cpu"].passes("int8"))
+    assert "gpu: no int16x8" in gpu.limits
+    assert all(limit.partition(":")[0] in gpu.runtimes for limit in gpu.limits)

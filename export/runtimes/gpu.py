@@ -24,6 +24,11 @@ MANIFESTS = [Path("/usr/share/vulkan/icd.d"), Path("/etc/vulkan/icd.d")]
 DEVICES = ["/dev/dri/renderD*", "/dev/nvidia[0-9]*"]
 # Of a long list of operators that it refuses, so many are told.
 MOST_TOLD = 3
+LIMITS = (
+    "tensors of four axes at most, the batch among them",
+    "no loops: LSTM, GRU and SimpleRNN with unroll=True",
+    "no int16x8",
+)
 REMEDY = "no Vulkan driver found: install Debian's package `chromium` (or Google Chrome) for its software driver"
 
 
