@@ -85,7 +85,7 @@ def to_tflite(
     from keraslayers.export.half import HALF, half_errors, largest_value
     from keraslayers.export.interface import interface_of
     from keraslayers.export.layer_names import namer
-    from keraslayers.export.mixed import PRODUCT, calibrated, find_layers
+    from keraslayers.export.mixed import IN_FLOATS, calibrated, find_layers
     from keraslayers.export.optimize.deploy import check_integers, deployable, deployed
     from keraslayers.export.preprocessing import check_preprocessing, name_of, require_pixels, span, take_pixels
 
@@ -152,7 +152,7 @@ def to_tflite(
     else:
         with step(f"converting {model.name} to {precision}"), deployed(model):
             blob = convert(interface, ready, shapes, precision, None if trained else ranges, io)
-            if precision == "int8" and on_phone and not trained and PRODUCT in read_graph(blob).operators:
+            if precision == "int8" and on_phone and not trained and IN_FLOATS & set(read_graph(blob).operators):
                 with measured() as made:
                     blob = made.file()
     graph = read_graph(blob)
