@@ -23,8 +23,6 @@ APPLICATIONS = {
     "ResNet50V2": (32, {}),
     "Xception": (71, {}),
 }
-# Not looked at in int8.
-IN_PARTS = ("ConvNeXtTiny",)
 IN_HALVES = ("MobileNetV2", "MobileNetV3Small")  # in float16, too; all would take long
 # These take pixels of 0 to 255.
 PIXELS = ("ConvNeXt", "EfficientNet", "MobileNetV3")
@@ -46,6 +44,5 @@ def test_proven_on_cpu_and_gpu(name):
         report = to_tflite(model, target="gpu", precision=precision, samples=x).report.require()
         gpu, cpu = report.proof("gpu"), report.proof("cpu")
         assert gpu.delegated == gpu.operators
-        if name not in IN_PARTS or precision != "int8":
-            assert (cpu.delegated, cpu.partitions) == (cpu.operators, 1)
+        assert (cpu.delegated, cpu.partitions) == (cpu.operators, 1)
     keras.backend.clear_session()
