@@ -227,9 +227,16 @@ def _examples():
 
 
 def _targets():
-    lines = ["| target | proven on | what it is |", "|---|---|---|"]
+    lines = ["| target | proven on | what it is | limits |", "|---|---|---|---|"]
     for target in export.TARGETS.values():
-        lines.append(f'| `"{target.name}"` | {", ".join(target.runtimes)} | {target.description} |')
+        lines.append(
+            f'| `"{target.name}"` | {", ".join(target.runtimes)} | {target.description} | {"; ".join(target.limits)} |'
+        )
+    lines += ["", "| precision | " + " | ".join(f"passes for {name}" for name in export.TARGETS) + " |"]
+    lines += ["|---|" + "---|" * len(export.TARGETS)]
+    for precision in export.PRECISIONS:
+        passes = [", ".join(f"`{name}`" for name in t.passes(precision)) for t in export.TARGETS.values()]
+        lines.append(f'| `"{precision}"` | {" | ".join(passes)} |')
     return "\n".join(lines) + "\n"
 
 

@@ -2,29 +2,17 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from keraslayers import _checks
 from keraslayers.export.graph import read_graph
 from keraslayers.export.progress import step
 from keraslayers.export.proof import calls_of, values_of, wrong_numbers
+from keraslayers.export.remedies import Seen, remedy
 from keraslayers.export.runtimes import RUNTIMES, cpu
 from keraslayers.export.samples import make_up, name_samples
 
 SAMPLES = 4
-
-# What to write instead, by operator.
-REMEDIES = {
-    "AVERAGE_POOL_2D": "padding='valid', or GlobalAveragePooling2D",
-    "BATCH_MATMUL": "a Dense layer or a 1x1 convolution where one side is constant",
-    "CONCATENATION": "slices (x[..., a:b]) in place of keras.ops.split before it",
-    "CONV_2D": "channels per group that are a multiple of 4, or one Conv2D for each group",
-    "GATHER": "slices, a resampling layer, or DeformableConv2D with `max_offset`; look indices up before the model",
-    "LOCAL_RESPONSE_NORMALIZATION": "keraslayers.LocalResponseNormalization",
-    "MUL": "the weights of channels as 1x1 convolutions of GlobalAveragePooling2D(keepdims=True), as "
-    "keraslayers.SqueezeExcite does, if this is squeeze-and-excitation with Dense layers",
-    "RESHAPE": "tensors of rank 4 at most, as keraslayers.ChannelShuffle makes them",
-    "SPLIT": "slices (x[..., a:b]), which are right",
-    "TRANSPOSE": "tensors of rank 4 at most, as keraslayers.ChannelShuffle makes them",
-}
 
 
 @dataclass(frozen=True)
@@ -35,7 +23,7 @@ class Culprit:
         operator: its name in the format.
         tensor: the name of what it computes.
         layer: the layer of the Keras model that the name tells of; None if it tells of none.
-        remedy: what to write instead; empty where nothing is known.
+        remedy: what to write in its place; empty where nothing is known of an operator of its kind.
     """
 
     operator: str
@@ -45,7 +33,7 @@ class Culprit:
 
     def __str__(self):
         where = f"layer `{self.layer}` ({self.operator})" if self.layer else f"{self.operator} {self.tensor!r}"
-        return f"It begins at {where}" + (f": write {self.remedy} instead" if self.remedy else "")
+        return f"It begins at {where}" + (f": {self.remedy}" if self.remedy else "")
 
 
 def find_culprit(tflite, runtime="gpu", *, samples=None, model=None):
@@ -60,8 +48,7 @@ def find_culprit(tflite, runtime="gpu", *, samples=None, model=None):
         model: the Keras model of the file, so that the layer can be named.
 
     Returns:
-        A `Culprit`; None if the runtime computes what LiteRT's built-in kernels do, or the file has control flow,
-        which has no beginning.
+        A `Culprit`; None if the runtime computes what LiteRT's built-in kernels do.
 
     Raises:
         ValueError: if there is no such runtime, or the samples do not fit.
@@ -83,10 +70,13 @@ def find_culprit(tflite, runtime="gpu", *, samples=None, model=None):
         outcome = RUNTIMES[runtime].run(part, graph, given)
         if outcome.outputs is None:
             return True
-        meaning = values_of(cpu.run_reference(part, graph, given).outputs, graph, count)
+        meant = cpu.run_reference(part, graph, given).outputs
+        if meant is None:
+            return True  # no kernel defines what it computes, so that no runtime can be right
+        meaning = values_of(meant, graph, count)
         return bool(wrong_numbers(runtime, values_of(outcome.outputs, graph, count), meaning, graph))
 
-    return _shortest(tflite, fails, layer_of)
+    return _shortest(tflite, fails, layer_of, runtime)
 
 
 def _nameless(tensor):
@@ -99,10 +89,8 @@ def _namer(model):
     return namer(model)
 
 
-def _shortest(blob, fails, layer_of):
+def _shortest(blob, fails, layer_of, runtime):
     model = _unpack(blob)
-    if len(model.subgraphs) != 1:
-        return None
     operators = model.subgraphs[0].operators
     with step("looking for the operator to blame"):
         if not fails(beginning(blob, len(operators))):
@@ -111,10 +99,9 @@ def _shortest(blob, fails, layer_of):
         while wrong - right > 1:
             middle = (right + wrong) // 2
             right, wrong = (right, middle) if fails(beginning(blob, middle)) else (middle, wrong)
-    last = operators[wrong - 1]
-    name = _operator_name(model, last)
-    tensor = model.subgraphs[0].tensors[last.outputs[0]].name.decode()
-    return Culprit(name, tensor, layer_of(tensor), REMEDIES.get(name, ""))
+    seen = _seen(model, operators[wrong - 1])
+    tensor = model.subgraphs[0].tensors[operators[wrong - 1].outputs[0]].name.decode()
+    return Culprit(seen.name, tensor, layer_of(tensor), remedy(runtime, seen))
 
 
 def beginning(blob, count):
@@ -151,9 +138,43 @@ def _unpack(blob):
     return schema.ModelT.InitFromPackedBuf(blob, 0)
 
 
-def _operator_name(model, operator):
+def _seen(model, operator, deep=True):
+    """An operator of the main graph with what a remedy depends on; those before it without what is before them."""
     from ai_edge_litert import schema_py_generated as schema
 
+    main = model.subgraphs[0]
+    maker = {index: other for other in main.operators for index in other.outputs} if deep else {}
+    dtypes = _names(schema.TensorType)
+    inputs = tuple(int(index) for index in operator.inputs if index >= 0)
+    made = set(_made(main)) | set(main.inputs)
     code = model.operatorCodes[operator.opcodeIndex]
-    builtin = max(code.builtinCode, code.deprecatedBuiltinCode)
-    return {number: name for name, number in vars(schema.BuiltinOperator).items() if isinstance(number, int)}[builtin]
+    return Seen(
+        name=_names(schema.BuiltinOperator)[max(code.builtinCode, code.deprecatedBuiltinCode)],
+        options=operator.builtinOptions,
+        inputs=inputs,
+        shapes=tuple(_shape(main, index) for index in inputs),
+        dtypes=tuple(dtypes[main.tensors[index].type].lower() for index in inputs),
+        outputs=tuple(_shape(main, index) for index in operator.outputs),
+        constants={place: _integers(model, index) for place, index in enumerate(inputs) if index not in made},
+        made_by=tuple(_seen(model, maker[index], deep=False) if index in maker else None for index in inputs),
+    )
+
+
+def _shape(main, index):
+    shape = main.tensors[index].shape
+    return () if shape is None else tuple(int(size) for size in shape)
+
+
+def _integers(model, index):
+    """The values of a constant of 32-bit integers; None of another."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    tensor = model.subgraphs[0].tensors[index]
+    data = model.buffers[tensor.buffer].data
+    if tensor.type != schema.TensorType.INT32 or data is None:
+        return None
+    return np.frombuffer(np.asarray(data, "uint8").tobytes(), "<i4")
+
+
+def _names(enumeration):
+    return {number: name for name, number in vars(enumeration).items() if isinstance(number, int)}

@@ -14,6 +14,7 @@ from keraslayers.export.four_bits import four_bits
 from keraslayers.export.layer_names import labels_of, layers_of, scope, scoped
 from keraslayers.export.passes.unroll_recurrent import MOST_STEPS, is_loop
 from keraslayers.export.precisions import INTEGER, IO
+from keraslayers.export.refusals import refused_layers
 
 # Sets of kernels of integers alone, by precision.
 _KERNELS = {
@@ -99,7 +100,7 @@ def saved(interface, model, shapes, samples):
             except converter.ConverterError as error:
                 raise RuntimeError(
                     f"`to_tflite`: the TFLite converter refused model {interface.model.name!r}: {_gist(str(error))}"
-                    f"{_remedy(model)}"
+                    f"{refused_layers(str(error), interface.model)}{_remedy(model)}"
                 ) from error
             return made.read_bytes() if made.exists() else result
 

@@ -62,6 +62,7 @@ class Graph:
         flat: names of integer activations whose range is next to nothing: they were zero on every sample.
         float_operators: how often each operator that computes in floats stands in the main graph, by name.
         kernels: by operator with a kernel (convolutions, dense layers) the types of its constant kernels.
+        float_kernels: names of what operators with a constant kernel in 32-bit floats compute.
         constants: bytes of weights by the name of what the operator that reads them computes.
         hybrid: whether some compute in floats with kernels of integers: runtimes round their inputs call by call.
     """
@@ -74,6 +75,7 @@ class Graph:
     flat: tuple[str, ...]
     float_operators: dict[str, int]
     kernels: dict[str, tuple[str, ...]]
+    float_kernels: tuple[str, ...]
     constants: dict[str, int]
     hybrid: bool
 
@@ -138,7 +140,7 @@ def _read(blob):
         activations.update(operator.Outputs(j) for j in many(operator.OutputsLength()))
         if codes[operator.OpcodeIndex()] == "DEQUANTIZE":
             integers_of[operator.Outputs(0)] = operator.Inputs(0)
-    float_operators, kernels, hybrid = Counter(), {}, False
+    float_operators, kernels, hybrid, float_kernels = Counter(), {}, False, []
     for i in many(main.OperatorsLength()):
         operator = main.Operators(i)
         name = codes[operator.OpcodeIndex()]
@@ -150,7 +152,10 @@ def _read(blob):
             hybrid |= made == ["float32"] and type_names[main.Tensors(kernel).Type()] in ("int4", "int8")
             kernel = integers_of.get(kernel, kernel)
             if kernel not in activations:
-                kernels.setdefault(name, set()).add(type_names[main.Tensors(kernel).Type()])
+                dtype = type_names[main.Tensors(kernel).Type()]
+                kernels.setdefault(name, set()).add(dtype)
+                if dtype == "float32":
+                    float_kernels.append(main.Tensors(operator.Outputs(0)).Name().decode())
     constants, counted = Counter(), set()
     for i in many(main.OperatorsLength()):
         operator = main.Operators(i)
@@ -214,6 +219,7 @@ def _read(blob):
         flat=tuple(tensor.Name().decode() for tensor in flat),
         float_operators=dict(sorted(float_operators.items())),
         kernels={name: tuple(sorted(dtypes)) for name, dtypes in sorted(kernels.items())},
+        float_kernels=tuple(float_kernels),
         constants=dict(constants.most_common()),
         hybrid=hybrid,
     )

@@ -60,20 +60,6 @@ def scoped(model, labels):
             layer.name = name
 
 
-def layer_sizes(graph, model):
-    """Bytes of weights in a file by the name of the layer, the largest first; those of no known layer by "".
-
-    Args:
-        graph: what `read_graph` says of the file.
-        model: the Keras model of the file.
-    """
-    layer_of = namer(model)
-    sizes = Counter()
-    for tensor, size in graph.constants.items():
-        sizes[layer_of(tensor) or ""] += size
-    return dict(sizes.most_common())
-
-
 def namer(model):
     """Returns a function of a tensor's name: the name of the layer that it tells of; None if it tells of none.
 

@@ -13,21 +13,33 @@ from keraslayers.export.layer_names import labels_of, layers_of, namer
 from keraslayers.export.progress import each
 
 # XNNPACK has no kernels in int8 for products of two activations and for the softmax between those of attention: the
-# graph would fall into pieces, and the built-in product takes ten times as long as XNNPACK's in floats.
+# graph would fall into pieces, and the built-in product takes ten times as long as XNNPACK's in floats. Nor has it any
+# for GELU and for what normalizations of single samples compute: a small vision transformer fell into 11 pieces and
+# took three times as long. These layers stay in floats whole.
 PRODUCT, BETWEEN = "BATCH_MATMUL", "SOFTMAX"
+IN_FLOATS = {PRODUCT, "GELU", "SQUARED_DIFFERENCE", "RSQRT"}
+NORMALIZATIONS = (
+    keras.layers.GroupNormalization,
+    keras.layers.LayerNormalization,
+    keras.layers.RMSNormalization,
+    keras.layers.UnitNormalization,
+)
 
 
 class Calibrated:
     """A model whose ranges are measured, from which files with one or another layer in floats are soon made."""
 
-    def __init__(self, ask, layer_of, io, batch, products_in_floats):
+    def __init__(self, ask, layer_of, io, batch, normalizations):
         self._ask, self._io, self._batch = ask, io, batch
         self._nodes, self._products = defaultdict(list), []
         made = ask("calibrate", batch=batch)
-        in_floats = (PRODUCT, BETWEEN) if products_in_floats and PRODUCT in dict(made).values() else ()
+        kinds = set() if normalizations is None else IN_FLOATS
+        if kinds and PRODUCT in dict(made).values():
+            kinds = kinds | {BETWEEN}
         for tensor, operator in made:
-            nodes = self._products if operator in in_floats else self._nodes[layer_of(tensor) or tensor]
-            nodes.append(tensor)
+            layer = layer_of(tensor)
+            floats = operator in kinds or (normalizations and layer in normalizations)
+            (self._products if floats else self._nodes[layer or tensor]).append(tensor)
 
     @functools.cached_property
     def errors(self):
@@ -46,10 +58,16 @@ class Calibrated:
 
 
 @contextlib.contextmanager
-def calibrated(interface, model, shapes, samples, io, products_in_floats):
-    """Measures a model's ranges; see `convert.convert` for the arguments. Returns a `Calibrated`."""
+def calibrated(interface, model, shapes, samples, io, on_phone):
+    """Measures a model's ranges; see `convert.convert` for the arguments. Returns a `Calibrated`.
+
+    On phones what XNNPACK has no int8 kernels for stays in floats.
+    """
+    normalizations = None
+    if on_phone:
+        normalizations = {layer.name for layer in layers_of(interface.model) if isinstance(layer, NORMALIZATIONS)}
     with saved(interface, model, shapes, samples) as ask:
-        yield Calibrated(ask, namer(interface.model), io, next(iter(shapes.values()))[0], products_in_floats)
+        yield Calibrated(ask, namer(interface.model), io, next(iter(shapes.values()))[0], normalizations)
 
 
 def find_layers(who, skip, model):

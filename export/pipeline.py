@@ -155,7 +155,8 @@ def _converted(plan, ready):
     """The file, and what was found out on the way; its kernels are what the precision says."""
     from keraslayers.export.auto import model_predictor, score_of, search
     from keraslayers.export.convert import convert
-    from keraslayers.export.mixed import PRODUCT, calibrated
+    from keraslayers.export.layer_names import namer
+    from keraslayers.export.mixed import IN_FLOATS, calibrated
     from keraslayers.export.optimize.deploy import check_integers, deployed
     from keraslayers.export.preprocessing import require_pixels, span
 
@@ -174,14 +175,14 @@ def _converted(plan, ready):
     else:
         with step(f"converting {plan.model.name} to {precision}"), deployed(plan.model):
             blob = convert(plan.interface, ready, plan.shapes, precision, ranges, plan.io)
-            if precision == "int8" and on_phone and not plan.trained and PRODUCT in read_graph(blob).operators:
+            if precision == "int8" and on_phone and not plan.trained and IN_FLOATS & set(read_graph(blob).operators):
                 with measured() as made:
                     blob = made.file()
     graph = read_graph(blob)
     if plan.trained:
         check_integers(who, graph, plan.model)
-    elif not floats:
-        check_kernels(who, graph, precision)
+    else:
+        check_kernels(who, graph, precision, floats, namer(plan.model))
     if plan.pixels:
         require_pixels(who, graph)
     return _Made(blob, graph, floats, errors, trials)
@@ -199,7 +200,7 @@ def _described(plan, made, passes, proofs):
     """The report; it warns where the model comes near the end of float16."""
     from keraslayers._rewrite import graph_of
     from keraslayers.export.half import HALF, half_errors, largest_value
-    from keraslayers.export.layer_names import layer_sizes
+    from keraslayers.export.layer_names import namer
     from keraslayers.export.preprocessing import name_of
 
     half, errors = None, made.errors
@@ -222,7 +223,7 @@ def _described(plan, made, passes, proofs):
         parameters=plan.model.count_params(),
         largest=half,
         float_layers=made.floats,
-        layer_sizes=layer_sizes(made.graph, plan.model),
+        layer_of=namer(plan.model),
         layer_errors=errors,
         trials=made.trials,
     )

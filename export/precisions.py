@@ -13,13 +13,28 @@ KERNELS = {
 }
 
 
-def check_kernels(who, graph, precision):
+def check_kernels(who, graph, precision, floats=(), layer_of=None):
     """Refuses a file that is not what was asked for: tools leave operators in floats without a word.
 
+    Args:
+        who: function to name in errors.
+        graph: what `read_graph` says of the file.
+        precision: of the file.
+        floats: names of the layers that were to stay in floats.
+        layer_of: where there are some, a function of a tensor's name: its layer's, or None.
+
     Raises:
-        RuntimeError: which names the operator.
+        RuntimeError: which names the operator, or the layers.
     """
     if precision not in KERNELS:
+        return
+    if floats:
+        others = {layer for tensor in graph.float_kernels if (layer := layer_of(tensor))} - set(floats)
+        if others:
+            raise RuntimeError(
+                f"`{who}`: the converter left the kernels of {', '.join(sorted(others))} in floats, though only "
+                f"{', '.join(floats)} should be. Skip these, too, or give them another form."
+            )
         return
     for operator, dtypes in graph.kernels.items():
         wanted = KERNELS[precision].get(operator, "int8")

@@ -3,11 +3,12 @@
 import hashlib
 import json
 import platform
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 
 from keraslayers.export import files
 from keraslayers.export.proof import Proof, Verdict
+from keraslayers.export.tensor_names import layers_along, place
 
 TOOLS = ("keraslayers", "keras", "tensorflow", "ai-edge-litert", "tflite-micro", "litert-quantizer", "numpy")
 
@@ -38,6 +39,7 @@ class Report:
         float_layers: names of the layers that a file in int8 leaves in floats.
         layer_errors: what int8 or float16 costs layer by layer, the worst first, where that was asked for: each with
             the `layer` and `snr_db`, the signal over the error that it adds, in decibels.
+        layers: names of the layers in the order in which the file computes them.
         layer_sizes: bytes of weights by layer, the largest first; those of no layer that is known by `""`.
         trials: of precision `"auto"` the files that were tried, each with `floats`, `score` and `size`.
         tools: versions of what made and ran it.
@@ -61,6 +63,7 @@ class Report:
     parameters: int | None = None
     largest: object = None
     float_layers: tuple = ()
+    layers: tuple = ()
     layer_sizes: dict = field(default_factory=dict)
     layer_errors: tuple = ()
     trials: tuple = ()
@@ -76,6 +79,11 @@ class Report:
     def bounds(self):
         """By layer the pixels to which a file of integers clips offsets that the model leaves free."""
         return (self.passes or {}).get("bound_by_samples", {})
+
+    @property
+    def sizes_along(self):
+        """Bytes of weights by layer in the order in which the file computes them."""
+        return {name: self.layer_sizes.get(name, 0) for name in dict.fromkeys((*self.layers, *self.layer_sizes))}
 
     def proof(self, runtime):
         """Returns the proof of that runtime."""
@@ -103,10 +111,10 @@ class Report:
             ImportError: if the extra `keraslayers[report]` is not installed.
             OSError: if the path cannot be written.
         """
-        from keraslayers.export import page
+        from keraslayers.export import page, pictures
 
         path = files.writable("Report.to_html", "path", path)
-        files.write({path: page.render("report.html", report=self).encode()})
+        files.write({path: page.render("report.html", report=self, pictures=pictures).encode()})
 
     def __str__(self):
         from keraslayers.export import tables
@@ -114,15 +122,21 @@ class Report:
         return tables.to_text(tables.of_report(self))
 
 
-def describe(blob, graph, proofs, **made):
+def describe(blob, graph, proofs, *, layer_of=place, **made):
     """Builds the Report of a file.
 
     Args:
         blob: the file.
         graph: what `read_graph` says of it.
         proofs: what it did.
+        layer_of: called with a tensor's name; returns that of its layer. By default what the name itself tells.
         **made: further fields of Report.
     """
+    layers = layers_along(blob, graph, layer_of)
+    proofs = tuple(
+        replace(proof, left_at=tuple((i, name, layer_of(tensor) or tensor) for i, name, tensor in proof.left_at))
+        for proof in proofs
+    )
     return Report(
         size=len(blob),
         sha256=hashlib.sha256(blob).hexdigest(),
@@ -132,6 +146,8 @@ def describe(blob, graph, proofs, **made):
         weight_dtypes=graph.weight_dtypes,
         float_operators=graph.float_operators if graph.integer else {},
         proofs=proofs,
+        layers=tuple(name for name in layers if name),
+        layer_sizes=dict(sorted(((n, s) for n, s in layers.items() if s), key=lambda item: -item[1])),
         tools={name: found for name in TOOLS if (found := _version(name))},
         host=f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
         **made,

@@ -9,6 +9,8 @@ from rich.text import Text
 COLOURS = {"PROVEN": "bold green", "WRONG": "bold red", "REJECTED": "bold red", "UNTESTED": "bold yellow"}
 
 
+# Of many layers so many are named.
+MOST = 5
 # What a weight belongs to that no layer's name tells of.
 UNKNOWN = "(no layer)"
 
@@ -25,7 +27,19 @@ def number(value, form):
 
 def left_out(proof):
     """Which operators a runtime's accelerator did not take."""
-    return f"left to the built-in kernels: {', '.join(f'{name} {count}x' for name, count in proof.left.items())}"
+    by_operator = {}
+    for _, operator, layer in proof.left_at:
+        by_operator.setdefault(operator, {})[layer] = None  # each layer once, in their order
+    kinds = [
+        f"{operator} {proof.left[operator]}x ({', '.join([*layers][:MOST])}{', ...' if len(layers) > MOST else ''})"
+        for operator, layers in by_operator.items()
+    ]
+    return f"left to the built-in kernels: {', '.join(kinds)}"
+
+
+def changes(made):
+    """How many changes a pass made; one of them tells what it did by layer."""
+    return len(made) if isinstance(made, dict) else made
 
 
 def tried(trial):
@@ -69,6 +83,8 @@ def of_report(report):
         if proof.arena_bytes is not None
     ]
     parts += [Text(f"{proof.runtime}: {left_out(proof)}") for proof in report.proofs if proof.left]
+    if report.passes:
+        parts.append(Text(f"passes: {', '.join(f'{name} {changes(made)}x' for name, made in report.passes.items())}"))
     if report.preprocessing:
         parts.append(Text(f"preprocessing in the file: {report.preprocessing}"))
     parts += [

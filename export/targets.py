@@ -1,4 +1,4 @@
-"""What a target is: the runtimes its files must be proven on, and the passes a model needs for them."""
+"""What a target is: the runtimes its files must be proven on, the passes a model needs for them, their limits."""
 
 from dataclasses import dataclass
 
@@ -19,6 +19,17 @@ class Target:
     name: str
     runtimes: tuple[str, ...]
     description: str
+
+    def passes(self, precision):
+        """The names of the passes that prepare a model for a file of that precision, in their order."""
+        from keraslayers.export.passes import PASSES  # here, as `prove` needs no Keras
+
+        return tuple(name for name, (_, wanted) in PASSES.items() if wanted(self, precision))
+
+    @property
+    def limits(self):
+        """What no file for it may hold, whatever the passes do: a line for each limit of a runtime."""
+        return tuple(f"{name}: {limit}" for name in self.runtimes for limit in RUNTIMES[name].LIMITS)
 
 
 TARGETS = {

@@ -97,6 +97,20 @@ def export(
     skip: Annotated[
         list[str] | None, typer.Option(help="A layer, or class of layers, to leave in floats in int8; again for more.")
     ] = None,
+    rescale: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SCALE,OFFSET",
+            help="The file takes pixels of 0 to 255 and computes pixel * SCALE + OFFSET before the model: 1/127.5,-1. "
+            "Samples are pixels then, too.",
+        ),
+    ] = None,
+    labels: Annotated[
+        Path | None, typer.Option(help="Names of the classes, one a line: written into the file for Android.")
+    ] = None,
+    layer_errors: Annotated[
+        bool, typer.Option("--layer-errors", help="Rank the layers by what int8 or float16 costs in each.")
+    ] = False,
     html: Annotated[Path | None, typer.Option(help="Write the report as a page, too.")] = None,
 ):
     """Export a saved model to TFLite and prove the file."""
@@ -105,6 +119,8 @@ def export(
     output = files.writable("export", "output", output or model.with_suffix(".tflite"), ".tflite")
     html = html and files.writable("export", "html", html)
     given = _load_samples("export", samples)
+    names = labels and _load_labels("export", labels)
+    preprocessing = None if rescale is None else _rescaling("export", rescale)
     artifact = to_tflite(
         _load_model("export", model),
         target=target,
@@ -113,8 +129,10 @@ def export(
         io=io,
         batch_size=batch_size,
         skip=skip or (),
+        preprocessing=preprocessing,
+        layer_errors=layer_errors,
     )
-    artifact.save(output)
+    artifact.save(output, labels=names)
     _show(artifact.report, html)
     err.print(f"wrote {output} and {output.with_suffix('.json')}", highlight=False)
     raise typer.Exit(PROVEN if artifact.report.ok else NOT_PROVEN)
@@ -192,6 +210,28 @@ def _shape(who, text):
         return tuple(int(size) for size in text.split(","))
     except ValueError:
         raise ValueError(f"`{who}`: `input_shape` must be sizes such as 224,224,3; got {text!r}.") from None
+
+
+def _rescaling(who, text):
+    """The layer of `SCALE,OFFSET`, each a number or a fraction."""
+    try:
+        scale, offset = (_number(part) for part in text.split(","))
+    except (ValueError, ZeroDivisionError):
+        raise ValueError(f"`{who}`: `rescale` must be SCALE,OFFSET such as 1/255,0; got {text!r}.") from None
+    with quiet():
+        import keras
+    return keras.layers.Rescaling(scale, offset)
+
+
+def _number(text):
+    over, _, under = text.partition("/")
+    return float(over) / float(under or 1)
+
+
+def _load_labels(who, path):
+    if not path.is_file():
+        raise FileNotFoundError(f"`{who}`: `labels`: there is no file {str(path)!r}.")
+    return path.read_text().splitlines()
 
 
 def _show(report, html):

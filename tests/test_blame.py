@@ -1,5 +1,7 @@
 """Which operator a runtime fails on, and which layer of the Keras model it came from."""
 
+import types
+
 import keras
 import numpy as np
 import pytest
@@ -9,6 +11,8 @@ from keraslayers.export import Culprit, find_culprit, passes, pipeline, to_tflit
 from keraslayers.export.blame import beginning
 from keraslayers.export.graph import read_graph
 from keraslayers.export.layer_names import namer
+from keraslayers.export.remedies import Seen, remedy
+from keraslayers.export.runtimes.child import Outcome
 from tests.export_models import cnn, dense, enliven, needs_gpu, run_reference, samples
 
 pytestmark = pytest.mark.tensorflow
@@ -71,6 +75,95 @@ def test_what_quantization_lost_is_not_the_runtimes_fault(monkeypatch):
     x[:, :, :, 1] *= 1e-4
     report = to_tflite(keras.Model(image, model(image)[..., 1:]), precision="int8", samples=x.astype("float32")).report
     assert report.proof("cpu").verdict == "WRONG"
+
+
+def lstm():
+    steps = keras.Input((5, 4), name="steps")
+    return enliven(keras.Model(steps, layers.Dense(2)(layers.LSTM(4, name="memory")(steps)), name="rnn"))
+
+
+@needs_gpu
+def test_a_loop_is_named():
+    reason = to_tflite(lstm(), target="gpu", samples=samples(4, (5, 4))).report.proof("gpu").reason
+    assert "layer `memory`" in reason
+    assert "WHILE" in reason
+
+
+def test_what_no_kernel_defines_is_to_blame(monkeypatch):
+    monkeypatch.setattr("keraslayers.export.runtimes.cpu.run_reference", lambda *args: Outcome(reason="no kernel"))
+    assert find_culprit(to_tflite(dense()).tflite, "cpu").operator == "FULLY_CONNECTED"
+
+
+def seen(name, shapes, outputs=((1, 4),), **fields):
+    fields = {"options": None, "inputs": tuple(range(len(shapes))), "dtypes": ("float32",) * len(shapes)} | fields
+    return Seen(name, shapes=shapes, outputs=outputs, made_by=fields.pop("made_by", (None,) * len(shapes)), **fields)
+
+
+def options(**values):
+    return types.SimpleNamespace(**values)
+
+
+IMAGE, VECTOR = (1, 6, 6, 8), (1, 1, 1, 8)
+PLAIN = options(strideW=1, strideH=1)
+KERNEL = {"constants": {1: None}, "options": PLAIN}
+SLICED = (IMAGE, (4,), (4,), (4,))
+INDEX = {"shrinkAxisMask": 0, "newAxisMask": 0}
+
+
+@pytest.mark.parametrize(
+    ("operator", "words"),
+    [
+        (seen("CONV_2D", (IMAGE, (9, 3, 3, 2)), **KERNEL), "multiple of 4"),
+        (seen("CONV_2D", (IMAGE, (9, 3, 3, 8)), **KERNEL), ""),  # one group
+        (seen("CONV_2D", (IMAGE, (9, 1, 1, 8)), **KERNEL | {"options": options(strideW=2, strideH=2)}), "MaxPooling2D"),
+        (seen("CONV_2D", (IMAGE, (9, 3, 3, 8)), options=PLAIN), "constant"),
+        (seen("MUL", (IMAGE, VECTOR), made_by=(None, seen("RESHAPE", ((1, 8), (4,))))), "SqueezeExcite"),
+        (seen("MUL", (IMAGE, VECTOR), made_by=(None, seen("LOGISTIC", (VECTOR,)))), ""),
+        (seen("MUL", (IMAGE, (1, 8))), "SqueezeExcite"),
+        (seen("MUL", ((1, 8), (1, 8))), ""),
+        (seen("MUL", (IMAGE, IMAGE)), ""),
+        (seen("RESHAPE", (IMAGE, (5,)), ((1, 6, 6, 2, 4),)), "ChannelShuffle"),
+        (seen("RESHAPE", (IMAGE, (4,)), ((1, 36, 2, 4),)), ""),
+        (seen("SQUARED_DIFFERENCE", ((1, 6, 6, 2, 4), (1, 1, 1, 2, 1))), "four axes"),
+        (seen("SQUARED_DIFFERENCE", (IMAGE, IMAGE)), ""),
+        (seen("STRIDED_SLICE", (IMAGE,), options=options(**INDEX | {"shrinkAxisMask": 2})), "i : i + 1"),
+        (seen("STRIDED_SLICE", (IMAGE,), options=options(**INDEX | {"newAxisMask": 2})), "Reshape"),
+        (seen("STRIDED_SLICE", SLICED, options=options(**INDEX), constants={3: np.array([1, -1])}), "flip"),
+        (seen("STRIDED_SLICE", SLICED, options=options(**INDEX), constants={3: np.array([1, 2])}), ""),
+        (seen("GATHER", ((9, 4), (3,)), dtypes=("float32", "int64")), "int32"),
+        (seen("GATHER", ((9, 4), (1, 3)), dtypes=("float32", "int32"), options=options(batchDims=0)), "one axis"),
+        (seen("GATHER", ((9, 4), (3,)), dtypes=("float32", "int32"), options=options(batchDims=0)), ""),
+        (seen("BATCH_MATMUL", ((1, 3, 4), (1, 3, 4)), inputs=(7, 7)), "different"),
+        (seen("BATCH_MATMUL", ((1, 3, 4), (1, 4, 3))), ""),
+        (seen("CONCATENATION", (IMAGE, IMAGE), made_by=(seen("SPLIT", (IMAGE,)), None)), "slices"),
+        (seen("CONCATENATION", (IMAGE,) * 49), "few"),
+        (seen("CONCATENATION", (IMAGE, IMAGE)), ""),
+        (seen("AVERAGE_POOL_2D", (IMAGE,), options=options(padding=0)), "padding='valid'"),
+        (seen("AVERAGE_POOL_2D", (IMAGE,), options=options(padding=1)), ""),
+        (seen("ADD", (IMAGE, VECTOR), dtypes=("int8", "int8")), "single pixel"),
+        (seen("ADD", (IMAGE, VECTOR)), ""),
+        (seen("WHILE", (VECTOR,)), "unroll=True"),
+        (seen("LOG_SOFTMAX", (VECTOR,)), "logarithm"),
+        (seen("TOPK_V2", (VECTOR,)), "app"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else value.name,
+)  # fmt: skip
+def test_a_remedy_holds_for_what_it_is_for(operator, words):
+    found = remedy("gpu", operator)
+    assert words in found
+    assert bool(found) == bool(words)
+    assert remedy("cpu", operator) == ""  # they are the GPU's faults
+
+
+def test_the_layer_that_the_converter_has_no_kernel_for_is_named():
+    volume = keras.Input((4, 4, 4, 2), name="volume")
+    with pytest.raises(RuntimeError, match=r"no kernel for layer `my_pool` \(MaxPool3D\): write MaxPooling2D"):
+        to_tflite(keras.Model(volume, layers.MaxPooling3D(2, name="my_pool")(volume)))
+    words = layers.TextVectorization(max_tokens=9, output_sequence_length=3, name="words")
+    words.adapt(["hello world"])
+    text = keras.Input((1,), dtype="string", name="text")
+    with pytest.raises(RuntimeError, match=r"layer `words` \(StringLower, .*\): leave it out of the model"):
+        to_tflite(keras.Model(text, words(text)))
 
 
 def test_a_right_file_has_no_culprit():

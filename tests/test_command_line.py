@@ -93,6 +93,24 @@ def test_export_leaves_layers_in_floats(folder, capfd, tmp_path):
     assert json.loads((tmp_path / "a.json").read_text())["float_layers"] == ["c1", "c5", "f6", "predictions"]
 
 
+def test_export_takes_pixels_writes_labels_and_ranks_layers(folder, capfd, tmp_path):
+    (tmp_path / "names.txt").write_text("\n".join(f"digit {i}" for i in range(10)) + "\n")
+    grey = (255 * np.load(folder / "x.npy")).round().astype("uint8")
+    np.save(tmp_path / "pixels.npy", np.repeat(grey, 3, axis=-1))  # the tasks take three channels
+    options = ["--precision", "int8", "--samples", tmp_path / "pixels.npy", "--rescale", "1/255,0", "--layer-errors"]
+    model = tmp_path / "color.keras"
+    enliven(models.LeNet5(modern=True, input_shape=(32, 32, 3))).save(model)
+    code, out, err = run(
+        capfd, "export", model, *options, "--labels", tmp_path / "names.txt", "-o", tmp_path / "a.tflite"
+    )
+    assert code == 0, err
+    report = json.loads((tmp_path / "a.json").read_text())
+    assert report["preprocessing"]
+    assert report["layer_errors"]
+    assert "int8 costs most in" in out
+    assert b"digit 7" in (tmp_path / "a.tflite").read_bytes()
+
+
 def test_check_proves_any_file(folder, capfd, tmp_path):
     code, out, _ = run(capfd, "check", folder / "lenet.tflite", "--html", tmp_path / "page.html")
     assert code == 0
@@ -141,6 +159,10 @@ def test_check_refuses_a_missing_file_and_an_unknown_runtime(folder, capfd, tmp_
         (["-o", "a.lite"], "must end in '.tflite'"),
         (["--samples", "x.txt"], "must be a .npy or .npz file"),
         (["--samples", "x.npy"], "there is no file 'x.npy'"),
+        (["--labels", "x.txt"], "there is no file 'x.txt'"),
+        (["--rescale", "1/0,0"], "must be SCALE,OFFSET such as 1/255,0; got '1/0,0'"),
+        (["--rescale", "2"], "must be SCALE,OFFSET"),
+        (["--layer-errors"], "`layer_errors` is for precision='int8' or 'float16'"),
     ],
 )
 def test_export_refuses_bad_use_in_one_line(options, words, folder, capfd, tmp_path, monkeypatch):

@@ -23,6 +23,7 @@ APPLICATIONS = {
     "ResNet50V2": (32, {}),
     "Xception": (71, {}),
 }
+IN_HALVES = ("MobileNetV2", "MobileNetV3Small")  # in float16, too; all would take long
 # These take pixels of 0 to 255.
 PIXELS = ("ConvNeXt", "EfficientNet", "MobileNetV3")
 
@@ -39,8 +40,9 @@ def test_proven_on_cpu_and_gpu(name):
     if name.startswith(PIXELS):
         x = (x + 1) * 127.5
     settle(model, x)
-    for precision in ("float32", "int8"):
+    for precision in ("float32", "int8", *(("float16",) if name in IN_HALVES else ())):
         report = to_tflite(model, target="gpu", precision=precision, samples=x).report.require()
-        gpu = report.proof("gpu")
+        gpu, cpu = report.proof("gpu"), report.proof("cpu")
         assert gpu.delegated == gpu.operators
+        assert (cpu.delegated, cpu.partitions) == (cpu.operators, 1)
     keras.backend.clear_session()

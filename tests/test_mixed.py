@@ -81,6 +81,27 @@ def test_products_of_activations_stay_in_floats_on_phones(io):
     assert report.operators["BATCH_MATMUL"] == 2
 
 
+@pytest.mark.parametrize(
+    "normalization",
+    [
+        layers.LayerNormalization,
+        layers.RMSNormalization,
+        layers.UnitNormalization,
+        lambda: layers.GroupNormalization(4),
+    ],
+)
+def test_normalizations_and_gelu_stay_in_floats_on_phones(normalization):
+    image = keras.Input((6, 6, 8), name="image")
+    x = normalization()(layers.Conv2D(8, 1, activation="gelu")(image))
+    model = enliven(keras.Model(image, layers.Conv2D(4, 1, name="out")(x), name="m"))
+    made = to_tflite(model, precision="int8", samples=samples(16, (6, 6, 8)))
+    proof = made.report.require().proof("cpu")
+    assert (proof.delegated, proof.partitions) == (proof.operators, 1)
+    floats = read_graph(made.tflite).float_operators
+    assert floats["GELU"] == 1
+    assert "CONV_2D" not in floats
+
+
 def test_errors_are_ranked_and_skipping_the_worst_helps():
     model = hostile()
     plain = to_tflite(model, precision="int8", samples=X, layer_errors=True)

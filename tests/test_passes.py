@@ -787,3 +787,94 @@ def test_unroll_recurrent():
     given = samples(3, (6, 5))
     np.testing.assert_allclose(new(given), model(given), rtol=1e-5, atol=1e-6)  # sums in another order
     assert passes.unroll_recurrent(new) == (new, 0)
+
+
+@pytest.mark.parametrize(("parts", "axis"), [(2, -1), (4, 3), ([1, 6], -1), (2, 1)], ids=str)
+def test_lower_split(parts, axis):
+    def swapped(x):
+        return layers.Concatenate(axis)(ops.split(x, parts, axis=axis)[::-1])
+
+    new = check(passes.lower_split, between(swapped), 1)
+    assert "Slice" in kinds(new)
+    assert "Split" not in kinds(new)
+
+
+def test_splits_of_the_batch_stay():
+    batch = keras.Input(batch_shape=(4, 3))
+    model = keras.Model(batch, ops.split(batch, 2, axis=0))
+    assert passes.lower_split(model) == (model, 0)
+
+
+@pytest.mark.parametrize(
+    ("index", "made"),
+    [
+        ((slice(None), 0), {"Slice", "Reshape"}),
+        ((slice(None), -1, 2), {"Slice", "Reshape"}),
+        ((..., 3), {"Slice", "Reshape"}),
+        ((slice(None), slice(None, None, -1)), {"Flip"}),
+        ((slice(None), slice(4, 1, -2), slice(1, None), 5), {"Slice", "Flip", "Reshape"}),
+        ((slice(None), None, 1), {"Slice"}),
+        ((slice(None), slice(1, 3), ..., None), {"Slice", "Reshape"}),
+    ],
+    ids=str,
+)
+def test_lower_indices(index, made):
+    image = keras.Input((6, 7, 8), name="image")
+    x = layers.Conv2D(8, 1)(image)
+    new = check(passes.lower_indices, enliven(keras.Model(image, layers.Rescaling(2.0)(x[index]), name="m")), 1)
+    assert set(kinds(new)) == made | {"Conv2D", "Rescaling"}
+
+
+@pytest.mark.parametrize("index", [(slice(None), slice(1, 5, 2)), (0,), (slice(1, None), 0)], ids=str)
+def test_indices_that_the_gpu_takes_and_those_of_the_batch_stay(index):
+    image = keras.Input(batch_shape=(2, 6, 3))
+    model = keras.Model(image, image[index])
+    assert passes.lower_indices(model) == (model, 0)
+
+
+@pytest.mark.parametrize(
+    "options", [{"groups": 4}, {"groups": 1, "scale": False}, {"groups": -1, "center": False, "epsilon": 0.1}], ids=str
+)
+def test_lower_group_normalization(options):
+    # Sums in another order.
+    new = check(passes.lower_group_normalization, between(layers.GroupNormalization(**options)), 1, tolerance=1e-5)
+    assert kinds(new) == ["Conv2D", "Conv2D", "FlatGroupNormalization"]
+
+
+def test_other_group_normalizations_stay():
+    rows, maps = keras.Input((6, 8)), keras.Input((8, 6, 7))
+    for model in (
+        keras.Model(rows, layers.GroupNormalization(4)(rows)),
+        keras.Model(maps, layers.GroupNormalization(4, axis=1)(maps)),
+    ):
+        assert passes.lower_group_normalization(model) == (model, 0)
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        layers.Activation("log_softmax"),
+        ops.log_softmax,
+        lambda x: ops.log_softmax(x, axis=1),
+        layers.Conv2D(8, 1, activation="log_softmax"),
+    ],
+)
+def test_lower_log_softmax(act):
+    new = check(passes.lower_log_softmax, between(act), 1, tolerance=1e-5)  # sums in another order
+    assert "LogSoftmax" in {type(layer).__name__ for layer in new.layers}
+    image = keras.Input((2, 2, 3), name="image")
+    lowered, _ = passes.lower_log_softmax(keras.Model(image, layers.Activation("log_softmax")(image)))
+    x = np.full((1, 2, 2, 3), 200.0, "float32")  # exp(200) is infinite in 32 bits
+    np.testing.assert_allclose(lowered(x), np.full_like(x, -np.log(3)), rtol=1e-4)
+
+
+def test_a_target_tells_its_passes_and_limits():
+    gpu, micro = TARGETS["gpu"], TARGETS["micro"]
+    assert set(gpu.passes("float32")) >= {"lower_channel_shuffle", "lower_split", "merge_groups"}
+    assert gpu.passes("int8") != gpu.passes("float32")
+    assert "lower_relu" not in micro.passes("int8")
+    # What it says is what is done.
+    report = to_tflite(between(layers.AveragePooling2D(2)), precision="int8", samples=samples(16, (6, 7, 8))).report
+    assert set(report.passes) <= set(TARGETS["cpu"].passes("int8"))
+    assert "gpu: no int16x8" in gpu.limits
+    assert all(limit.partition(":")[0] in gpu.runtimes for limit in gpu.limits)

@@ -13,7 +13,7 @@ import keraslayers
 from keraslayers.export import PRECISIONS, Verdict, precisions, prove, to_tflite
 from keraslayers.export.graph import read_graph
 from keraslayers.export.precisions import IO, KERNELS, check_kernels
-from tests.export_models import cnn, dense, enliven, needs_gpu, run_reference, samples
+from tests.export_models import cnn, dense, enliven, needs_gpu, needs_micro, run_reference, samples
 
 
 def mobile():
@@ -163,6 +163,34 @@ def test_kernels_that_stayed_floats_are_an_error(precision):
     with pytest.raises(RuntimeError, match="the converter made them float32 and int"):
         check_kernels("to_tflite", some, precision)
     check_kernels("to_tflite", dataclasses.replace(graph, kernels={"FULLY_CONNECTED": (wanted,)}), precision)
+
+
+def test_kernels_of_other_layers_than_those_left_in_floats_are_an_error():
+    graph = read_graph(to_tflite(dense()).tflite)  # all in floats
+    assert len(graph.float_kernels) == 1
+    check_kernels("to_tflite", graph, "int8", ("y",), {graph.float_kernels[0]: "y"}.get)
+    check_kernels("to_tflite", graph, "int8", ("z",), lambda tensor: None)  # whose it is nobody knows
+    with pytest.raises(RuntimeError, match="left the kernels of y in floats, though only z should be"):
+        check_kernels("to_tflite", graph, "int8", ("z",), {graph.float_kernels[0]: "y"}.get)
+
+
+@needs_micro
+def test_a_float_that_no_plain_kernel_computes_runs_on_microcontrollers():
+    image = keras.Input((4, 4, 4), name="image")
+    x = layers.ELU(name="bend")(layers.Conv2D(4, 1)(image))
+    model = enliven(keras.Model(image, layers.Conv2D(2, 1)(x), name="m"))
+    report = to_tflite(model, target="micro", precision="int8", samples=samples(16, (4, 4, 4))).report.require()
+    # LiteRT's reference kernels have no ELU; the built-in ones, with which it is compared then, do.
+    assert report.float_operators == {"ELU": 1}
+
+
+@needs_micro
+def test_what_microcontrollers_have_no_kernel_for_is_told():
+    image = keras.Input((4, 4, 4), name="image")
+    model = keras.Model(image, layers.Conv2D(2, 1, activation="gelu")(image), name="m")
+    proof = to_tflite(model, target="micro", precision="int8", samples=samples(16, (4, 4, 4))).report.proof("micro")
+    assert proof.verdict is Verdict.REJECTED
+    assert proof.reason == "Didn't find op for builtin opcode 'GELU': write another layer in its place"
 
 
 @pytest.mark.parametrize("precision", ["float32", "float16", "dynamic"])

@@ -8,9 +8,13 @@ from keraslayers.export.passes.flatten_tokens import flatten_tokens
 from keraslayers.export.passes.keep_padding import keep_padding
 from keraslayers.export.passes.lower_average_pooling import lower_average_pooling
 from keraslayers.export.passes.lower_channel_shuffle import lower_channel_shuffle
+from keraslayers.export.passes.lower_group_normalization import lower_group_normalization
 from keraslayers.export.passes.lower_hard_sigmoid import lower_hard_sigmoid
 from keraslayers.export.passes.lower_hard_swish import lower_hard_swish
+from keraslayers.export.passes.lower_indices import lower_indices
+from keraslayers.export.passes.lower_log_softmax import lower_log_softmax
 from keraslayers.export.passes.lower_relu import lower_relu
+from keraslayers.export.passes.lower_split import lower_split
 from keraslayers.export.passes.lower_subsampling import lower_subsampling
 from keraslayers.export.passes.lower_up_sampling import lower_up_sampling
 from keraslayers.export.passes.lower_vector_sums import lower_vector_sums
@@ -35,9 +39,13 @@ __all__ = [
     "keep_padding",
     "lower_average_pooling",
     "lower_channel_shuffle",
+    "lower_group_normalization",
     "lower_hard_sigmoid",
     "lower_hard_swish",
+    "lower_indices",
+    "lower_log_softmax",
     "lower_relu",
+    "lower_split",
     "lower_subsampling",
     "lower_up_sampling",
     "lower_vector_sums",
@@ -105,6 +113,10 @@ PASSES = {
     "lower_hard_swish": (lower_hard_swish, _without_hard_swish),
     "lower_hard_sigmoid": (lower_hard_sigmoid, _in_floats_on_cpu),
     "lower_channel_shuffle": (lower_channel_shuffle, _on_gpu),
+    "lower_split": (lower_split, _on_gpu),
+    "lower_indices": (lower_indices, _on_gpu),
+    "lower_group_normalization": (lower_group_normalization, _on_gpu),
+    "lower_log_softmax": (lower_log_softmax, _on_gpu),
     "nest_concatenations": (nest_concatenations, _always),
     "lower_up_sampling": (lower_up_sampling, _always),
     "lower_subsampling": (lower_subsampling, _always),

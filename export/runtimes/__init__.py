@@ -1,4 +1,4 @@
-"""The runtimes: each a file with `available()` and `run(blob, graph, inputs)`, run in a child process.
+"""The runtimes: each a file with `LIMITS`, `available()` and `run(blob, graph, inputs)`, run in a child process.
 
 A runtime may abort or hang on a file; in a child that is an Outcome like any other.
 """

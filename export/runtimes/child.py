@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +29,7 @@ class Outcome:
         operators: how many operators the file has, as the runtime counts them.
         delegated: how many of them the runtime's accelerator took (XNNPACK, the GPU).
         left: how often each operator stands among those that it did not take.
+        left_at: of each of these its number in the file, its name and that of the tensor it computes.
         partitions: in how many pieces it took them.
         latency_ms: median time of one call on this host, in milliseconds.
         device: what computed, in the runtime's words.
@@ -42,6 +43,7 @@ class Outcome:
     operators: int | None = None
     delegated: int | None = None
     left: dict[str, int] | None = None
+    left_at: list = field(default_factory=list)
     partitions: int | None = None
     latency_ms: float | None = None
     device: str = ""

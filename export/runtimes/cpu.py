@@ -4,6 +4,8 @@ import importlib.util
 
 from keraslayers.export.runtimes.child import run_in_child
 
+LIMITS = ("int16x8 runs on built-in kernels alone, without XNNPACK",)
+
 
 def available():
     """Returns "" where this runtime can run, else what to install."""

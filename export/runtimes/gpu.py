@@ -22,6 +22,13 @@ SOFTWARE = [
 ]
 MANIFESTS = [Path("/usr/share/vulkan/icd.d"), Path("/etc/vulkan/icd.d")]
 DEVICES = ["/dev/dri/renderD*", "/dev/nvidia[0-9]*"]
+# Of a long list of operators that it refuses, so many are told.
+MOST_TOLD = 3
+LIMITS = (
+    "tensors of four axes at most, the batch among them",
+    "no loops: LSTM, GRU and SimpleRNN with unroll=True",
+    "no int16x8",
+)
 REMEDY = "no Vulkan driver found: install Debian's package `chromium` (or Google Chrome) for its software driver"
 
 
@@ -85,10 +92,19 @@ def _own_words(said):
     """Why the accelerator refused: its list of operators, else its last error line. Both are on stderr alone."""
     listed = re.search(r"not supported by GPU delegate:\n(.*?)\n[^\n]*operations will run on the", said, re.DOTALL)
     if listed:
-        return "; ".join(listed[1].splitlines())
+        return _gist(listed[1].splitlines())
     # Of this it only warns, and the error that follows says nothing.
     static = re.search(r"Attempting to use a delegate that only supports static-sized tensors.*\S", said)
     if static:
         return static[0]
     errors = re.findall(r"^(?:ERROR: |E\d{4} .*?\] )(.*\S)", said, re.MULTILINE)
     return errors[-1] if errors else ""
+
+
+def _gist(lines):
+    """The first of what it says of operators: `NAME: reason. tensor`, once for all of a name and reason."""
+    told = {}
+    for line in lines:
+        told.setdefault(re.sub(r"(\.) \S+$", r"\1", line), line)
+    first, rest = [*told.values()][:MOST_TOLD], len(lines) - MOST_TOLD
+    return "; ".join(line.rstrip(".") for line in first) + (f"; and {rest} more" if rest > 0 and len(told) > 1 else "")

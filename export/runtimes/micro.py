@@ -12,6 +12,8 @@ from keraslayers.export.runtimes.child import run_in_child
 # More memory than any microcontroller has, and the steps in which the interpreter hands it out.
 MOST, GRAIN = 2**30, 16
 
+LIMITS = ("float32, int8 and int16x8 alone: no weights of fewer bits than what it computes with",)
+
 
 def available():
     """Returns "" where this runtime can run, else what to install."""
@@ -41,5 +43,7 @@ def _remedy(graph):
 
 def _own_words(said):
     """Why it refused, which stands on stderr alone, without the paths of its sources."""
+    if lacking := re.search(r"Didn't find op for builtin opcode '(\w+)'", said):
+        return f"{lacking[0]}: write another layer in its place"
     lines = [re.sub(r"^tensorflow/lite/\S+ ", "", line.strip()) for line in said.splitlines()]
     return "; ".join(dict.fromkeys(line for line in lines if line))[:600]

@@ -68,10 +68,12 @@ def load_interpreter(path, request, delegates, threads, plain=False):
     pieces = [node for node in nodes if node["op_name"] == "DELEGATE"]
     nodes = [node for node in nodes if node["op_name"] != "DELEGATE"]
     inside = taken(nodes, pieces)
+    names = {tensor["index"]: tensor["name"] for tensor in interpreter.get_tensor_details()}
     figures = {
         "operators": len(nodes),
         "delegated": len(inside),
         "left": dict(Counter(node["op_name"] for i, node in enumerate(nodes) if i not in inside)),
+        "left_at": [[i, node["op_name"], names[node["outputs"][0]]] for i, node in enumerate(nodes) if i not in inside],
         "partitions": len(pieces),
         "device": f"XNNPACK, {threads} thread" if delegates else "built-in kernels",
     }

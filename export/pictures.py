@@ -1,0 +1,88 @@
+"""Pictures of a report, as SVG text that stands in the page itself; lines and boxes alone."""
+
+from html import escape
+
+WIDTH, HIGH = 360, 90
+BLUE, RED, GREY = "#3b7dd8", "#c62828", "#57606a"
+# Of so many layers the names stand in the picture of errors.
+NAMED = 3
+
+
+def _svg(height, description, parts):
+    return (
+        f'<svg class="along" role="img" aria-label="{escape(description)}" viewBox="0 0 {WIDTH} {height}" '
+        f'font-family="system-ui, sans-serif" font-size="10">{"".join(parts)}</svg>'
+    )
+
+
+def _box(x, y, width, height, colour, title):
+    return (
+        f'<rect x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}" fill="{colour}">'
+        f"<title>{escape(title)}</title></rect>"
+    )
+
+
+def _words(x, y, text, anchor="start", colour=GREY):
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{colour}">{escape(text)}</text>'
+
+
+def parts_of(proof):
+    """Where along the network a runtime's accelerator computes, and where it leaves the graph to built-in kernels."""
+    wide = WIDTH / proof.operators
+    parts = [_box(0, 0, WIDTH, 16, BLUE, f"{proof.delegated} operators on the accelerator")]
+    for place, operator, layer in proof.left_at:
+        # Of a thousand operators one would be too thin to see.
+        parts.append(_box(place * wide, 0, max(wide, 1.5), 16, RED, f"{operator} of {layer}"))
+    parts += [_words(0, 28, "first operator"), _words(WIDTH, 28, "last", "end")]
+    return _svg(32, f"{proof.runtime}: where the accelerator computes", parts)
+
+
+def sizes_along(sizes):
+    """Bytes of weights, layer by layer along the network.
+
+    Args:
+        sizes: by the layer's name, in the order of the network.
+    """
+    most = max([1, *sizes.values()])
+    wide = WIDTH / len(sizes)
+    parts = [
+        _box(
+            i * wide, 12 + HIGH * (1 - size / most), max(0.8 * wide, 0.8), HIGH * size / most, BLUE, f"{name}: {size:,}"
+        )
+        for i, (name, size) in enumerate(sizes.items())
+    ]
+    largest = max(sizes, key=sizes.get)
+    at = (list(sizes).index(largest) + 0.5) * wide
+    parts.append(_words(at, 9, f"{largest or '(no layer)'}: {most:,}", _anchor(at)))
+    parts += [_words(0, HIGH + 24, "first layer"), _words(WIDTH, HIGH + 24, "last", "end")]
+    return _svg(HIGH + 28, "bytes of weights along the network", parts)
+
+
+def errors_along(errors, names):
+    """Signal over error, layer by layer along the network: the lower the point, the more the layer costs.
+
+    Args:
+        errors: of `LayerError`, the worst first.
+        names: of the layers in the order of the network; errors of others stand behind.
+    """
+    order = {name: i for i, name in enumerate(names)}
+    along = sorted(errors, key=lambda error: order.get(error.layer, len(order)))
+    low, high = errors[0].snr_db, max(errors[-1].snr_db, errors[0].snr_db + 1)
+    wide = WIDTH / len(along)
+    worst = {error.layer for error in errors[:NAMED]}
+    parts = [f'<line x1="0" y1="{HIGH}" x2="{WIDTH}" y2="{HIGH}" stroke="#dde2ea"/>']
+    for i, error in enumerate(along):
+        x, y = (i + 0.5) * wide, 6 + (HIGH - 12) * (high - error.snr_db) / (high - low)
+        colour = RED if error.layer in worst else BLUE
+        parts.append(
+            f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{colour}"><title>{escape(error.layer)}: '
+            f"{error.snr_db:.1f} dB</title></circle>"
+        )
+    for line, error in enumerate(errors[:NAMED]):
+        parts.append(_words(0, HIGH + 12 + 12 * line, f"{error.layer}: {error.snr_db:.1f} dB", colour=RED))
+    parts += [_words(WIDTH, 10, f"{high:.0f} dB", "end"), _words(WIDTH, HIGH + 12, f"{low:.0f} dB", "end")]
+    return _svg(HIGH + 16 + 12 * NAMED, "signal over error along the network", parts)
+
+
+def _anchor(at):
+    return "start" if at < WIDTH / 3 else "end" if at > 2 * WIDTH / 3 else "middle"

@@ -1,0 +1,41 @@
+"""What a file tells of its layers without the Keras model: the names of its tensors."""
+
+from collections import Counter
+
+
+def place(tensor):
+    """The part of a tensor's name that tells of a layer, the whole name where none does.
+
+    Converters call tensors `model/layer/operation`, and several with a semicolon where they made one operator of them;
+    the first is the last one computed. A traced Keras model says `model_1/layer_1/step/operation`; of outputs nothing.
+    """
+    if tensor.startswith(("StatefulPartitionedCall:", "PartitionedCall:")):
+        return "the output"
+    model, *parts = tensor.split(";")[0].split("/")
+    if len(parts) < 2:
+        return tensor
+    traced = [part.removesuffix("_1") for part in parts[:-1] if part.endswith("_1")]
+    return "/".join(dict.fromkeys(traced if model.endswith("_1") and traced else parts[:-1]))
+
+
+def layers_along(blob, graph, layer_of):
+    """The layers of a file in the order in which it computes them, with the bytes of their weights.
+
+    Args:
+        blob: the file.
+        graph: what `read_graph` says of it.
+        layer_of: called with a tensor's name; returns the layer's, or None.
+
+    Returns:
+        A dict by the layer's name; `""` stands for tensors that tell of no layer.
+    """
+    from ai_edge_litert import schema_py_generated as schema
+
+    main = schema.Model.GetRootAsModel(blob, 0).Subgraphs(0)
+    sizes = Counter()
+    for i in range(main.OperatorsLength()):
+        tensor = main.Tensors(main.Operators(i).Outputs(0)).Name().decode()
+        sizes[layer_of(tensor) or ""] += 0
+    for tensor, size in graph.constants.items():
+        sizes[layer_of(tensor) or ""] += size
+    return dict(sizes)
