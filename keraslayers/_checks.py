@@ -16,14 +16,15 @@ def register(cls):
 def choice(who, argument, value, choices):
     """Returns `value` if it is one of `choices`, else raises a ValueError that names the nearest ones.
 
-    Near are those alike but for capitals, hyphens and underscores, too.
+    One alike but for capitals, hyphens and underscores is named alone.
     """
     choices = tuple(choices)
     if value in choices:
         return value
     listed = ", ".join(repr(name) for name in choices)
     names = {_folded(name): str(name) for name in choices}
-    near = difflib.get_close_matches(_folded(value), names, n=3, cutoff=0.5)
+    given = _folded(value)
+    near = [given] if given in names else difflib.get_close_matches(given, names, n=3, cutoff=0.5)
     hint = f" Did you mean {' or '.join(repr(names[name]) for name in near)}?" if near else ""
     raise ValueError(f"`{who}`: `{argument}` must be one of {listed}; got {value!r}.{hint}")
 

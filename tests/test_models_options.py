@@ -81,7 +81,7 @@ def test_kernel_sizes_differ():
     ("given", "meant"), [("NiN", "nin"), ("TextCNN", "text_cnn"), ("VGG-16", "vgg16"), ("ResNeXt-50", "resnext50")]
 )
 def test_names_are_suggested_whatever_their_capitals_and_hyphens(given, meant):
-    with pytest.raises(ValueError, match=rf"got '{given}'\. Did you mean '{meant}'"):
+    with pytest.raises(ValueError, match=rf"got '{given}'\. Did you mean '{meant}'\?$"):
         models.create(given)
 
 
