@@ -1,7 +1,8 @@
 """Exports every classic network at its paper's size and writes what became of it into the README: `make table-models`.
 
 Each network runs in a process of its own; results are kept in benchmarks/models.json, and only what is missing there is
-run. `python -m benchmarks.models NAME...` runs these anew.
+run. `python -m benchmarks.models KEY...` runs these anew; a key is a network's name, for what its builder makes by
+itself, or the name and options of a variant, "shufflenet groups=8".
 """
 
 import json
@@ -21,53 +22,82 @@ PRECISIONS = ("float32", "int8")
 RUNTIMES = ("cpu", "gpu")
 PICTURES = 4
 TIME_LIMIT = 3600
+# Variants of other layers than what the builder makes by itself.
+VARIANTS = (
+    "alexnet grouped",
+    "googlenet batch_norm",
+    "inception_v3 padding=symmetric",
+    "mobilenet_v3_small minimalistic",
+    "nin version=cifar10",
+    "resnet50 version=1",
+    "resnet50 version=2",
+    "shufflenet groups=1",
+    "shufflenet groups=8",
+    "squeezenet version=1.1",
+    "vgg11 batch_norm",
+)
 
 
 def main(chosen):
     from keraslayers import models
 
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    for name in chosen or [name for name in _order(models) if name not in results]:
-        results[name] = _in_a_child(name)
+    found = rows(models)
+    # Those that cost little first, so that a table cut short has the most rows.
+    order = sorted(found, key=lambda key: found[key][1].multiply_adds or 0)
+    for key in chosen or [key for key in order if key not in results]:
+        results[key] = _in_a_child(key)
         RESULTS.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n")
-    write_block("models", _table(models, results))
+    write_block("models", _table(found, results))
 
 
-def _order(models):
-    """Names by what they cost, so that a table cut short has the most rows."""
-    return sorted(models.names(), key=lambda name: models.spec(name).references[0].multiply_adds or 0)
+def rows(models):
+    """By key the (spec, reference) of every row of the table."""
+    found = {}
+    for name in models.names():
+        spec = models.spec(name)
+        for reference in spec.references:
+            key = name if reference is spec.references[0] else " ".join([name, *options_of(reference)])
+            if key == name or key in VARIANTS:
+                found[key] = spec, reference
+    return found
 
 
-def _in_a_child(name):
+def options_of(reference):
+    """What makes a variant, in words; not the images and classes that it was published with."""
+    options = {key: value for key, value in reference.options.items() if key not in ("input_shape", "classes")}
+    return [key if value is True else f"{key}={value}" for key, value in options.items()]
+
+
+def _in_a_child(key):
     with tempfile.NamedTemporaryFile(suffix=".json") as file:
-        command = [sys.executable, "-m", "benchmarks.models", "--child", name, file.name]
+        command = [sys.executable, "-m", "benchmarks.models", "--child", key, file.name]
         subprocess.run(command, cwd=RESULTS.parent.parent, timeout=TIME_LIMIT, check=True)
         return json.loads(Path(file.name).read_text())
 
 
-def measure(name):
-    """What becomes of a network on each runtime in each precision."""
+def measure(key):
+    """What becomes of a row's network on each runtime in each precision."""
     import keras
 
     from keraslayers import models
     from keraslayers.export import to_tflite
 
     keras.utils.set_random_seed(0)
-    spec = models.spec(name)
-    reference = spec.references[0]
-    model = models.create(name, **reference.options, classifier_activation=None)
+    spec, reference = rows(models)[key]
+    model = models.create(spec.name, **reference.options, classifier_activation=None)
     if len(spec.input_shape) == 3:
         x = pictures(model.input_shape[1:])
     else:
         x = np.random.default_rng(0).integers(0, reference.options["vocabulary"], (PICTURES, 64)).astype("int32")
     settle(model, x)
-    rows = {}
-    for precision in track(PRECISIONS, name):
+    found = {}
+    for precision in track(PRECISIONS, key):
         report = to_tflite(model, target="gpu", precision=precision, samples=x).report
-        rows[precision] = {"bytes": report.size}
+        found[precision] = {"bytes": report.size}
         for runtime in RUNTIMES:
             proof = report.proof(runtime)
-            rows[precision][runtime] = {
+            found[precision][runtime] = {
                 "verdict": str(proof.verdict),
                 "reason": proof.reason,
                 "delegated": proof.delegated,
@@ -75,7 +105,7 @@ def measure(name):
                 "partitions": proof.partitions,
                 "snr_db": proof.snr_db and round(proof.snr_db, 1),
             }
-    return rows
+    return found
 
 
 def pictures(shape, count=PICTURES):
@@ -147,18 +177,18 @@ def _fit_classifier(keras, model, x, random):
     last.bias.assign(wanted.mean(0) - mean @ kernel)
 
 
-def _table(models, results):
+def _table(found, results):
     lines = [
-        "| network | parameters | multiply-adds | float32 | cpu | gpu | int8 | cpu | gpu |",
-        "|---|--:|--:|--:|---|---|--:|---|---|",
+        "| network | options | parameters | multiply-adds | float32 | cpu | gpu | int8 | cpu | gpu |",
+        "|---|---|--:|--:|--:|---|---|--:|---|---|",
     ]
-    for name in models.names():
-        reference = models.spec(name).references[0]
+    for key, (spec, reference) in found.items():
         millions = (reference.multiply_adds or 0) / 1e6
         multiply_adds = f"{millions:,.0f} M" if millions >= 10 else f"{millions:.1f} M" if millions else ""
-        cells = [f"`{name}`", f"{reference.trainable_parameters:,}", multiply_adds]
+        options = ", ".join(options_of(reference))
+        cells = [f"`{spec.name}`", options and f"`{options}`", f"{reference.trainable_parameters:,}", multiply_adds]
         for precision in PRECISIONS:
-            row = results.get(name, {}).get(precision)
+            row = results.get(key, {}).get(precision)
             if row is None:
                 cells += ["", "not run", "not run"]
             else:

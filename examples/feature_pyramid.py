@@ -1,9 +1,10 @@
 """Where on the page is which digit? A feature pyramid on a classic network tells for every fourth pixel.
 
-python examples/feature_pyramid.py --epochs 30 --out page.png
+python examples/feature_pyramid.py --epochs 30 --out pyramid.tflite
 """
 
 import argparse
+from pathlib import Path
 
 import keras
 import matplotlib
@@ -75,7 +76,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--pages", type=int, default=1000)
-    parser.add_argument("--out", default="page.png")
+    parser.add_argument("--out", default="pyramid.tflite", help="The file; beside it are its report and a picture.")
     options = parser.parse_args()
 
     keras.utils.set_random_seed(0)
@@ -94,10 +95,12 @@ def main():
     found = model.predict(images, verbose=0).argmax(-1)
     ink = cells != NOTHING
     print(f"{(found == cells)[ink].mean():.1%} of the cells with ink show their digit")
-    draw(model, images[:4], options.out)
+    picture = Path(options.out).with_suffix(".png")
+    draw(model, images[:4], picture)
     made = export.to_tflite(model, target="gpu", precision="int8", samples=images)
     print(made.report)
-    print(f"wrote {options.out}")
+    made.save(options.out)
+    print(f"wrote {options.out} and {picture}")
 
 
 if __name__ == "__main__":

@@ -60,21 +60,23 @@ def models():
         from keraslayers import models as classic
     caption = "Parameters and multiply-adds at the paper's input size; the tests check both."
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold underline", caption=caption)
-    table.add_column("name", no_wrap=True)
-    table.add_column("options", overflow="fold")
+    table.add_column("name, variants", no_wrap=True)
     for column in ("parameters", "mult-adds"):
         table.add_column(column, justify="right", no_wrap=True)
     table.add_column("paper", no_wrap=True)
     for name in classic.names():
         spec = classic.spec(name)
+        paper = spec.url.removeprefix("https://").removeprefix("doi.org/").replace("arxiv.org/abs/", "arXiv:")
         for reference in spec.references:
-            options = [option if value is True else f"{option}={value}" for option, value in reference.options.items()]
+            # The first is what the builder makes by itself; of the others what makes them, an option a line.
+            first = reference is spec.references[0]
+            shown = {} if first and not spec.needed else reference.options
+            options = [f"  {option}" if value is True else f"  {option}={value}" for option, value in shown.items()]
             table.add_row(
-                name,
-                ", ".join(options),
+                "\n".join([name, *options] if first else options),
                 f"{reference.trainable_parameters:,}",
                 f"{reference.multiply_adds:,}" if reference.multiply_adds else "",
-                spec.url.removeprefix("https://").removeprefix("doi.org/").replace("arxiv.org/abs/", "arXiv:"),
+                paper if first else "",
             )
     out.print(table)
 

@@ -21,14 +21,23 @@ def tensor(x):
 
 
 def choice(who, argument, value, choices):
-    """Returns `value` if it is one of `choices`, else raises a ValueError that names the nearest ones."""
+    """Returns `value` if it is one of `choices`, else raises a ValueError that names the nearest ones.
+
+    One alike but for capitals, hyphens and underscores is named alone.
+    """
     choices = tuple(choices)
     if value in choices:
         return value
     listed = ", ".join(repr(name) for name in choices)
-    near = difflib.get_close_matches(str(value), [str(name) for name in choices], n=3, cutoff=0.5)
-    hint = f" Did you mean {' or '.join(repr(name) for name in near)}?" if near else ""
+    names = {_folded(name): str(name) for name in choices}
+    given = _folded(value)
+    near = [given] if given in names else difflib.get_close_matches(given, names, n=3, cutoff=0.5)
+    hint = f" Did you mean {' or '.join(repr(names[name]) for name in near)}?" if near else ""
     raise ValueError(f"`{who}`: `{argument}` must be one of {listed}; got {value!r}.{hint}")
+
+
+def _folded(name):
+    return str(name).casefold().replace("-", "").replace("_", "")
 
 
 def whole_number(who, argument, value, least):

@@ -1,11 +1,10 @@
 """What several networks have in common: the way in, convolutions with normalization, the way out."""
 
-import os
-
 import keras
 from keras import layers
 
 from keraslayers import _checks
+from keraslayers.models import _weights
 from keraslayers.squeeze_excite import SqueezeExcite
 
 PADDINGS = ("same", "symmetric")  # TensorFlow's and PyTorch's; they differ where strides meet even sizes
@@ -31,7 +30,7 @@ def image_input(who, input_shape, *, smallest=1, open_size=True, classes, poolin
         )
     _checks.positive_int(who, "classes", classes)
     _checks.choice(who, "pooling", pooling, (None, "avg", "max"))
-    _check_weights(who, weights)
+    _weights.check(who, weights)
     return layers.Input(shape, name="image")
 
 
@@ -41,7 +40,7 @@ def text_input(who, vocabulary, tokens, embedding_dim, *, smallest=1, classes, d
     _checks.positive_int(who, "classes", classes)
     _checks.positive_int(who, "embedding_dim", embedding_dim)
     _checks.rate(who, "dropout_rate", dropout_rate)
-    _check_weights(who, weights)
+    _weights.check(who, weights)
     if tokens is not None:
         _checks.whole_number(who, "tokens", tokens, least=smallest)
     inputs = layers.Input((tokens,), dtype="int32", name="tokens")
@@ -63,27 +62,17 @@ def _image_shape(who, shape, smallest):
     return shape
 
 
-def _check_weights(who, weights):
-    if weights is None:
-        return
-    if not isinstance(weights, (str, os.PathLike)):
-        raise TypeError(f"`{who}`: `weights` must be None or the path of a file; got {weights!r}.")
-    path = os.fspath(weights)
-    if not path.endswith((".weights.h5", ".keras")):
-        raise ValueError(
-            f"`{who}`: `weights` must be None or the path of a `.weights.h5` or `.keras` file; got {path!r}. "
-            "No published weights are shipped: train the model, or save weights of your own with "
-            "model.save_weights('name.weights.h5')."
-        )
-    if not os.path.isfile(path):
-        raise FileNotFoundError(f"`{who}`: `weights` names a file that does not exist; got {path!r}.")
-
-
-def model(inputs, outputs, *, weights, name):
+def model(who, inputs, outputs, *, weights, name):
     """Returns the keras.Model, with the weights of the file `weights` unless that is None."""
     made = keras.Model(inputs, outputs, name=name)
+    last = made.outputs[0]
+    if last.shape[-1] == 1 and getattr(last._keras_history.operation, "activation", None) is keras.activations.softmax:
+        raise ValueError(
+            f"`{who}`: `classes` must be 2 or more behind a softmax, which is always 1 for a single class; got 1. For "
+            "yes and no take 2 classes, or classifier_activation='sigmoid'."
+        )
     if weights is not None:
-        made.load_weights(weights)
+        _weights.load(who, made, weights)
     return made
 
 
@@ -171,6 +160,12 @@ def conv_bn_act(
     """`conv`, batch normalization with the arguments `norm`, and an activation; either may be None."""
     x = conv(x, filters, kernel_size, strides=strides, padding=padding, groups=groups, use_bias=use_bias, name=name)
     return bn_act(x, activation, norm, name)
+
+
+def conv_relu(x, filters, kernel_size, *, strides=1, padding="same", groups=1, name):
+    """Convolution with bias and ReLU, as before batch normalization."""
+    x = conv(x, filters, kernel_size, strides=strides, padding=padding, groups=groups, use_bias=True, name=name)
+    return bn_act(x, "relu", None, name)
 
 
 def depthwise_bn_act(x, kernel_size, *, strides=1, padding="same", activation=None, norm, name):

@@ -1,5 +1,6 @@
 """What is known of a network before it is built: its paper, and what each published variant costs."""
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -38,7 +39,7 @@ class Spec:
         year: year of the paper.
         url: where to read it.
         input_shape: (height, width, channels) of the paper, which `input_shape=None` stands for; (None,) of texts.
-        references: one `Reference` a published variant, at least one.
+        references: one `Reference` a published variant, at least one; the first is what `builder` makes by itself.
     """
 
     name: str
@@ -48,3 +49,12 @@ class Spec:
     url: str
     input_shape: tuple[int | None, ...]
     references: tuple[Reference, ...]
+
+    @property
+    def needed(self):
+        """Options that `builder` has no default for."""
+        return tuple(
+            name
+            for name, parameter in inspect.signature(self.builder).parameters.items()
+            if parameter.default is parameter.empty
+        )

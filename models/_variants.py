@@ -1,7 +1,34 @@
-"""Builders that differ in a number and a table only, as VGG11 and VGG19 do: one function, several names."""
+"""What every builder does with its arguments first; and builders that differ in a table only, as VGG11 and VGG19 do."""
 
 import difflib
+import functools
 import inspect
+import operator
+
+
+def builder(build):
+    """Refuses options that `build` lacks or needs, in words, and takes whole numbers of any library."""
+    who, parameters = build.__name__, inspect.signature(build).parameters
+
+    @functools.wraps(build)
+    def checked(*arguments, **options):
+        check_options(who, who, parameters, options)
+        for name, parameter in list(parameters.items())[len(arguments) :]:
+            if parameter.default is parameter.empty and name not in options:
+                raise TypeError(f"`{who}`: `{name}` must be given, as in {who}({name}=...).")
+        return build(*map(_plain, arguments), **{name: _plain(value) for name, value in options.items()})
+
+    return checked
+
+
+def _plain(value):
+    """Keras takes NumPy's whole numbers for no numbers at all."""
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        return value
+    try:
+        return operator.index(value)
+    except TypeError:  # an array of many numbers; the builder refuses it by its name
+        return value
 
 
 def variant(build, who, *rows, summary, **defaults):
@@ -24,7 +51,7 @@ def variant(build, who, *rows, summary, **defaults):
 
     def builder(**options):
         check_options(who, who, signature.parameters, options)
-        return build(who, *rows, **{**defaults, **options})
+        return build(who, *rows, **{**defaults, **{name: _plain(value) for name, value in options.items()}})
 
     builder.__name__ = builder.__qualname__ = who
     builder.__module__ = build.__module__

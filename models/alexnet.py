@@ -6,6 +6,7 @@ from keraslayers import _checks
 from keraslayers.local_response import LocalResponseNormalization
 from keraslayers.models import _blocks
 from keraslayers.models._spec import Reference, Spec
+from keraslayers.models._variants import builder
 
 INPUT_SHAPE = (224, 224, 3)
 TWO_TOWERS_INPUT_SHAPE = (227, 227, 3)  # the paper says 224, but its 55x55 maps come from 227
@@ -23,6 +24,7 @@ TWO_TOWERS = (  # Krizhevsky et al. 2012, figure 2: a group is a GPU
 )
 
 
+@builder
 def AlexNet(
     *,
     input_shape=None,
@@ -42,6 +44,8 @@ def AlexNet(
     `grouped=True` builds the form of 2012 as Caffe has it: half of the channels on each of two GPUs, and local
     response normalization before the pooling. Caffe normalizes by 1 + mean of squares, the paper by 2 + their sum,
     so weights of the one do not fit the other.
+
+    Caffe's form on one GPU without groups, 96-256-384-384-256 filters and 62,378,344 parameters, is not built.
 
     The first Dense layer sees the maps row by row with the channels last; torchvision's and Caffe's weights for it
     have the channels first and must be reordered.
@@ -92,16 +96,13 @@ def AlexNet(
         if stage > 1:
             x = layers.MaxPooling2D(3, strides=2, name=f"stage{stage}_pool")(x)
         for row, (filters, kernel_size, groups) in enumerate(rows, start=1):
-            x = _blocks.conv_bn_act(
+            x = _blocks.conv_relu(
                 x,
                 filters,
                 kernel_size,
                 strides=4 if stage == 1 else 1,
                 padding="valid" if stage == 1 else "same",
                 groups=groups,
-                use_bias=True,
-                activation="relu",
-                norm=None,
                 name=f"stage{stage}_conv{row}",
             )
         if grouped and stage < 3:
@@ -117,7 +118,7 @@ def AlexNet(
         )
     else:
         x = _blocks.pool(x, pooling)
-    return _blocks.model(inputs, x, weights=weights, name=name)
+    return _blocks.model(who, inputs, x, weights=weights, name=name)
 
 
 SPECS = (

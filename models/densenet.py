@@ -86,7 +86,7 @@ def _densenet(
     x = _blocks.top(
         x, include_top=include_top, classes=classes, classifier_activation=classifier_activation, pooling=pooling
     )
-    return _blocks.model(inputs, x, weights=weights, name=name)
+    return _blocks.model(who, inputs, x, weights=weights, name=name)
 
 
 def _unit(x, growth_rate, norm, name):

@@ -5,8 +5,10 @@ from keras import layers
 from keraslayers import _checks
 from keraslayers.models import _blocks
 from keraslayers.models._spec import Reference, Spec
+from keraslayers.models._variants import builder
 
 
+@builder
 def DPCNN(
     vocabulary,
     classes=2,
@@ -62,7 +64,7 @@ def DPCNN(
     x = layers.GlobalMaxPooling1D(name="max_pool")(x)
     x = layers.Dropout(dropout_rate, name="dropout")(x)
     x = layers.Dense(classes, activation=classifier_activation, name="predictions")(x)
-    return _blocks.model(inputs, x, weights=weights, name=name)
+    return _blocks.model(who, inputs, x, weights=weights, name=name)
 
 
 def _block(x, filters, name):

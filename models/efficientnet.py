@@ -140,7 +140,7 @@ def _efficientnet(
         pooling=pooling,
         dropout_rate=dropout_rate,
     )
-    return _blocks.model(inputs, x, weights=weights, name=name)
+    return _blocks.model(who, inputs, x, weights=weights, name=name)
 
 
 def _variant(family, index, scale, lite):

@@ -8,35 +8,42 @@ import keras
 from keraslayers import _checks, _rewrite
 
 SIDE = 1024
-STAGE = re.compile(r"stem_|stage(\d+)_")
+DEFAULT = (4, 8, 16, 32)
+STAGE = re.compile(r"stem_|stage(\d+)_|[cs](\d)$")  # the last are LeNet-5's, from its paper
 
 
-def features(model, strides=(4, 8, 16, 32)):
+def features(model, strides=None):
     """Returns a model of the same layers that gives the last maps of each stage.
 
     The layers and their weights are shared with `model`: training one trains the other. A stage is what the builders
     of `keraslayers.models` name `stem_...`, `stage1_...`, `stage2_...`; of several of one stride the last counts.
 
     Args:
-        model: a Functional model whose layers are named by stage, with or without top.
-        strides: input pixels per step of the maps, in the order in which the maps are wanted.
+        model: a Functional or Sequential model whose layers are named by stage, with or without top.
+        strides: input pixels per step of the maps, in the order in which the maps are wanted. Default: of 4, 8, 16
+            and 32 those that the model has; where it has none of them, its largest.
 
     Returns:
         A keras.Model with the input of `model` and a list of outputs, one a stride.
 
     Raises:
         TypeError: if `model` is no keras.Model, or `strides` no list of whole numbers.
-        ValueError: if no layer is named by stage, or no stage has such a stride.
+        ValueError: if `model` takes no images, no layer is named by stage, or no stage has such a stride.
 
     Source: Lin et al. 2017, Feature pyramid networks, arXiv:1612.03144, section 3: "we choose the output of the last
     layer of each stage".
     """
     who = "features"
     _rewrite.check_graph(who, model)
-    if not isinstance(strides, list | tuple) or not strides:
+    if any(len(tensor.shape) != 4 for tensor in model.inputs):
+        shapes = ", ".join(str(tensor.shape) for tensor in model.inputs)
+        raise ValueError(f"`{who}`: `model` must take images, of 4 axes; {model.name!r} takes {shapes}.")
+    if strides is not None and (not isinstance(strides, list | tuple) or not strides):
         raise TypeError(f"`{who}`: `strides` must be a list of whole numbers, such as (8, 16, 32); got {strides!r}.")
-    strides = [_checks.positive_int(who, "strides", stride) for stride in strides]
     maps = _maps(who, model)
+    if strides is None:
+        strides = [stride for stride in DEFAULT if stride in maps] or [max(maps)]
+    strides = [_checks.positive_int(who, "strides", stride) for stride in strides]
     for stride in strides:
         if stride not in maps:
             raise ValueError(
@@ -50,16 +57,17 @@ def features(model, strides=(4, 8, 16, 32)):
 def _maps(who, model):
     """The last tensor of the last stage of each stride."""
     ends = {}
-    for operation in model.operations:  # in the order of the calls
+    operations = _rewrite.graph_of(model).operations  # in the order of the calls
+    for operation in operations:
         found = STAGE.match(operation.name)
-        if found:
-            ends[int(found[1] or 0)] = operation.name
+        if found and len(operation.output.shape) == 4:
+            ends[int(found[1] or found[2] or 0)] = operation.name
     if not ends:
         raise ValueError(
             f"`{who}`: `model` {model.name!r} has no layers named `stage1_...`, by which stages are found; choose "
             "layers yourself: keras.Model(model.inputs, [model.get_layer(name).output for name in names])."
         )
-    tensors = {operation.name: operation.output for operation in model.operations if operation.name in ends.values()}
+    tensors = {operation.name: operation.output for operation in operations if operation.name in ends.values()}
     heights = _heights(model, tensors)
     return {_stride(heights[name]): tensors[name] for _, name in sorted(ends.items())}
 

@@ -7,6 +7,7 @@ from keraslayers.auxiliary_output import AuxiliaryOutput
 from keraslayers.local_response import LocalResponseNormalization
 from keraslayers.models import _blocks
 from keraslayers.models._spec import Reference, Spec
+from keraslayers.models._variants import builder
 
 INPUT_SHAPE = (224, 224, 3)
 # Stage -> #1x1, #3x3 reduce, #3x3, #5x5 reduce, #5x5, pool proj of each unit: arXiv:1409.4842, table 1, the
@@ -31,6 +32,7 @@ STAGES = {
 AUXILIARY = {(4, 1): "aux1", (4, 4): "aux2"}  # section 5: after (4a) and (4d)
 
 
+@builder
 def GoogLeNet(
     *,
     input_shape=None,
@@ -60,9 +62,12 @@ def GoogLeNet(
     # model.fit(images, [labels] * 3)
     ```
 
-    `keraslayers.export.to_tflite` leaves the auxiliary heads out. Their first Dense layer sees the maps row by row
-    with the channels last; Caffe's and torchvision's weights for it have the channels first and must be reordered.
-    They average windows of 5x5 as in the paper; torchvision divides the maps into 4x4 windows.
+    A file of the trained network fits one without heads, too: GoogLeNet(weights=path). Of the model itself they drop
+    with keras.Model(model.input, model.outputs[0]); `keraslayers.export.to_tflite` leaves them out.
+
+    Their first Dense layer sees the maps row by row with the channels last; Caffe's and torchvision's weights for it
+    have the channels first and must be reordered. They average windows of 5x5 as in the paper; torchvision divides the
+    maps into 4x4 windows.
 
     Args:
         input_shape: (height, width, channels); height and width may be None without auxiliary heads.
@@ -134,7 +139,7 @@ def GoogLeNet(
         pooling=pooling,
         dropout_rate=dropout_rate,
     )
-    return _blocks.model(inputs, [x, *outputs] if outputs else x, weights=weights, name=name)
+    return _blocks.model("GoogLeNet", inputs, [x, *outputs] if outputs else x, weights=weights, name=name)
 
 
 def _inception(conv, x, row, large, name):

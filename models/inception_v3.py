@@ -8,6 +8,7 @@ from keraslayers import _checks
 from keraslayers.auxiliary_output import AuxiliaryOutput
 from keraslayers.models import _blocks
 from keraslayers.models._spec import Reference, Spec
+from keraslayers.models._variants import builder
 
 INPUT_SHAPE = (299, 299, 3)
 # arXiv:1512.00567, table 1. What the table leaves open is that of the authors' code, which Keras and torchvision share.
@@ -15,6 +16,7 @@ POOLED = (32, 64, 64)  # the units of figure 5: filters behind the pooling
 FACTORED = (128, 160, 160, 192)  # the units of figure 6: filters within the branches of 1x7 and 7x1
 
 
+@builder
 def InceptionV3(
     *,
     input_shape=None,
@@ -44,8 +46,9 @@ def InceptionV3(
     # model.fit(images, [labels] * 2)
     ```
 
-    `keraslayers.export.to_tflite` leaves the auxiliary head out. Its 5x5 convolution is as small as the maps are:
-    5x5 from 299 pixels on.
+    A file of the trained network fits one without the head, too: InceptionV3(weights=path). Of the model itself it
+    drops with keras.Model(model.input, model.outputs[0]); `keraslayers.export.to_tflite` leaves it out. Its 5x5
+    convolution is as small as the maps are: 5x5 from 299 pixels on.
 
     Args:
         input_shape: (height, width, channels); height and width may be None without auxiliary heads.
@@ -117,7 +120,7 @@ def InceptionV3(
         pooling=pooling,
         dropout_rate=dropout_rate,
     )
-    return _blocks.model(inputs, [x, *auxiliary] if auxiliary else x, weights=weights, name=name)
+    return _blocks.model(who, inputs, [x, *auxiliary] if auxiliary else x, weights=weights, name=name)
 
 
 def _average(padding, x, name):
@@ -220,6 +223,7 @@ def _auxiliary(conv, x, classes, activation, name):
     return AuxiliaryOutput(name=name)(x)
 
 
+_SLIM = "github.com/tensorflow/models, research/slim/nets/inception_v3.py, with a factor in its normalizations"
 _TORCHVISION = "torchvision, Inception_V3_Weights.IMAGENET1K_V1"
 
 SPECS = (
@@ -231,6 +235,7 @@ SPECS = (
         url="https://arxiv.org/abs/1512.00567",
         input_shape=INPUT_SHAPE,
         references=(
+            Reference({}, 23_834_568, 23_869_000, 5_713_216_096, None, _SLIM),
             Reference({"padding": "symmetric"}, 23_834_568, 23_869_000, 5_713_216_096, 77.294, _TORCHVISION),
             Reference(
                 {"padding": "symmetric", "aux_heads": True},

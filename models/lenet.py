@@ -4,11 +4,13 @@ from keras import layers
 
 from keraslayers.models import _blocks
 from keraslayers.models._spec import Reference, Spec
+from keraslayers.models._variants import builder
 
 INPUT_SHAPE = (32, 32, 1)
 INK = (1.275 / 255, -0.1)  # section III.A
 
 
+@builder
 def LeNet5(
     *,
     input_shape=None,
@@ -33,6 +35,8 @@ def LeNet5(
       constant, so that the weights on both sides can take up the difference;
     - C5 is a 5x5 convolution on 5x5 maps; here the Dense layer that this equals;
     - the output compares F6 with fixed bitmaps (RBF units); here it is Dense with softmax.
+
+    Caffe's LeNet is another network: 20 and 50 maps, 500 hidden units, ReLU once, 431,080 parameters.
 
     Args:
         input_shape: (height, width, channels); at least 16x16. Digits of 28x28 pixels are padded to 32x32
@@ -82,7 +86,7 @@ def LeNet5(
         x = layers.Dense(classes, activation=classifier_activation, name="predictions")(x)
     else:
         x = _blocks.pool(x, pooling)
-    return _blocks.model(inputs, x, weights=weights, name=name)
+    return _blocks.model("LeNet5", inputs, x, weights=weights, name=name)
 
 
 SPECS = (

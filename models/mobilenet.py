@@ -3,6 +3,7 @@
 from keraslayers import _checks
 from keraslayers.models import _blocks
 from keraslayers.models._spec import Reference, Spec
+from keraslayers.models._variants import builder
 
 INPUT_SHAPE = (224, 224, 3)
 STEM = 32
@@ -25,6 +26,7 @@ ROWS = (  # arXiv:1704.04861, table 1
 )
 
 
+@builder
 def MobileNet(
     *,
     input_shape=None,
@@ -97,7 +99,7 @@ def MobileNet(
         pooling=pooling,
         dropout_rate=dropout_rate,
     )
-    return _blocks.model(inputs, x, weights=weights, name=name)
+    return _blocks.model(who, inputs, x, weights=weights, name=name)
 
 
 def _width(filters, alpha):

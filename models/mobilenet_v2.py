@@ -3,6 +3,7 @@
 from keraslayers import _checks
 from keraslayers.models import _blocks
 from keraslayers.models._spec import Reference, Spec
+from keraslayers.models._variants import builder
 
 INPUT_SHAPE = (224, 224, 3)
 STEM, HEAD = 32, 1280
@@ -18,6 +19,7 @@ ROWS = (  # arXiv:1801.04381, table 2: the bottleneck rows
 )
 
 
+@builder
 def MobileNetV2(
     *,
     input_shape=None,
@@ -37,6 +39,9 @@ def MobileNetV2(
 
     padding="symmetric" and bn_epsilon=1e-5 build torchvision's, which has the same weights; its images are normalized
     by the mean and the standard deviation of ImageNet.
+
+    Batch normalization averages with the momentum 0.999 of Keras's, over thousands of steps; for a short training set
+    `layer.momentum` to less.
 
     Args:
         input_shape: (height, width, channels); height and width may be None. Default: (224, 224, 3).
@@ -96,7 +101,7 @@ def MobileNetV2(
         pooling=pooling,
         dropout_rate=dropout_rate,
     )
-    return _blocks.model(inputs, x, weights=weights, name=name)
+    return _blocks.model(who, inputs, x, weights=weights, name=name)
 
 
 _SOURCE = "arXiv:1801.04381, table 4"

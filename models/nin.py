@@ -5,6 +5,7 @@ from keras import layers
 from keraslayers import _checks
 from keraslayers.models import _blocks
 from keraslayers.models._spec import Reference, Spec
+from keraslayers.models._variants import builder
 
 # By version the input shape, then by stage what stands before it, its kernel, and the filters of its convolution and
 # of the 1x1 convolutions after it; the last stage ends in one more, with a map for each class.
@@ -31,6 +32,7 @@ VERSIONS = {
 }
 
 
+@builder
 def NiN(
     *,
     input_shape=None,
@@ -90,16 +92,16 @@ def NiN(
         for step in before:
             x = _before(x, step, dropout_rate, f"stage{stage}")
         first = {"strides": 4, "padding": "valid"} if large and stage == 1 else {}
-        x = _conv(x, filters[0], kernel_size, **first, name=f"stage{stage}_conv")
+        x = _blocks.conv_relu(x, filters[0], kernel_size, **first, name=f"stage{stage}_conv")
         for count, width in enumerate(filters[1:], start=1):
-            x = _conv(x, width, 1, name=f"stage{stage}_mlp{count}")
+            x = _blocks.conv_relu(x, width, 1, name=f"stage{stage}_mlp{count}")
     if include_top:
-        x = _conv(x, classes, 1, name="class_maps")
+        x = _blocks.conv_relu(x, classes, 1, name="class_maps")
         x = _blocks.pool(x, "avg")
         x = layers.Activation(classifier_activation, name="predictions")(x)
     else:
         x = _blocks.pool(x, pooling)
-    return _blocks.model(inputs, x, weights=weights, name=name)
+    return _blocks.model("NiN", inputs, x, weights=weights, name=name)
 
 
 def _before(x, step, dropout_rate, name):
@@ -108,12 +110,6 @@ def _before(x, step, dropout_rate, name):
     if step == AVERAGE:
         return layers.AveragePooling2D(3, strides=2, padding="same", name=f"{name}_pool")(x)
     return layers.Dropout(dropout_rate, name=f"{name}_dropout")(x)
-
-
-def _conv(x, filters, kernel_size, *, name, **options):
-    return _blocks.conv_bn_act(
-        x, filters, kernel_size, use_bias=True, activation="relu", norm=None, name=name, **options
-    )
 
 
 _SOURCE = "github.com/BVLC/caffe/wiki/Model-Zoo, Network in Network, {}"

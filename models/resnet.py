@@ -198,7 +198,7 @@ def residual_network(
     x = _blocks.top(
         x, include_top=include_top, classes=classes, classifier_activation=classifier_activation, pooling=pooling
     )
-    return _blocks.model(inputs, x, weights=weights, name=name)
+    return _blocks.model(who, inputs, x, weights=weights, name=name)
 
 
 def _places(units, late):

@@ -8,6 +8,7 @@ from keraslayers import _checks
 from keraslayers.channel_shuffle import ChannelShuffle
 from keraslayers.models import _blocks
 from keraslayers.models._spec import Reference, Spec
+from keraslayers.models._variants import builder
 
 INPUT_SHAPE = (224, 224, 3)
 STEM = 24  # Conv1 of table 1
@@ -21,6 +22,7 @@ FILTERS = {  # arXiv:1707.01083, table 1: by groups those of stage 2; each furth
 }
 
 
+@builder
 def ShuffleNet(
     *,
     input_shape=None,
@@ -99,7 +101,7 @@ def ShuffleNet(
         classifier_activation=classifier_activation,
         pooling=pooling,
     )
-    return _blocks.model(inputs, x, weights=weights, name=name)
+    return _blocks.model(who, inputs, x, weights=weights, name=name)
 
 
 def _widths(who, groups, alpha):
@@ -143,9 +145,9 @@ SPECS = (
         url="https://arxiv.org/abs/1707.01083",
         input_shape=INPUT_SHAPE,
         references=(
+            Reference({"groups": 3}, 1_865_728, 1_890_208, 137_460_672, 67.4, _SOURCE),
             Reference({"groups": 1}, 1_531_936, 1_546_624, 143_078_976, 66.4, _SOURCE),
             Reference({"groups": 2}, 1_733_848, 1_754_248, 140_836_512, 67.3, _SOURCE),
-            Reference({"groups": 3}, 1_865_728, 1_890_208, 137_460_672, 67.4, _SOURCE),
             Reference({"groups": 4}, 1_968_344, 1_996_088, 134_339_776, 67.2, _SOURCE),
             Reference({"groups": 8}, 2_434_768, 2_473_936, 138_365_952, 67.6, _SOURCE),
             Reference({"groups": 1, "alpha": 0.75}, 975_214, 986_230, 82_542_672, None, _WIDTH),

@@ -6,6 +6,7 @@ from keraslayers import _checks
 from keraslayers.channel_shuffle import ChannelShuffle
 from keraslayers.models import _blocks
 from keraslayers.models._spec import Reference, Spec
+from keraslayers.models._variants import builder
 
 INPUT_SHAPE = (224, 224, 3)
 STEM = 24  # Conv1 of table 5, at every width
@@ -18,6 +19,7 @@ FILTERS = {  # arXiv:1807.11164, table 5: stages 2, 3 and 4, Conv5
 }
 
 
+@builder
 def ShuffleNetV2(
     *,
     input_shape=None,
@@ -80,7 +82,7 @@ def ShuffleNetV2(
         classifier_activation=classifier_activation,
         pooling=pooling,
     )
-    return _blocks.model(inputs, x, weights=weights, name=name)
+    return _blocks.model(who, inputs, x, weights=weights, name=name)
 
 
 def _down(x, filters, padding, norm, name):
@@ -128,8 +130,8 @@ SPECS = (
         url="https://arxiv.org/abs/1807.11164",
         input_shape=INPUT_SHAPE,
         references=(
-            Reference({"alpha": 0.5}, 1_366_792, 1_374_744, 40_476_448, 60.3, _SOURCE),
             Reference({"alpha": 1.0}, 2_278_604, 2_294_784, 144_907_992, 69.4, _SOURCE),
+            Reference({"alpha": 0.5}, 1_366_792, 1_374_744, 40_476_448, 60.3, _SOURCE),
             Reference({"alpha": 1.5}, 3_503_624, 3_527_064, 295_759_392, 72.6, _SOURCE),
             Reference({"alpha": 2.0}, 7_393_996, 7_427_712, 583_253_464, 74.9, _SOURCE),
         ),

@@ -5,6 +5,7 @@ from keras import layers
 from keraslayers import _checks
 from keraslayers.models import _blocks
 from keraslayers.models._spec import Reference, Spec
+from keraslayers.models._variants import builder
 
 INPUT_SHAPE = (224, 224, 3)
 # By version filters and kernel of the first convolution, then by stage the s1x1, e1x1 (= e3x3) of its fire modules.
@@ -28,6 +29,7 @@ VERSIONS = {
 }
 
 
+@builder
 def SqueezeNet(
     *,
     input_shape=None,
@@ -80,33 +82,27 @@ def SqueezeNet(
         weights=weights,
     )
     x = _blocks.preprocess("SqueezeNet", inputs, preprocessing, _blocks.IMAGENET)
-    x = _conv(x, filters, kernel_size, strides=2, padding="valid", name="stem_conv")
+    x = _blocks.conv_relu(x, filters, kernel_size, strides=2, padding="valid", name="stem_conv")
     for stage, units in enumerate(stages, start=1):
         x = _blocks.ceil_max_pool(x, 3, strides=2, name=f"stage{stage}_pool")
         for unit, (squeezed, expanded) in enumerate(units, start=1):
             x = _fire(x, squeezed, expanded, f"stage{stage}_unit{unit}")
     if include_top:
         x = layers.Dropout(dropout_rate, name="dropout")(x)
-        x = _conv(x, classes, 1, name="class_maps")
+        x = _blocks.conv_relu(x, classes, 1, name="class_maps")
         x = _blocks.pool(x, "avg")
         x = layers.Activation(classifier_activation, name="predictions")(x)
     else:
         x = _blocks.pool(x, pooling)
-    return _blocks.model(inputs, x, weights=weights, name=name)
+    return _blocks.model("SqueezeNet", inputs, x, weights=weights, name=name)
 
 
 def _fire(x, squeezed, expanded, name):
     """Figure 1 of the paper."""
-    x = _conv(x, squeezed, 1, name=f"{name}_squeeze")
-    small = _conv(x, expanded, 1, name=f"{name}_expand1x1")
-    large = _conv(x, expanded, 3, name=f"{name}_expand3x3")
+    x = _blocks.conv_relu(x, squeezed, 1, name=f"{name}_squeeze")
+    small = _blocks.conv_relu(x, expanded, 1, name=f"{name}_expand1x1")
+    large = _blocks.conv_relu(x, expanded, 3, name=f"{name}_expand3x3")
     return layers.Concatenate(name=f"{name}_concat")([small, large])
-
-
-def _conv(x, filters, kernel_size, *, name, **options):
-    return _blocks.conv_bn_act(
-        x, filters, kernel_size, use_bias=True, activation="relu", norm=None, name=name, **options
-    )
 
 
 SPECS = (

@@ -6,8 +6,10 @@ from keras import layers
 from keraslayers import _checks
 from keraslayers.models import _blocks
 from keraslayers.models._spec import Reference, Spec
+from keraslayers.models._variants import builder
 
 
+@builder
 def TextCNN(
     vocabulary,
     classes=2,
@@ -31,13 +33,13 @@ def TextCNN(
         vocabulary: number of tokens known; tokens are numbers from 0 to `vocabulary` - 1. Pad short texts with one
             of them.
         classes: number of classes.
-        tokens: length of the texts, at least the largest of `kernel_sizes`. None: any; a file has the length of the
-            samples it is exported with.
+        tokens: length of the texts, at least the largest of `kernel_sizes`: pad shorter ones. None: any; a file has
+            the length of the samples it is exported with.
         weights: None, or the path of a `.weights.h5` or `.keras` file with weights for this model.
         classifier_activation: activation of the output; None for logits.
         name: name of the model.
         embedding_dim: length of a word vector.
-        kernel_sizes: tokens that a filter sees; one convolution each.
+        kernel_sizes: tokens that a filter sees; one convolution each, no two alike.
         filters: number of filters of each convolution.
         dropout_rate: share of features dropped in training before the output, within [0, 1).
 
@@ -54,8 +56,11 @@ def TextCNN(
     _checks.positive_int(who, "filters", filters)
     if not isinstance(kernel_sizes, list | tuple) or not kernel_sizes:
         raise TypeError(f"`{who}`: `kernel_sizes` must be a list of whole numbers; got {kernel_sizes!r}.")
-    for size in kernel_sizes:
-        _checks.positive_int(who, "kernel_sizes", size)
+    kernel_sizes = [_checks.positive_int(who, "kernel_sizes", size) for size in kernel_sizes]
+    if len(set(kernel_sizes)) < len(kernel_sizes):
+        raise ValueError(
+            f"`{who}`: `kernel_sizes` must differ; got {tuple(kernel_sizes)}. For more filters of one, raise `filters`."
+        )
     inputs, x = _blocks.text_input(
         who,
         vocabulary,
@@ -75,7 +80,7 @@ def TextCNN(
     # Section 2.1: the weights of a class are scaled back to a length of 3.
     constraint = keras.constraints.MaxNorm(3)
     x = layers.Dense(classes, activation=classifier_activation, kernel_constraint=constraint, name="predictions")(x)
-    return _blocks.model(inputs, x, weights=weights, name=name)
+    return _blocks.model(who, inputs, x, weights=weights, name=name)
 
 
 SPECS = (

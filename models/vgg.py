@@ -48,8 +48,8 @@ def _vgg(
             ImageNet, as torchvision does; else they are expected so. (Weights of Keras and of the paper's authors
             want blue, green, red less a mean: keras.applications.vgg16.preprocess_input.)
         bn_epsilon: of batch normalization, added to the variance; 1e-5 in torchvision.
-        batch_norm: whether batch normalization follows each convolution, which keeps its bias, as in torchvision;
-            the paper has none.
+        batch_norm: whether batch normalization follows each convolution, which keeps its bias, as in torchvision (in
+            pytorchcv it has none, which is as many parameters fewer as there are maps); the paper has none.
         units: of each of the two hidden Dense layers; fewer will do for small images or few classes.
         dropout_rate: share of the hidden units dropped in training, within [0, 1); 0.5 in section 3.1.
 
@@ -99,7 +99,7 @@ def _vgg(
         )
     else:
         x = _blocks.pool(x, pooling)
-    return _blocks.model(inputs, x, weights=weights, name=name)
+    return _blocks.model(who, inputs, x, weights=weights, name=name)
 
 
 VGG11 = variant(_vgg, "VGG11", VGG11_CONVS, summary="Builds VGG of 11 layers, column A of the table.", name="vgg11")

@@ -5,6 +5,7 @@ from keras import layers
 from keraslayers import _checks
 from keraslayers.models import _blocks
 from keraslayers.models._spec import Reference, Spec
+from keraslayers.models._variants import builder
 
 INPUT_SHAPE = (299, 299, 3)
 MOMENTUM = 0.99  # Keras's, whose author is the paper's; the paper gives none
@@ -24,6 +25,7 @@ UNITS = (
 LAST = (1536, 2048)
 
 
+@builder
 def Xception(
     *,
     input_shape=None,
@@ -88,7 +90,7 @@ def Xception(
         pooling=pooling,
         dropout_rate=dropout_rate,
     )
-    return _blocks.model(inputs, x, weights=weights, name=name)
+    return _blocks.model("Xception", inputs, x, weights=weights, name=name)
 
 
 def _unit(x, convolutions, halves, norm, name):

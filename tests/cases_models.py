@@ -16,7 +16,7 @@ class ModelCase:
         input_shape: for training and export; the laws take one channel where it has one.
         maps: shape without top at `input_shape`, batch left out.
         smallest: the smallest height and width that are not refused.
-        channels: by stride the channels that `features` gives at `input_shape`; None where there are no stages.
+        channels: by stride the channels that `features` gives at `input_shape`.
         open_size: whether height and width may be None with the top on.
         outputs: how many, auxiliary ones included.
     """
@@ -26,7 +26,7 @@ class ModelCase:
     input_shape: tuple = (32, 32, 3)
     maps: tuple
     smallest: int = 1
-    channels: dict | None = None
+    channels: dict
     open_size: bool = True
     outputs: int = 1
 
@@ -40,8 +40,15 @@ class ModelCase:
 
 
 MODELS = [
-    ModelCase(builder=models.LeNet5, maps=(5, 5, 16), smallest=16, open_size=False),
-    ModelCase(builder=models.LeNet5, options={"modern": True}, maps=(5, 5, 16), smallest=16, open_size=False),
+    ModelCase(builder=models.LeNet5, maps=(5, 5, 16), smallest=16, channels={1: 6, 2: 16, 4: 16}, open_size=False),
+    ModelCase(
+        builder=models.LeNet5,
+        options={"modern": True},
+        maps=(5, 5, 16),
+        smallest=16,
+        channels={1: 6, 2: 16, 4: 16},
+        open_size=False,
+    ),
     ModelCase(
         builder=models.AlexNet,
         options={"units": 64},

@@ -1,11 +1,14 @@
 """The page of benchmarks: each picture shows the numbers of its table. No benchmark is run."""
 
+import json
 import re
 
 import pytest
 
 from benchmarks import __main__ as command
+from benchmarks import models as networks
 from benchmarks import plots, verdicts
+from keraslayers import models
 
 
 def words(svg):
@@ -97,3 +100,16 @@ def test_a_refused_form_says_so_and_a_label_covers_no_other():
     drawn = plots.draw("optimize", [point | {"trained as": "one"}, point | {"trained as": "other"}])
     anchors = {word: side for side, word in re.findall(r"text-anchor: (\w+);[^>]*>(one|other)<", drawn)}
     assert anchors == {"one": "start", "other": "end"}  # of the same point, to its right and to its left
+
+
+def test_the_table_of_networks_has_a_row_for_each_and_for_variants():
+    found = networks.rows(models)
+    assert set(found) == {*models.names(), *networks.VARIANTS}
+    assert found["shufflenet groups=8"][1].options == {"groups": 8}
+    assert set(json.loads(networks.RESULTS.read_text())) <= set(found)
+    row = {"bytes": 2**21, "cpu": {"verdict": "PROVEN", "partitions": 5}, "gpu": {"verdict": "WRONG", "partitions": 1}}
+    lines = networks._table(found, {"nin version=cifar10": dict.fromkeys(networks.PRECISIONS, row)}).splitlines()
+    assert len(lines) == 2 + len(found)
+    verdicts = "2.0 MiB | PROVEN, 5 parts | WRONG"
+    assert f"| `nin` | `version=cifar10` | 966,986 | 222 M | {verdicts} | {verdicts} |" in lines
+    assert "| `lenet5` |  | 61,706 | 0.4 M |  | not run | not run |  | not run | not run |" in lines

@@ -1,4 +1,7 @@
-"""Every network, small, becomes an int8 file that is PROVEN on cpu and gpu; the README's table has the real ones."""
+"""Every network, small, becomes an int8 file that is PROVEN on cpu and gpu; the README's table has the real ones.
+
+Those become float32 files, too, of which other passes take hold: groups, shuffles, gates, local response, ceil pooling.
+"""
 
 import pytest
 
@@ -8,16 +11,37 @@ from keraslayers.export import to_tflite
 from tests.cases_models import MODELS
 from tests.export_models import needs_gpu
 
+IN_FLOATS = {
+    "AlexNet-grouped_True-units_64",
+    "EfficientNetB0-width_0.25-depth_0.5",
+    "GoogLeNet",
+    "MobileNetV3Small",
+    "NiN",
+    "ResNeXt50-groups_4",
+    "ShuffleNet-alpha_0.25",
+    "ShuffleNetV2-alpha_0.5",
+}
+ROWS = [
+    pytest.param(case, precision, id=f"{case.name}-{precision}")
+    for precision in ("float32", "int8")
+    for case in MODELS
+    if precision == "int8" or case.name in IN_FLOATS
+]
+
+
+def test_rows_of_floats_are_rows():
+    assert {case.name for case in MODELS} >= IN_FLOATS
+
 
 @needs_gpu
-@pytest.mark.parametrize("case", MODELS, ids=lambda case: case.name)
-def test_proven_on_gpu_and_cpu(case):
+@pytest.mark.parametrize(("case", "precision"), ROWS)
+def test_proven_on_gpu_and_cpu(case, precision):
     # Logits: a softmax hides errors where one class has nearly all of it.
     model = case.make(classes=5, classifier_activation=None)
     x = pictures(case.input_shape, 8)
     settle(model, x)
-    report = to_tflite(model, target="gpu", precision="int8", samples=x).report
+    report = to_tflite(model, target="gpu", precision=precision, samples=x).report
     report.require()
-    # XNNPACK leaves local response normalization to the built-in kernels.
-    normalizes = any(isinstance(layer, LocalResponseNormalization) for layer in model.layers)
+    # In int8 XNNPACK leaves local response normalization to the built-in kernels.
+    normalizes = precision == "int8" and any(isinstance(layer, LocalResponseNormalization) for layer in model.layers)
     assert (report.proof("cpu").partitions == 1) != normalizes

@@ -162,14 +162,14 @@ def test_bn_epsilon_and_padding(case):
 @every_model
 def test_features_are_the_ends_of_the_stages(case):
     model = case.make()
-    if case.channels is None:
-        with pytest.raises(ValueError, match=r"`features`: `model` .* has no layers named"):
-            models.features(model)
-        return
     strides = list(case.channels)
     found = models.features(model, strides)
     assert {stride: maps.shape[-1] for stride, maps in zip(strides, found.outputs, strict=True)} == case.channels
     assert found.layers[1] is model.layers[1]
+    default = [maps.shape[-1] for maps in models.features(model).outputs]
+    assert default == [case.channels[stride] for stride in (4, 8, 16, 32) if stride in case.channels]
+    with pytest.raises(ValueError, match=r"`features`: `model` .* has no stage of stride 64; its stages have the str"):
+        models.features(model, (64,))
     # Of open sizes, and of trained networks that were saved without top.
     bare = case.make(input_shape=(None, None, case.input_shape[2]), include_top=False)
     opened = models.features(bare, strides)
@@ -218,6 +218,11 @@ def test_spec_is_complete(spec):
     assert 1990 < spec.year < 2030
     assert spec.url.startswith("https://")
     assert spec.references
+    # The first is what the builder makes by itself.
+    parameters = inspect.signature(spec.builder).parameters
+    given = {name: value for name, value in spec.references[0].options.items() if name not in spec.needed}
+    assert given == {name: parameters[name].default for name in given}
+    assert set(spec.needed) <= set(spec.references[0].options)
     assert all(reference.source for reference in spec.references)
     assert all(reference.top1 is None or 40 < reference.top1 < 100 for reference in spec.references)
 

@@ -1,0 +1,170 @@
+"""Networks equal plain numpy, written from the papers' figures and the code of Caffe and torchvision."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+
+from keraslayers import models
+from tests import oracles_plain as plain
+from tests import oracles_residual as residual
+from tests.model_tools import assert_close, image, randomize
+
+BOTH = ("symmetric", "same")
+UNITS_121 = (6, 12, 24, 16)
+
+# (builder, its options, (height, width), oracle). Sides are odd and even, as paddings differ there.
+ROWS = [
+    *((models.LeNet5, {"modern": modern}, (32, 35), partial(plain.lenet5, modern=modern)) for modern in (False, True)),
+    (models.VGG11, {"units": 12}, (32, 45), partial(plain.vgg, column="A")),
+    (models.VGG13, {"units": 12}, (32, 45), partial(plain.vgg, column="B")),
+    (models.VGG11, {"units": 12, "batch_norm": True}, (32, 45), partial(plain.vgg, column="A")),
+    (models.AlexNet, {"units": 12}, (64, 95), plain.alexnet),
+    (models.NiN, {}, (64, 81), plain.nin_imagenet),
+    (models.NiN, {"version": "cifar10"}, (32, 22), plain.nin_cifar10),
+    (models.SqueezeNet, {}, (64, 81), partial(plain.squeezenet, version="1.0")),
+    (models.SqueezeNet, {"version": "1.1"}, (64, 81), partial(plain.squeezenet, version="1.1")),
+    # Its default size, at which every pooling reaches over the end.
+    (models.GoogLeNet, {}, (224, 224), plain.googlenet),
+    (models.GoogLeNet, {"aux_heads": True}, (96, 130), partial(plain.googlenet, heads=True)),
+    (models.GoogLeNet, {"batch_norm": True}, (64, 81), partial(plain.googlenet, torchvision=True)),
+    (
+        models.GoogLeNet,
+        {"batch_norm": True, "aux_heads": True},
+        (96, 130),
+        partial(plain.googlenet, torchvision=True, heads=True),
+    ),
+    *(
+        (
+            models.InceptionV3,
+            {"padding": padding, "aux_heads": True},
+            (107, 120),
+            partial(plain.inception_v3, padding=padding, head=True),
+        )
+        for padding in BOTH
+    ),
+    *(
+        (
+            getattr(models, f"ResNet{depth}"),
+            {"version": version, "alpha": 0.25, "padding": padding},
+            (64, 45),
+            partial(residual.resnet, depth=depth, version=version, padding=padding),
+        )
+        for depth, version, padding in (
+            (18, "1", "symmetric"),
+            (18, "1.5", "same"),
+            (18, "2", "symmetric"),
+            (34, "1.5", "symmetric"),
+            (34, "2", "same"),
+            (50, "1", "symmetric"),
+            (50, "1.5", "same"),
+            (50, "2", "symmetric"),
+            (50, "2", "same"),
+        )
+    ),
+    *(
+        (
+            models.ResNeXt50,
+            {"groups": groups, "width_per_group": 4, "padding": padding},
+            (32, 45),
+            partial(residual.resnet, depth=50, groups=groups, padding=padding),
+        )
+        for groups, padding in ((32, "symmetric"), (4, "same"))
+    ),
+    (models.ResNeXt101, {"groups": 2}, (32, 33), partial(residual.resnet, depth=101, groups=2)),
+    *(
+        (
+            models.DenseNet121,
+            {"growth_rate": 8, "padding": padding},
+            (64, 45),
+            partial(residual.densenet, units=UNITS_121, padding=padding),
+        )
+        for padding in BOTH
+    ),
+    *(
+        row
+        for padding in BOTH
+        for row in (
+            (
+                models.MobileNet,
+                {"alpha": 0.25, "padding": padding, "bn_epsilon": 1e-5},
+                (64, 45),
+                partial(residual.mobilenet, padding=padding, epsilon=1e-5),
+            ),
+            (
+                models.MobileNetV2,
+                {"alpha": 0.35, "padding": padding, "bn_epsilon": 1e-5},
+                (64, 45),
+                partial(residual.mobilenet_v2, padding=padding, epsilon=1e-5),
+            ),
+            (
+                models.MobileNetV3Small,
+                {"padding": padding},
+                (64, 45),
+                partial(residual.mobilenet_v3, size="small", padding=padding),
+            ),
+            (
+                models.MobileNetV3Large,
+                {"alpha": 0.5, "scale_all": True, "padding": padding},
+                (64, 45),
+                partial(residual.mobilenet_v3, size="large", padding=padding),
+            ),
+            (
+                models.MobileNetV3Large,
+                {"alpha": 0.5, "minimalistic": True, "padding": padding},
+                (64, 45),
+                partial(residual.mobilenet_v3, size="large", padding=padding, minimalistic=True),
+            ),
+            (
+                models.EfficientNetB0,
+                {"width": 0.25, "padding": padding, "bn_epsilon": 1e-5},
+                (64, 45),
+                partial(residual.efficientnet, depth=1.0, padding=padding, epsilon=1e-5),
+            ),
+            (
+                models.EfficientNetLite4,
+                {"width": 0.25, "padding": padding},
+                (64, 45),
+                partial(residual.efficientnet, depth=1.8, lite=True, padding=padding),
+            ),
+        )
+    ),
+    *(
+        (
+            models.ShuffleNet,
+            {"groups": groups, "alpha": alpha, "padding": padding},
+            (64, 45),
+            partial(residual.shufflenet, groups=groups, padding=padding),
+        )
+        for groups, alpha in ((1, 0.25), (3, 0.25), (8, 0.5))
+        for padding in BOTH
+    ),
+    *(
+        (
+            models.ShuffleNetV2,
+            {"alpha": 0.5, "padding": padding},
+            (64, 45),
+            partial(residual.shufflenet_v2, padding=padding),
+        )
+        for padding in BOTH
+    ),
+    (models.EfficientNetLite0, {}, (64, 45), partial(residual.efficientnet, depth=1.0, lite=True)),
+]
+
+
+@pytest.mark.parametrize(
+    ("builder", "options", "sides", "oracle"),
+    [pytest.param(*row, id="-".join([row[0].__name__, *map(str, row[1].values())])) for row in ROWS],
+)
+def test_equals_the_oracle(builder, options, sides, oracle):
+    channels = 1 if builder is models.LeNet5 else 3
+    model = builder(input_shape=(*sides, channels), classes=7, classifier_activation=None, **options)
+    randomize(model)
+    x = image((*sides, channels), batch=1)
+    weights = {layer.name: layer.get_weights() for layer in model.layers}
+    # Of a network with auxiliary heads a list.
+    found, expected = (
+        y if isinstance(y, list) else [y] for y in (model(x, training=False), oracle(x.astype("float64"), weights))
+    )
+    for ours, theirs in zip(found, expected, strict=True):
+        assert_close(np.asarray(ours), theirs)
