@@ -21,7 +21,7 @@ RESULTS = Path(__file__).with_name("models.json")
 PRECISIONS = ("float32", "int8")
 RUNTIMES = ("cpu", "gpu")
 PICTURES = 4
-# More multiply-adds than these, and two must do: Keras holds all that the layers give, 4 GB a picture of EfficientNetB7.
+# Two must do for more multiply-adds: Keras holds all that the layers give, 4 GB a picture of EfficientNetB7.
 LARGE = 20e9
 TIME_LIMIT = 3600
 # Variants of other layers than what the builder makes by itself.
