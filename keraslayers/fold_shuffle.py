@@ -23,6 +23,15 @@ _ELEMENTWISE = (
     activations.ShiftLeakyReLU,
     TableActivation,
 )
+# What treats all channels alike, each for itself.
+_BY_CHANNEL = (layers.Dropout, layers.GaussianDropout, layers.GaussianNoise) + tuple(  # noqa: RUF005  it reads better
+    getattr(layers, f"{name}{rank}D")
+    for name in ("MaxPooling", "AveragePooling", "ZeroPadding", "Cropping", "UpSampling", "SpatialDropout")
+    for rank in (1, 2, 3)
+)
+_OVER_PLACES = tuple(
+    getattr(layers, f"Global{kind}Pooling{rank}D") for kind in ("Average", "Max") for rank in (1, 2, 3)
+)
 # fmt: off
 _ELEMENTWISE_FUNCTIONS = [
     keras.activations.get(name)
@@ -41,8 +50,10 @@ def fold_shuffle(model):
     Result:  x -> convolution (kernel k, its input channels in the order from before the shuffle)
 
     Folded is every `ChannelShuffle` whose channels all go into one convolution of a single group, of any size, or one
-    `Dense` layer. Batch normalizations (whose weights change places too) and elementwise activations may stand
-    between. Both ends must be called once, and nothing else may see the shuffled channels: the shuffles of ShuffleNet
+    `Dense` layer. Between may stand what treats channels alike: pooling, padding, dropout, elementwise activations; and
+    what has weights for each channel, which change places too: batch normalizations, `PReLU`, depthwise convolutions
+    that make one channel of each. Both ends must be called once, and nothing else may see the shuffled channels: the
+    shuffles of ShuffleNet
     V2 are taken in halves by the next unit, so that only its last one folds.
 
     Args:
@@ -67,12 +78,12 @@ def fold_shuffle(model):
         path = _path_to_shuffle(call, found)
         if path is None:
             continue
-        *between, shuffle = path
+        shuffle, between = path
         axis = _channel_axis(shuffle)
         order = _order(shuffle.layer.groups, _rewrite.first(shuffle.args, shuffle.kwargs).shape[axis])
-        for norm in between:
-            if type(norm.layer) is layers.BatchNormalization:
-                changes[id(norm.layer)] = ({}, [_unshuffled(w, order, 0) for w in norm.layer.get_weights()])
+        for other, axes in between:
+            pairs = zip(other.layer.get_weights(), axes, strict=True)
+            changes[id(other.layer)] = ({}, [_unshuffled(weight, order, axis) for weight, axis in pairs])
         kernel, *bias = call.layer.get_weights()
         changes[id(call.layer)] = ({}, [_unshuffled(kernel, order, kernel.ndim - 2), *bias])
         dropped.add(id(shuffle.layer))
@@ -80,28 +91,61 @@ def fold_shuffle(model):
 
 
 def _path_to_shuffle(call, found):
-    """From a layer that mixes all channels back to the shuffle that folds into it; None where there is none."""
+    """From a layer that mixes all channels back to the shuffle that folds into it; None where there is none.
+
+    Returns:
+        (call of the shuffle, [(call of a layer between, axis of the channels in each of its weights)]).
+    """
     layer = call.layer
     if type(layer) not in _MIXERS or getattr(layer, "groups", 1) != 1:
         return None
     if layer.dtype_policy.quantization_mode or getattr(layer, "lora_enabled", False):
         return None
-    axis, path = _channel_axis(call), []
-    while call.alone and len(call.before) == 1 and call.before[0] is not None:
+    axis, between = _channel_axis(call), []
+    while call.alone and call.before[0] is not None:
         call = call.before[0]
-        path.append(call)
-        kind = type(call.layer)
+        if len(call.before) != 1:
+            return None
+        kind, own = type(call.layer), _channel_axis(call)
         if kind is ChannelShuffle:
-            return path if id(call.layer) in found and _channel_axis(call) == axis else None
-        if kind is layers.BatchNormalization:
-            rank = len(_rewrite.first(call.args, call.kwargs).shape)
-            if id(call.layer) not in found or call.layer.axis % rank != axis:
+            return (call, between) if id(call.layer) in found and own == axis else None
+        if kind in _OVER_PLACES:
+            # Vectors have their channels last, whatever the images had.
+            if not call.layer.keepdims and axis != 1:
+                return None
+            axis = own
+        elif kind in _BY_CHANNEL:
+            if own != axis:
                 return None
         elif kind is layers.Activation:
             if call.layer.activation not in _ELEMENTWISE_FUNCTIONS:
                 return None
-        elif kind not in _ELEMENTWISE or not _single_numbers(call.layer):
-            return None
+        elif kind in _ELEMENTWISE:
+            if not _single_numbers(call.layer):
+                return None
+        else:
+            axes = _axes_of_channels(call, axis)
+            if axes is None or id(call.layer) not in found:
+                return None
+            between.append((call, axes))
+    return None
+
+
+def _axes_of_channels(call, axis):
+    """The axis of the channels in each weight of a layer that has some for each; None of other layers.
+
+    Args:
+        call: of the layer.
+        axis: of the channels in its inputs.
+    """
+    layer, shape = call.layer, _rewrite.first(call.args, call.kwargs).shape
+    if type(layer) is layers.BatchNormalization and layer.axis % len(shape) == axis:
+        return [0] * len(layer.weights)
+    if type(layer) in (layers.DepthwiseConv1D, layers.DepthwiseConv2D) and _channel_axis(call) == axis:
+        alike = layer.depth_multiplier == 1 and layer.activation in _ELEMENTWISE_FUNCTIONS
+        return [len(shape) - 2, 0][: len(layer.weights)] if alike else None
+    if type(layer) is layers.PReLU and layer.alpha.shape[axis - 1] == shape[axis]:  # else all channels share a slope
+        return [axis - 1]
     return None
 
 

@@ -232,6 +232,15 @@ SHUFFLES = {
     "dense": lambda: shuffled(layers.Dense(5), shape=(12,), groups=2),
     "padded": lambda: shuffled(keraslayers.PaddedConv2D(5, 3, padding="full", padding_mode="edge")),
     "conv1d": lambda: shuffled(layers.Conv1D(5, 3), shape=(7, 12)),
+    "depthwise": lambda: shuffled(layers.DepthwiseConv2D(3, padding="same"), layers.ReLU(), layers.Conv2D(5, 1)),
+    "depthwise_1d": lambda: shuffled(
+        layers.DepthwiseConv1D(3, use_bias=False, activation="relu"), layers.Conv1D(5, 1), shape=(7, 12)
+    ),
+    "pooling": lambda: shuffled(
+        layers.ZeroPadding2D(1), layers.MaxPooling2D(2), layers.Dropout(0.5), layers.Conv2D(5, 1)
+    ),
+    "over_places": lambda: shuffled(layers.PReLU(shared_axes=[1, 2]), layers.GlobalAveragePooling2D(), layers.Dense(5)),
+    "over_places_kept": lambda: shuffled(layers.PReLU(), layers.GlobalMaxPooling2D(keepdims=True), layers.Conv2D(5, 1)),
 }
 
 
@@ -262,7 +271,15 @@ def _both(x):
 SHUFFLES_THAT_STAY = {
     "last": lambda x: ChannelShuffle(2)(x),
     "groups": lambda x: layers.Conv2D(4, 1, groups=2)(ChannelShuffle(2)(x)),
-    "depthwise": lambda x: layers.Conv2D(4, 1)(layers.DepthwiseConv2D(3)(ChannelShuffle(2)(x))),
+    "depthwise_of_two": lambda x: layers.Conv2D(4, 1)(
+        layers.DepthwiseConv2D(3, depth_multiplier=2)(ChannelShuffle(2)(x))
+    ),
+    "pooled_channels": lambda x: layers.Dense(4)(
+        layers.GlobalAveragePooling2D(data_format="channels_first")(ChannelShuffle(2)(x))
+    ),
+    "pooled_rows": lambda x: layers.Dense(4)(
+        layers.MaxPooling2D(2, data_format="channels_first")(ChannelShuffle(2)(x))
+    ),
     "softmax": lambda x: layers.Conv2D(4, 1)(layers.Activation("softmax")(ChannelShuffle(2)(x))),
     "weights_by_channel": lambda x: layers.Conv2D(4, 1)(layers.Rescaling([1, 2, 3, 4])(ChannelShuffle(2)(x))),
     "own_layer": lambda x: Own(4, 1)(ChannelShuffle(2)(x)),
