@@ -57,7 +57,7 @@ class Graph:
     Attributes:
         inputs, outputs: tensors, in the order of the file's signature.
         operators: how often each operator stands in the main graph, by name.
-        integer: whether its activations are integers (full integer quantization).
+        integer: whether there are integers among its activations: all of them, or those of layers not left in floats.
         weight_dtypes: the types of its constant tensors, most elements first.
         flat: names of integer activations whose range is next to nothing: they were zero on every sample.
         float_operators: how often each operator that computes in floats stands in the main graph, by name.
@@ -214,7 +214,7 @@ def _read(blob):
         inputs=tuple(describe(index, name) for name, index in named["Inputs"].items()),
         outputs=tuple(describe(index, name) for name, index in named["Outputs"].items()),
         operators=dict(sorted(operators.items(), key=lambda item: (-item[1], item[0]))),
-        integer=held["int8"] + held["int16"] + held["uint8"] > held["float32"],
+        integer=held["int8"] + held["int16"] + held["uint8"] > 0,
         weight_dtypes=tuple(dtype for dtype, _ in sizes.most_common()),
         flat=tuple(tensor.Name().decode() for tensor in flat),
         float_operators=dict(sorted(float_operators.items())),
