@@ -157,7 +157,7 @@ def to_tflite(
                     blob = made.file()
     graph = read_graph(blob)
     if trained:
-        check_integers(who, graph, model)
+        floats = check_integers(who, graph, model)
     elif not floats:
         check_kernels(who, graph, precision)
     if pixels:

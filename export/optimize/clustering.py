@@ -104,7 +104,7 @@ def cluster(model, *, clusters=16, initialization="kmeans++", skip=()):
         raise ValueError(f"`{who}`: `clusters` must be 2 at least; got {clusters}.")
     _checks.choice(who, "initialization", initialization, INITIALIZATIONS)
     source, before = source_of(who, model)
-    skip = sorted(check_skip(who, source._flatten_layers(), skip))
+    skip = sorted(check_skip(who, source, skip))
     options = {"clusters": clusters, "initialization": initialization, "skip": skip}
     return build(who, source, options, before.sparse if before else ())
 

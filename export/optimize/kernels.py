@@ -91,7 +91,7 @@ class RoundedKernel(keras.layers.Layer):
     def now(self):
         """The rounded kernel."""
         # Always with the kernel's range of now, in evaluation too: the file takes it from the kernel as well.
-        variable = self.kernel.variable.value
+        variable = ops.convert_to_tensor(self.kernel.variable)
         if not self.flat:
             return self.quantizer(variable, True, self.values)
         place, shape = self.kernel.place, self.kernel.variable.shape

@@ -26,14 +26,14 @@ def lower(who, model, origins):
     Args:
         who: the function that quantizes, for messages.
         model: a Functional or Sequential model that nobody else needs: its layers remember new calls.
-        origins: the `Origins`; layers to skip stay as they are.
+        origins: the `Origins`.
 
     Raises:
         ValueError: if a layer cannot be opened.
     """
 
     def applies(layer, *args, **kwargs):
-        return not origins.skipped(layer) and _replacement(layer) is not None
+        return _replacement(layer) is not None
 
     def replace(layer, fresh, *args, **kwargs):
         try:

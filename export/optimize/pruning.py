@@ -105,7 +105,7 @@ def prune(model, *, sparsity=0.5, pattern=None, block=(1, 1), skip=()):
     source, before = source_of(who, model)
     if before is not None and before.clustered:
         raise ValueError(f"`{who}`: `model` {model.name!r} is clustered already. Prune first, then cluster.")
-    options["skip"] = sorted(check_skip(who, source._flatten_layers(), skip))
+    options["skip"] = sorted(check_skip(who, source, skip))
     return build(who, source, options)
 
 

@@ -13,6 +13,7 @@ from keraslayers.export.auxiliary import drop_auxiliary
 from keraslayers.export.interface import interface_of
 from keraslayers.export.optimize._tfmot import tfmot
 from keraslayers.export.optimize.assemble import assemble
+from keraslayers.export.optimize.floats import keep
 from keraslayers.export.optimize.kernels import RoundedKernel
 from keraslayers.export.optimize.lower import lower
 from keraslayers.export.optimize.model import Optimized, Plan, check, copy, differs, plan_of
@@ -83,7 +84,7 @@ def quantize_aware(model, *, samples, skip=(), target="gpu"):
             )
     samples = name_samples(who, samples, interface.inputs)
     source = copy(who, user)
-    options = {"skip": sorted(check_skip(who, source._flatten_layers(), skip)), "target": target}
+    options = {"skip": sorted(check_skip(who, source, skip)), "target": target}
     made = build(who, source, options, *((before.sparse, before.clustered) if before else ()))
     _calibrate(made, interface, samples)
     made.plan = replace(made.plan, difference=_difference(who, made, user, interface, samples))
@@ -99,9 +100,9 @@ def build(who, source, options, sparse=(), clustered=()):
         options: `skip` and `target`.
         sparse, clustered: names of layers whose kernels are so.
     """
-    origins = Origins([layer.name for layer in source._flatten_layers()], options["skip"])
+    origins = Origins(layer.name for layer in source._flatten_layers())
     # Nested models laid open; the layers stay the source's own.
-    lowered = laid_open(source)
+    lowered = keep(laid_open(source), options["skip"])
     # Twice, as layers of the user's that are opened hold sums and products of which runtimes compute some wrongly.
     for _ in range(2):
         lowered = lower(who, prepare(lowered, TARGETS[options["target"]], "int8")[0], origins)
@@ -134,7 +135,7 @@ class Parts:
     Attributes:
         tfmot: its parts.
         mode: of the model.
-        origins: which of the user's layers calls come from, and which of these stay in floats.
+        origins: which of the user's layers calls come from.
         sparse, clustered: names of layers whose zeros or clusters shall stay.
         kernels: the `RoundedKernel`s made so far.
     """

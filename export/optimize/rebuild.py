@@ -30,7 +30,7 @@ def source_of(who, model):
 
 def chosen(who, source, skip):
     """The layers of a model to work on, each once."""
-    names = check_skip(who, list(source._flatten_layers()), skip)
+    names = check_skip(who, source, skip)
     found = {}
     for layer, _, _ in _rewrite.calls(source):
         if type(layer) in KINDS and layer.name not in names:

@@ -6,6 +6,7 @@ from keras import layers
 from keraslayers import _checks
 from keraslayers.channel_shuffle import ChannelShuffle
 from keraslayers.export.optimize._tfmot import tfmot
+from keraslayers.export.optimize.floats import Kept
 from keraslayers.export.optimize.kernels import has_kernel
 from keraslayers.export.passes._relu import NOTHING, relu_kind
 from keraslayers.maxout import Maxout
@@ -63,7 +64,6 @@ OWN = {
     "Log",
     "Mean",
     "Multiply",
-    "PRelu",
     "ReLU",
     "Relu",
     "Relu6",
@@ -121,6 +121,7 @@ def is_final(layer):
     """Whether a call stays as it is, rather than being opened into what it calls."""
     return (
         not isinstance(layer, keras.layers.Layer)
+        or isinstance(layer, Kept)
         or registered(layer) is not None
         or has_kernel(layer)
         or relu_kind(layer) is not None
@@ -147,9 +148,26 @@ def computes_anew(layer):
     return resizes or operation_name(layer) in ROUNDED_AGAIN
 
 
-def check_skip(who, model_layers, skip):
-    """Returns the names in `skip`, given as names or layers, all of which must be layers of the model."""
-    names = [skip] if isinstance(skip, str | keras.layers.Layer) else list(skip)
-    names = [entry.name if isinstance(entry, keras.layers.Layer) else entry for entry in names]
-    known = [layer.name for layer in model_layers]
-    return {_checks.choice(who, "skip", name, known) for name in names}
+def moves(layer):
+    """Whether what comes out of a layer or operation is numbers that went in: in integers nothing is lost."""
+    return keeps_scale(layer) and not computes_anew(layer)
+
+
+def check_skip(who, model, skip):
+    """Returns the names of the layers in `skip`, given as names or layers; of a nested model those of its layers.
+
+    Raises:
+        TypeError, ValueError: if the model has no such layer.
+    """
+    known = {}
+    for layer in model._flatten_layers(include_self=False):
+        if not isinstance(layer, layers.InputLayer):
+            known.setdefault(layer.name, []).append(layer)
+    found = set()
+    for entry in [skip] if isinstance(skip, str | keras.layers.Layer) else skip:
+        name = entry.name if isinstance(entry, keras.layers.Layer) else entry
+        _checks.choice(who, "skip", name, list(known))
+        for layer in known[name]:
+            inner = layer._flatten_layers(include_self=False) if isinstance(layer, keras.Model) else (layer,)
+            found |= {one.name for one in inner if not isinstance(one, layers.InputLayer | keras.Model)}
+    return found
