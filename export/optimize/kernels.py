@@ -91,15 +91,15 @@ class RoundedKernel(keras.layers.Layer):
     def now(self):
         """The rounded kernel."""
         # Always with the kernel's range of now, in evaluation too: the file takes it from the kernel as well.
-        variable = ops.convert_to_tensor(self.kernel.variable)
+        variable = self.kernel.variable.value
         if not self.flat:
             return self.quantizer(variable, True, self.values)
         place, shape = self.kernel.place, self.kernel.variable.shape
-        kernel = ops.swapaxes(variable, -1, -2) if place == TRANSPOSED else variable
+        kernel = ops.transpose(variable, (0, 1, 3, 2)) if place == TRANSPOSED else variable
         turned = ops.shape(kernel)
         rounded = self.quantizer(ops.reshape(kernel, (-1, self.kernel.channels)), True, self.values)
         rounded = ops.reshape(rounded, turned)
-        return ops.reshape(ops.swapaxes(rounded, -1, -2) if place == TRANSPOSED else rounded, shape)
+        return ops.reshape(ops.transpose(rounded, (0, 1, 3, 2)) if place == TRANSPOSED else rounded, shape)
 
     def beginnings(self):
         """By the layer's name the kernel that clusters were found in."""

@@ -165,6 +165,17 @@ def _divide(operation, fresh, x1, x2):
     return ops.multiply(x1, 1 / np.asarray(x2, "float32"))
 
 
+def _split(operation, fresh, x):
+    ends = operation.indices_or_sections
+    if isinstance(ends, int):
+        ends = [(i + 1) * x.shape[operation.axis] // ends for i in range(ends - 1)]
+    begins, axis = [0, *ends], operation.axis % len(x.shape)
+    return [
+        x[(*(slice(None) for _ in range(axis)), slice(begin, end))]
+        for begin, end in zip(begins, [*ends, None], strict=True)
+    ]
+
+
 def _normalize_locally(layer, fresh, *args, **kwargs):
     """The layer's own formula, its sum over neighbours as a 1x1 convolution."""
     x = first(args, kwargs)
@@ -190,5 +201,6 @@ _OPERATIONS = {
     "HardSilu": _hard_silu,
     "HardTanh": _hard_tanh,
     "Silu": _silu,
+    "Split": _split,
     "TrueDivide": _divide,
 }

@@ -54,7 +54,7 @@ SAME_LAYERS = (
 ROUNDED_AGAIN = {"AveragePool", "Clip", "Maximum", "Minimum", "Resize"}
 # Outputs with a range of their own.
 OWN = {
-    "Abs",
+    "Absolute",
     "Add",
     "Conv",
     "DepthwiseConv",
