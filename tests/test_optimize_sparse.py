@@ -181,3 +181,46 @@ def test_a_kernel_that_two_calls_share_has_one_mask():
     assert len(made.plan.wrappers) == 1
     made(samples(), training=True)
     assert zeros(kernels(optimize.strip(made))[conv.name]) == pytest.approx(0.5, abs=0.02)
+
+
+def test_one_step_of_training_is_one_step_of_a_shared_kernel():
+    image = keras.Input((8, 8, 3), name="image")
+    conv = layers.Conv2D(3, 3, padding="same")
+    model = enliven(keras.Model(image, layers.Dense(3)(layers.Flatten()(conv(conv(image))))))
+    made = optimize.prune(model)
+    made.compile("sgd", "mse")
+    made.fit(samples(), np.zeros((24, 3)), batch_size=8, epochs=2, verbose=0)
+    made(samples(), training=True)
+    assert [int(wrapper.step) for wrapper in made.plan.wrappers] == [7, 7]
+
+
+@pytest.mark.parametrize("optimization", ["prune", "cluster", "quantize_aware"])
+def test_what_outputs_cost_is_kept(optimization):
+    image = keras.Input((8, 8, 3), name="image")
+    x = layers.Conv2D(4, 3, activity_regularizer=keras.regularizers.L2(0.1))(image)
+    x = layers.Conv2D(4, 3, activation="silu", activity_regularizer=keras.regularizers.L1(0.1))(x)
+    x = layers.Activation("tanh", activity_regularizer=keras.regularizers.L1(0.1))(x)
+    model = enliven(keras.Model(image, layers.Dense(3)(layers.Flatten()(x))))
+    wanted = model(samples()) is not None and float(sum(model.losses))
+    options = {"samples": samples()} if optimization == "quantize_aware" else {}
+    made = getattr(optimize, optimization)(model, **options)
+    made(samples(), training=False)
+    # Half of the weights, and rounding, leave outputs of about the same size.
+    assert float(sum(made.losses)) == pytest.approx(wanted, rel=1e-5 if optimization == "prune" else 0.05)
+
+
+def test_separable_kernels_keep_zeros_and_clusters(tmp_path):
+    image = keras.Input((8, 8, 8), name="image")
+    x = layers.SeparableConv2D(16, 3, name="separable")(image)
+    model = enliven(keras.Model(image, layers.Dense(3, name="last")(layers.GlobalAveragePooling2D()(x))))
+    x = samples(shape=(8, 8, 8))
+    sparse = optimize.prune(model, skip="last")
+    sparse(x, training=True)
+    made = optimize.quantize_aware(optimize.cluster(sparse, clusters=8, skip="last"), samples=x)
+    made(x, training=True)
+    optimize.save(made, tmp_path / "made.zip")
+    for one in (made, optimize.load(tmp_path / "made.zip")):
+        layer = optimize.strip(one).get_layer("separable")
+        assert zeros(np.asarray(layer.pointwise_kernel)) >= 0.5
+        assert distinct(np.asarray(layer.pointwise_kernel)) <= 8
+        assert zeros(np.asarray(layer.depthwise_kernel)) < 0.1

@@ -16,7 +16,6 @@ from keraslayers.resample import Resample2D
 SAME = {
     "Concatenate",
     "ExpandDims",
-    "Flip",
     "GetItem",
     "Identity",
     "Max",
@@ -58,13 +57,11 @@ OWN = {
     "Add",
     "Conv",
     "DepthwiseConv",
-    "Elu",
     "Exp",
     "LeakyRelu",
     "Log",
     "Mean",
     "Multiply",
-    "ReLU",
     "Relu",
     "Relu6",
     "Subtract",
@@ -77,8 +74,32 @@ CONVOLUTIONS = {"Conv": 1, "DepthwiseConv": 2}
 # Operators that the converter makes one with a ReLU behind them.
 TAKES_RELU = {"Add", "Conv", "DepthwiseConv", "Multiply", "Subtract"}
 # What training alone computes.
-PASSING = (*NOTHING, layers.Identity)
+PASSING = (
+    *NOTHING,
+    layers.Identity,
+    layers.RandomBrightness,
+    layers.RandomContrast,
+    layers.RandomFlip,
+    layers.RandomRotation,
+    layers.RandomTranslation,
+    layers.RandomZoom,
+)
 
+
+class _Slopes:
+    """Of PReLU: TFLite stores slopes with one scale."""
+
+    def get_weights_and_quantizers(self, layer):
+        kind = tfmot("quantize_aware").quantizers.LastValueQuantizer
+        return [(layer.alpha, kind(num_bits=8, per_axis=False, symmetric=False, narrow_range=False))]
+
+    def get_output_quantizers(self, layer):
+        kind = tfmot("quantize_aware").quantizers.MovingAverageQuantizer
+        return [kind(num_bits=8, per_axis=False, symmetric=False, narrow_range=False)]
+
+
+# Rules as people give them to `register`.
+OWN_RULES = {layers.PReLU: _Slopes()}
 _REGISTERED = {}
 
 
@@ -96,7 +117,7 @@ def register(layer_class, config):
 
     Raises:
         TypeError: if `layer_class` is no class of layers or `config` lacks these methods.
-        ValueError: if the class has another rule.
+        ValueError: if the class has a rule of another class.
     """
     who = "register"
     if not (isinstance(layer_class, type) and issubclass(layer_class, keras.layers.Layer)):
@@ -107,14 +128,15 @@ def register(layer_class, config):
             f"`{who}`: `config` must be a `QuantizeConfig` of tensorflow_model_optimization.quantization.keras; got "
             f"{type(config).__name__}."
         )
-    if _REGISTERED.get(layer_class, config) is not config:
-        raise ValueError(f"`{who}`: {layer_class.__name__} has a rule already.")
+    known = _REGISTERED.get(layer_class)
+    if known is not None and type(known) is not type(config):
+        raise ValueError(f"`{who}`: {layer_class.__name__} has a rule already, {type(known).__name__}.")
     _REGISTERED[layer_class] = config
 
 
 def registered(layer):
     """The rule of a layer's class, or None."""
-    return _REGISTERED.get(type(layer))
+    return _REGISTERED.get(type(layer), OWN_RULES.get(type(layer)))
 
 
 def is_final(layer):
