@@ -166,7 +166,7 @@ def to_tflite(
         samples = make_up(interface.inputs, pixels=pixels)
     with step(f"running {model.name} in Keras"):
         expected = interface.predict({name: values[:PROOF_SAMPLES] for name, values in samples.items()})
-    proofs = prove_blob(blob, graph, samples, target.runtimes, expected=expected, precision=precision)
+    proofs = prove_blob(blob, graph, samples, target.runtimes, expected=expected, precision=precision, trained=trained)
     if BLAME:
         proofs = tuple(_blamed(proof, blob, samples, model) for proof in proofs)
     half = None

@@ -1,5 +1,8 @@
 """Every rule of quantization-aware training: a small network with the call trains and gives a file of integers."""
 
+import re
+from pathlib import Path
+
 import keras
 import pytest
 from keras import layers, ops
@@ -7,7 +10,8 @@ from keras import layers, ops
 import keraslayers
 from keraslayers import export
 from keraslayers.export import optimize
-from keraslayers.export.optimize import kernels, lower, rules
+from keraslayers.export.optimize import deploy, kernels, lower, rules
+from keraslayers.export.proof import MAX_TRAINED_STEPS
 from keraslayers.export.runtimes import gpu
 from tests.export_models import enliven, samples
 
@@ -129,6 +133,18 @@ def test_it_trains_and_its_file_is_integers(row):
     target = "gpu" if row in ON_GPU and not gpu.available() else "cpu"
     report = export.to_tflite(made, target=target, precision="int8", samples=x[:4]).report.require()
     assert report.float_operators == {}
+
+
+def test_the_page_names_every_rule():
+    page = (Path(__file__).parent.parent / "docs" / "training.md").read_text()
+    named = set(re.findall(r"`(\w+)`", page.split("## What trains with rounding")[1].split("All else is refused")[0]))
+    assert {row if isinstance(row, str) else row.__name__ for row in [*CLASSES, *OPERATIONS]} == named
+
+
+def test_the_page_names_what_may_be_floats_and_how_far_a_file_may_be():
+    checked = (Path(__file__).parent.parent / "docs" / "training.md").read_text().split("## What is checked")[1]
+    assert all(f"`{name}`" in checked for name in (*deploy.ENDS, "LEAKY_RELU"))
+    assert f"be {MAX_TRAINED_STEPS} steps" in checked
 
 
 def test_every_rule_has_a_row():
