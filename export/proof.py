@@ -41,7 +41,7 @@ MAX_INTEGER_DIFFERENCE = 0.5
 # Differences of so few steps are right whatever the outputs' spread.
 MAX_STEPS = 3
 # How far a file may be from the model that trained with its rounding, as the rms difference in steps of an output, of
-# which an output has 256. Both compute the same but for ties: 0.5 to 9.6 were seen in the networks of
+# which an output has 256. Both compute the same but for ties: 0.5 to 10.2 were seen in the networks of
 # benchmarks/trained.py, where LiteRT's built-in kernels and XNNPACK part by up to 12 on one file, as outputs of random
 # weights carry each tie on. What the outputs of these say of the samples is 45 to 60 steps.
 MAX_TRAINED_STEPS = 20
