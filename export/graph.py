@@ -61,6 +61,7 @@ class Graph:
         weight_dtypes: the types of its constant tensors, most elements first.
         flat: names of integer activations whose range is next to nothing: they were zero on every sample.
         float_operators: how often each operator that computes in floats stands in the main graph, by name.
+        computed: of each operator its name, that of its first output, and the type of that one.
         kernels: by operator with a kernel (convolutions, dense layers) the types of its constant kernels.
         float_kernels: names of what operators with a constant kernel in 32-bit floats compute.
         constants: bytes of weights by the name of what the operator that reads them computes.
@@ -74,6 +75,7 @@ class Graph:
     weight_dtypes: tuple[str, ...]
     flat: tuple[str, ...]
     float_operators: dict[str, int]
+    computed: tuple[tuple[str, str, str], ...]
     kernels: dict[str, tuple[str, ...]]
     float_kernels: tuple[str, ...]
     constants: dict[str, int]
@@ -140,11 +142,13 @@ def _read(blob):
         activations.update(operator.Outputs(j) for j in many(operator.OutputsLength()))
         if codes[operator.OpcodeIndex()] == "DEQUANTIZE":
             integers_of[operator.Outputs(0)] = operator.Inputs(0)
-    float_operators, kernels, hybrid, float_kernels = Counter(), {}, False, []
+    float_operators, computed, kernels, hybrid, float_kernels = Counter(), [], {}, False, []
     for i in many(main.OperatorsLength()):
         operator = main.Operators(i)
         name = codes[operator.OpcodeIndex()]
         made = [type_names[main.Tensors(operator.Outputs(j)).Type()] for j in many(operator.OutputsLength())]
+        if made:
+            computed.append((name, main.Tensors(operator.Outputs(0)).Name().decode(), made[0]))
         if name != "DEQUANTIZE" and any(dtype.startswith("float") for dtype in made):
             float_operators[name] += 1
         if name in WITH_KERNEL:
@@ -218,6 +222,7 @@ def _read(blob):
         weight_dtypes=tuple(dtype for dtype, _ in sizes.most_common()),
         flat=tuple(tensor.Name().decode() for tensor in flat),
         float_operators=dict(sorted(float_operators.items())),
+        computed=tuple(computed),
         kernels={name: tuple(sorted(dtypes)) for name, dtypes in sorted(kernels.items())},
         float_kernels=tuple(float_kernels),
         constants=dict(constants.most_common()),

@@ -180,7 +180,7 @@ def _converted(plan, ready):
                     blob = made.file()
     graph = read_graph(blob)
     if plan.trained:
-        check_integers(who, graph, plan.model)
+        floats = check_integers(who, graph, plan.model)
     else:
         check_kernels(who, graph, precision, floats, namer(plan.model))
     if plan.pixels:
@@ -191,7 +191,13 @@ def _converted(plan, ready):
 def _proven(plan, made, expected):
     """What the file does on the target's runtimes, the layer to blame named where it fails."""
     proofs = prove_blob(
-        made.blob, made.graph, plan.samples, plan.target.runtimes, expected=expected, precision=plan.precision
+        made.blob,
+        made.graph,
+        plan.samples,
+        plan.target.runtimes,
+        expected=expected,
+        precision=plan.precision,
+        trained=plan.trained,
     )
     return tuple(_blamed(proof, made.blob, plan.samples, plan.model) for proof in proofs) if BLAME else proofs
 

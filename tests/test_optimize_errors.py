@@ -54,6 +54,16 @@ def quantized():
     return optimize.quantize_aware(convolution(), samples=samples())
 
 
+class Trained(keras.Model):
+    def train_step(self, data):
+        raise AssertionError("not called")
+
+
+def with_a_step_of_its_own():
+    model = convolution()
+    return Trained(model.inputs, model.outputs)
+
+
 X = samples()
 CASES = {
     "no model": (lambda: optimize.prune(7), TypeError, "`prune`: `model` must be a Keras model; got int"),
@@ -62,6 +72,22 @@ CASES = {
         ValueError,
         r"`quantize_aware`: `model` '\w+' is a subclassed model.*Give a Functional or Sequential model",
     ),
+    "a training step": (
+        lambda: optimize.prune(with_a_step_of_its_own()),
+        ValueError,
+        r"is a Trained with a `train_step` of its own.*Give keras.Model\(model.inputs, model.outputs\)",
+    ),
+    "a threshold": (
+        lambda: optimize.quantize_aware(image_model(layers.ReLU(threshold=1, name="relu")), samples=X),
+        ValueError,
+        r"it has a threshold, or both a slope and a bound.*skip=\['relu'\]",
+    ),
+    "an input": (
+        lambda: optimize.quantize_aware(convolution(), samples=X, skip="image"),
+        ValueError,
+        "`quantize_aware`: `skip` must be one of .*'conv'.*got 'image'",
+    ),
+    "config": (lambda: quantized().get_config(), NotImplementedError, "`get_config`: model"),
     "half precision": (
         lambda: optimize.cluster(image_model(layers.Conv2D(4, 3, dtype="mixed_float16", name="half"))),
         ValueError,
@@ -121,7 +147,7 @@ CASES = {
     "all skipped": (
         lambda: optimize.prune(convolution(), skip="conv"),
         ValueError,
-        "has no layer to work on: none of Conv2D, Dense, PaddedConv2D, or all skipped",
+        "has no layer to work on: none of Conv2D, Dense, SeparableConv2D, PaddedConv2D, or all skipped",
     ),
     "sparsity": (
         lambda: optimize.prune(convolution(), sparsity=1.0),
@@ -174,7 +200,11 @@ CASES = {
         TypeError,
         r"`save`: .*Any other saves itself: model.save\(path\)",
     ),
-    "save of Keras": (lambda: quantized().save("x.keras"), NotImplementedError, r"Write it with `optimize.save\(model"),
+    "save of Keras": (
+        lambda: quantized().save("x.keras"),
+        NotImplementedError,
+        r"Write it with `optimize.save\(model.*save_weights_only=True",
+    ),
     "register": (lambda: optimize.register(int, None), TypeError, "`layer_class` must be a class of Keras 3 layers"),
     "rule": (lambda: optimize.register(Computed, 3), TypeError, "`config` must be a `QuantizeConfig`.*got int"),
     "precision": (
@@ -230,11 +260,31 @@ def test_a_layer_that_computes_otherwise_every_time_is_noticed():
         optimize.quantize_aware(image_model(layers.Conv2D(4, 3), Restless()), samples=X)
 
 
+def test_few_weights_to_prune_are_told():
+    model = image_model(layers.Conv2DTranspose(64, 3), layers.Conv2D(2, 1))
+    with pytest.warns(UserWarning, match=r"`prune`: kernels of Conv2D.* hold 7 % of the weights of `model` 'small'"):
+        optimize.prune(model)
+
+
+def test_a_difference_in_any_sample_is_noticed():
+    """Not in those of the first batch alone."""
+
+    class Late(layers.Layer):
+        def call(self, inputs):
+            return inputs + (0.01 if inputs.shape[0] == 8 else 0.0)  # the second batch of the samples
+
+    with pytest.raises(RuntimeError, match=r"differs from it by .* before anything is rounded"):
+        optimize.quantize_aware(image_model(layers.Conv2D(4, 3), Late()), samples=samples(count=40))
+
+
 def test_much_to_regain_is_told():
     model = convolution()
     kernel = np.array(model.get_layer("conv").kernel)
     kernel[..., 0] *= 1e5  # next to this channel no other has a step of its own
     model.get_layer("conv").kernel.assign(kernel)
     few = model.output[:, 1:4]
-    with pytest.warns(UserWarning, match=r"rounded to 8 bits, `model` 'part' is .* dB over its error before training"):
+    with pytest.warns(
+        UserWarning,
+        match=r"rounded to 8 bits, `model` 'part' is .* dB over its error, its largest class the same for .* training",
+    ):
         optimize.quantize_aware(keras.Model(model.input, few, name="part"), samples=X)

@@ -181,3 +181,102 @@ def test_a_kernel_that_two_calls_share_has_one_mask():
     assert len(made.plan.wrappers) == 1
     made(samples(), training=True)
     assert zeros(kernels(optimize.strip(made))[conv.name]) == pytest.approx(0.5, abs=0.02)
+
+
+def test_one_step_of_training_is_one_step_of_a_shared_kernel():
+    image = keras.Input((8, 8, 3), name="image")
+    conv = layers.Conv2D(3, 3, padding="same")
+    model = enliven(keras.Model(image, layers.Dense(3)(layers.Flatten()(conv(conv(image))))))
+    made = optimize.prune(model)
+    made.compile("sgd", "mse")
+    made.fit(samples(), np.zeros((24, 3)), batch_size=8, epochs=2, verbose=0)
+    made(samples(), training=True)
+    assert [int(wrapper.step) for wrapper in made.plan.wrappers] == [7, 7]
+
+
+@pytest.mark.parametrize("optimization", ["prune", "cluster", "quantize_aware"])
+def test_what_outputs_cost_is_kept(optimization):
+    image = keras.Input((8, 8, 3), name="image")
+    x = layers.Conv2D(4, 3, activity_regularizer=keras.regularizers.L2(0.1))(image)
+    x = layers.Conv2D(4, 3, activation="silu", activity_regularizer=keras.regularizers.L1(0.1))(x)
+    x = layers.Activation("tanh", activity_regularizer=keras.regularizers.L1(0.1))(x)
+    model = enliven(keras.Model(image, layers.Dense(3)(layers.Flatten()(x))))
+    wanted = model(samples()) is not None and float(sum(model.losses))
+    options = {"samples": samples()} if optimization == "quantize_aware" else {}
+    made = getattr(optimize, optimization)(model, **options)
+    made(samples(), training=False)
+    # Half of the weights, and rounding, leave outputs of about the same size.
+    assert float(sum(made.losses)) == pytest.approx(wanted, rel=1e-5 if optimization == "prune" else 0.05)
+
+
+def test_separable_kernels_keep_zeros_and_clusters(tmp_path):
+    image = keras.Input((8, 8, 8), name="image")
+    x = layers.SeparableConv2D(16, 3, name="separable")(image)
+    model = enliven(keras.Model(image, layers.Dense(3, name="last")(layers.GlobalAveragePooling2D()(x))))
+    x = samples(shape=(8, 8, 8))
+    sparse = optimize.prune(model, skip="last")
+    sparse(x, training=True)
+    made = optimize.quantize_aware(optimize.cluster(sparse, clusters=8, skip="last"), samples=x)
+    made(x, training=True)
+    optimize.save(made, tmp_path / "made.zip")
+    for one in (made, optimize.load(tmp_path / "made.zip")):
+        layer = optimize.strip(one).get_layer("separable")
+        assert zeros(np.asarray(layer.pointwise_kernel)) >= 0.5
+        assert distinct(np.asarray(layer.pointwise_kernel)) <= 8
+        assert zeros(np.asarray(layer.depthwise_kernel)) < 0.1
+
+
+@pytest.mark.parametrize("name", ["half", "2:4", "16 clusters"])
+def test_it_holds_through_strip_files_quantization_and_exports(name, floats, tmp_path):
+    """Without a kernel of one input channel: of these no four stand in a row."""
+    made = {
+        "half": lambda: optimize.prune(floats, skip="conv0"),
+        "2:4": lambda: optimize.prune(floats, pattern="2:4", skip="conv0"),
+        "16 clusters": lambda: optimize.cluster(floats, clusters=16, skip="conv0"),
+    }[name]()
+    train(made, 1)
+    optimize.save(made, tmp_path / "made.zip")
+    again = optimize.load(tmp_path / "made.zip")
+    rounded = train(optimize.quantize_aware(again, samples=digits()[0][:100]), 1)
+    optimize.save(rounded, tmp_path / "rounded.zip")
+    rounded = optimize.load(tmp_path / "rounded.zip")
+    plain = optimize.strip(again)
+    plain.save(tmp_path / "plain.keras")
+    seen = [kernels(one) for one in (plain, keras.saving.load_model(tmp_path / "plain.keras"), optimize.strip(rounded))]
+    held = [np.moveaxis(kernel, -1, 0) for one in seen for key, kernel in one.items() if key != "conv0"]
+    for model in (again, rounded):
+        file = export.to_tflite(model, precision="int8", samples=digits()[0][:100])
+        file.report.require()
+        held += [kernel for kernel in stored(file.tflite) if kernel.shape[-1] > 1]
+    assert len(held) == 5 * 3
+    for kernel in held:
+        if name == "16 clusters":  # of a file each channel has a scale of its own
+            assert max(map(distinct, kernel)) <= 16
+        else:
+            assert zeros(kernel) >= 0.49
+        if name == "2:4":
+            assert max(np.count_nonzero(kernel.reshape(-1, 4), axis=1)) <= 2
+
+
+def test_the_same_script_takes_a_model_of_keras_applications(tmp_path):
+    options = {"alpha": 0.35, "weights": None, "classes": 10, "input_shape": (32, 32, 3)}
+    model = keras.applications.MobileNetV2(**options)
+    x, y, _, _ = digits()
+    x = np.repeat(np.repeat(np.repeat(x[:64], 4, 1), 4, 2), 3, 3)
+
+    def fit(made):
+        made.compile(keras.optimizers.Adam(1e-4), "sparse_categorical_crossentropy")
+        made.fit(x, y[:64], verbose=0)
+        return made
+
+    made = fit(optimize.cluster(fit(optimize.prune(fit(model))), clusters=16))
+    made = fit(optimize.quantize_aware(made, samples=x))
+    optimize.save(made, tmp_path / "made.zip")
+    made = optimize.load(tmp_path / "made.zip")
+    for kernel in kernels(optimize.strip(made)).values():
+        assert zeros(kernel) >= 0.49
+        assert distinct(kernel) <= 16
+    report = export.to_tflite(made, precision="int8", samples=x).report
+    assert report.float_operators == {}
+    # Of a network that was hardly trained the outputs are all alike; what the file computes is right nevertheless.
+    assert report.proof("cpu").rms_steps < 3

@@ -4,7 +4,7 @@ import keras
 from keras import layers, ops
 
 from keraslayers.export.optimize.constant import ConstantKernel
-from keraslayers.export.optimize.floats import Floats
+from keraslayers.export.optimize.floats import Floats, Kept
 from keraslayers.export.optimize.kernels import Rounded, has_kernel, kernel_of, plain
 from keraslayers.export.optimize.ranges import Range
 from keraslayers.export.optimize.ruled import Ruled
@@ -15,6 +15,7 @@ from keraslayers.export.optimize.rules import (
     TAKES_RELU,
     computes_anew,
     keeps_scale,
+    moves,
     operation_name,
     registered,
 )
@@ -60,12 +61,14 @@ class _Assembly:
         self.fused = {}  # by id of the first node of a group its (normalization, activation, last node)
         self.inner = set()  # ids of nodes that belong to a group of another
         self.quiet = set()  # ids of tensors that no file stores
+        self.layers = {}  # by id of a node what it calls
+        self.raw = set()  # ids of tensors between layers in floats, which nobody rounds
 
     def build(self, cls):
         for node in self.nodes:
             if id(node) not in self.inner:
                 self._read(node)
-        # By then it is known who shares a scale.
+        # By now it is known who shares a scale.
         old, new = self.model.inputs, []
         for tensor in old:
             new.append(keras.Input(batch_shape=tensor.shape, dtype=tensor.dtype, name=tensor.name))
@@ -88,12 +91,21 @@ class _Assembly:
 
     def _read(self, node):
         layer, (out, *rest) = owner(node.operation), node.outputs
+        if isinstance(layer, Kept) and moves(layer.layer) and not any(id(x) in self.raw for x in node.input_tensors):
+            layer = layer.layer  # numbers that are rounded already are none others when they have moved
+        self.layers[id(node)] = layer
         kind = operation_name(layer)
+        if isinstance(layer, Kept):
+            for tensor in node.outputs:
+                if all(isinstance(owner(user.operation), Kept) for user in self.users.get(id(tensor), ())):
+                    self.raw.add(id(tensor))
+                self.scales.made[id(tensor)] += 1
+            return
         if rest:
             raise ValueError(
                 f"{self._where(layer)} gives several tensors, for which there is no rule. {self._remedy(layer)}"
             )
-        if self.parts.origins.skipped(layer) or registered(layer) is not None:
+        if registered(layer) is not None:
             self.scales.made[id(out)] += 1
         elif has_kernel(layer) or type(layer) is layers.BatchNormalization:
             self._group(node, layer)
@@ -154,6 +166,10 @@ class _Assembly:
         self.names.add(name)
         return name
 
+    def _floats(self, value, name):
+        """The same numbers, where the converter makes no integers of them."""
+        return Floats(name=self._fresh(f"{name}_floats"))(value)
+
     def _range(self, tensor, name):
         """The `Range` of a tensor, one for all of a scale, which is named after the first call that needs it."""
         root = self.scales.find(tensor)
@@ -164,7 +180,7 @@ class _Assembly:
         return self.ranges[root]
 
     def _write(self, node, found):
-        layer, out = owner(node.operation), node.outputs[0]
+        layer, out = self.layers[id(node)], node.outputs[0]
         root = self.scales.find(out)
         name = self._fresh(layer.name)
 
@@ -172,15 +188,21 @@ class _Assembly:
             if not isinstance(tensor, keras.KerasTensor):
                 return tensor
             # What has a scale laid down is rounded anew where it goes to where another rules.
-            again = keeps_scale(layer) and self.scales.find(tensor) != root
-            return self._range(out, name)(found[id(tensor)]) if again else found[id(tensor)]
+            if keeps_scale(layer) and self.scales.find(tensor) != root:
+                return self._range(out, name)(found[id(tensor)])
+            # A mean of integers, say, would be one of integers.
+            apart = isinstance(layer, Kept) and not has_kernel(layer.layer) and id(tensor) not in self.raw
+            return self._floats(found[id(tensor)], name) if apart else found[id(tensor)]
 
         args, kwargs = keras.tree.map_structure(now, (node.arguments.args, node.arguments.kwargs))
-        if self.parts.origins.skipped(layer):
-            value = borrow(layer, name)(*args, **kwargs)
-            if id(out) not in self.outs:
-                value = self._range(out, name)(Floats(name=self._fresh(f"{name}_floats"))(value))
-        elif registered(layer) is not None:
+        if isinstance(layer, Kept):
+            values = keras.tree.flatten(borrow(layer, name)(*args, **kwargs))
+            for tensor, value in zip(node.outputs, values, strict=True):
+                if id(tensor) not in self.raw:
+                    value = self._range(tensor, name)(self._floats(value, name))
+                found[id(tensor)] = value
+            return
+        if registered(layer) is not None:
             ruled = Ruled(layer, registered(layer), self.parts.mode, name=name)
             value = ruled(*args, **kwargs)
             quantizer = ruled.output_quantizer

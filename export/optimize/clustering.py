@@ -7,7 +7,7 @@ from keras import ops
 from keraslayers import _checks
 from keraslayers.export.optimize._state import State
 from keraslayers.export.optimize._tfmot import tfmot
-from keraslayers.export.optimize.rebuild import chosen, source_of, wrapped
+from keraslayers.export.optimize.rebuild import chosen, kernel_of, source_of, wrapped
 from keraslayers.export.optimize.rules import check_skip
 
 INITIALIZATIONS = {
@@ -22,31 +22,31 @@ class Clustered(keras.layers.Layer):
     """Computes a layer with each weight replaced by the nearest centroid; both train, through tfmot's algorithm.
 
     Args:
-        layer: a layer with a `kernel`.
+        layer: one of `rebuild.KINDS`.
         centroids: its centroids to begin with, in NumPy.
         algorithm: makes tfmot's `ClusteringAlgorithm` of a variable of centroids.
         sparse: whether zeros stay zero.
     """
 
     def __init__(self, layer, centroids, algorithm, sparse, **kwargs):
-        super().__init__(name=layer.name, dtype="float32", **kwargs)
+        super().__init__(name=layer.name, dtype="float32", activity_regularizer=layer.activity_regularizer, **kwargs)
         self.layer = layer
         state = State(self)
         self.centroids = state.add("centroids", centroids, trainable=True)
         self.mask = None
         if sparse:
-            self.mask = state.add("mask", (ops.convert_to_numpy(layer.kernel) != 0).astype("float32"))
+            self.mask = state.add("mask", (ops.convert_to_numpy(kernel_of(layer)) != 0).astype("float32"))
             self.zero = state.add("zero", (centroids != 0).astype("float32"))
         self.algorithm = algorithm(self.centroids.value)
         self.built = True
 
     def call(self, inputs):
-        with keras.StatelessScope(state_mapping=[(self.layer.kernel, self.now())]):
+        with keras.StatelessScope(state_mapping=[(kernel_of(self.layer), self.now())]):
             return self.layer.call(inputs)
 
     def now(self):
         """The kernel of centroids."""
-        kernel = self.layer.kernel.value
+        kernel = kernel_of(self.layer).value
         if self.mask is None:
             return self.algorithm.get_clustered_weight(self.algorithm.get_pulling_indices(kernel), kernel)
         # An optimizer moves the centroid that stands for zero as it moves all others.
@@ -62,7 +62,7 @@ class Clustered(keras.layers.Layer):
     @property
     def variable(self):
         """The kernel that trains; its weights are near the centroids, not on them."""
-        return self.layer.kernel
+        return kernel_of(self.layer)
 
     def finished(self):
         """The kernel of centroids."""
@@ -77,8 +77,8 @@ def cluster(model, *, clusters=16, initialization="kmeans++", skip=()):
 
     It is a Keras 3 model with weights of its own: compile it, fit it, then `strip` it or hand it on to
     `quantize_aware`, which keeps the clusters. A file with 16 different weights compresses to half and less. Kernels
-    of Conv2D, Dense and PaddedConv2D are clustered, each by itself; in a model that `prune` gave, zeros stay zero and
-    are a cluster.
+    of Conv2D, Dense and PaddedConv2D are clustered, and the pointwise ones of SeparableConv2D, each by itself; in a
+    model that `prune` gave, zeros stay zero and are a cluster.
 
     Args:
         model: a trained Functional or Sequential model, or what `prune` gave; it stays as it is.
@@ -104,7 +104,7 @@ def cluster(model, *, clusters=16, initialization="kmeans++", skip=()):
         raise ValueError(f"`{who}`: `clusters` must be 2 at least; got {clusters}.")
     _checks.choice(who, "initialization", initialization, INITIALIZATIONS)
     source, before = source_of(who, model)
-    skip = sorted(check_skip(who, source._flatten_layers(), skip))
+    skip = sorted(check_skip(who, source, skip))
     options = {"clusters": clusters, "initialization": initialization, "skip": skip}
     return build(who, source, options, before.sparse if before else ())
 
@@ -133,7 +133,7 @@ def build(who, source, options, sparse=(), centroids=None):
     def wrapper(layer):
         zeros = layer.name in sparse
         if centroids is None:
-            begin = initializer(layer.kernel.value, options["clusters"], False, "channels_last", zeros)
+            begin = initializer(kernel_of(layer).value, options["clusters"], False, "channels_last", zeros)
             first = begin.get_cluster_centroids()
         else:
             first = centroids[layer.name]
@@ -144,4 +144,4 @@ def build(who, source, options, sparse=(), centroids=None):
 
 
 def _various(layer, clusters):
-    return len(np.unique(ops.convert_to_numpy(layer.kernel))) > clusters
+    return len(np.unique(ops.convert_to_numpy(kernel_of(layer)))) > clusters

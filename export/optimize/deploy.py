@@ -2,10 +2,16 @@
 
 from contextlib import contextmanager
 
+from keraslayers._rewrite import owner
+from keraslayers.export.layer_names import namer
+from keraslayers.export.optimize.floats import Floats, Kept
 from keraslayers.export.optimize.kernels import Rounded
 from keraslayers.export.optimize.model import plan_of
 from keraslayers.export.optimize.ruled import Ruled
 from keraslayers.export.optimize.stripping import strip
+
+# From the floats that come in, or that skipped layers give, to integers, and back.
+ENDS = ("QUANTIZE", "DEQUANTIZE")
 
 
 def deployable(who, model, precision, pixels):
@@ -58,18 +64,35 @@ def deployed(model):
 
 
 def check_integers(who, graph, model):
-    """Refuses a file that computes in floats where nothing was left to floats.
+    """Refuses a file that computes in floats what trained with rounding, or in integers what was to stay in floats.
 
-    A file with `skip`ped layers may, as may what stands between two of them. The numbers that come in and go out may
-    be floats in any.
+    Operators of a file that may be floats: `ENDS`, those of the layers that were skipped, and those of a layer whose
+    rule, given to `register`, does not round its output.
+
+    Returns:
+        The names of the user's layers that the file leaves in floats.
 
     Raises:
-        RuntimeError: which names the operators.
+        RuntimeError: which names the operators and layers.
     """
-    skipped = plan_of(model).options["skip"]
-    if graph.float_operators and not skipped:
-        counted = ", ".join(f"{count} {name}" for name, count in graph.float_operators.items())
+    skipped, free = set(), set()
+    for layer in model._flatten_layers(include_self=False):
+        if isinstance(owner(layer), Kept):
+            skipped.add(layer.name)
+        elif isinstance(layer, Floats) or (isinstance(layer, Ruled) and layer.output_quantizer is None):
+            free.add(layer.name)
+    layer_of, wrong = namer(model), []
+    for operator, tensor, dtype in graph.computed:
+        if operator in ENDS:
+            continue
+        layer = layer_of(tensor)
+        if dtype.startswith("float") and layer not in skipped | free:
+            wrong.append(f"{operator} of {layer or tensor!r} in floats, which trained with rounding")
+        if dtype == "int8" and layer in skipped:  # other integers are its own
+            wrong.append(f"{operator} of {layer!r} in integers, which was skipped")
+    if wrong:
         raise RuntimeError(
-            f"`{who}`: the converter left operators of the quantized model {model.name!r} in floats: {counted}. No "
-            "layer was skipped, so none should be: this is a fault of a rule in export/optimize/rules.py."
+            f"`{who}`: the converter computes of the quantized model {model.name!r} {'; '.join(wrong)}. This is a "
+            "fault of a rule in export/optimize/rules.py or floats.py."
         )
+    return tuple(plan_of(model).options["skip"])

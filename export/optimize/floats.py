@@ -1,17 +1,58 @@
-"""Keeps a layer in floats in a file all else of which is integers."""
+"""Keeps layers in floats in a file all else of which is integers."""
 
 import keras
 
+from keraslayers._rewrite import rewrite
+
+# The largest number below one.
+ALMOST_ONE = 1 - 2**-24
+
+
+class Kept(keras.layers.Layer):
+    """Calls a layer that stays in floats. No pass looks inside.
+
+    Args:
+        layer: any layer.
+    """
+
+    def __init__(self, layer, name):
+        super().__init__(name=name, dtype=layer.dtype_policy)
+        self.layer = layer
+        self.supports_masking = True
+        self.built = True
+
+    def call(self, *args, **kwargs):
+        return self.layer(*args, **kwargs)
+
+    def compute_output_spec(self, *args, **kwargs):
+        return self.layer.compute_output_spec(*args, **kwargs)
+
 
 class Floats(keras.layers.Layer):
-    """Adds next to nothing.
+    """Takes next to nothing from what is negative: a sixteen-millionth part.
 
     The converter turns into integers whatever stands between two ranges. Between a layer that shall stay in floats and
-    the range behind it this stands, and becomes what the converter rounds through instead.
+    the range behind it this stands: an operator that can be folded into none before it. It stands before the layer,
+    too, where that could be one of those whose integers the converter hands on.
     """
 
     def call(self, inputs):
-        return inputs + 1e-30
+        return keras.ops.leaky_relu(inputs, ALMOST_ONE)
 
     def compute_output_shape(self, input_shape):
         return input_shape
+
+
+def keep(model, names):
+    """Has a model call the layers of those names through `Kept` ones."""
+    kept = {}
+
+    def applies(layer, *args, **kwargs):
+        return isinstance(layer, keras.layers.Layer) and layer.name in names
+
+    def replace(layer, fresh, *args, **kwargs):
+        if id(layer) not in kept:
+            kept[id(layer)] = Kept(layer, fresh(layer.name))
+        return kept[id(layer)](*args, **kwargs)
+
+    return rewrite(model, applies, replace)[0]

@@ -14,6 +14,7 @@ from keraslayers.export.files import writable, write
 from keraslayers.export.optimize import clustering, pruning, quantizing
 from keraslayers.export.optimize._tfmot import tfmot
 from keraslayers.export.optimize.model import plan_of, settle
+from keraslayers.export.optimize.rebuild import kernel_of
 
 SUFFIX = ".zip"
 VERSION = 1
@@ -103,7 +104,7 @@ def load(path, *, custom_objects=None):
         # Clusters are looked for in the kernels as they were when training began.
         for layer in source._flatten_layers():
             if layer.name in begin:
-                layer.kernel.assign(begin[layer.name])
+                kernel_of(layer).assign(begin[layer.name])
         made = quantizing.build(who, source, options, about["sparse"], about["clustered"])
         source.set_weights(weights)
     for i, weight in enumerate(_added(made)):

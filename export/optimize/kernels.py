@@ -61,6 +61,11 @@ def kernel_of(layer):
     return Kernel(variable, place, channels, layer.bias if layer.use_bias else None)
 
 
+def user_name(layer):
+    """The name of the user's layer whose kernel is pruned or clustered where this one's is."""
+    return layer.separable.name if isinstance(layer, PointwiseHalf) else layer.name
+
+
 class RoundedKernel(keras.layers.Layer):
     """Rounds a kernel to 8 bits, a scale for each channel, through a quantizer of tfmot.
 
@@ -85,7 +90,7 @@ class RoundedKernel(keras.layers.Layer):
         if mask is not None:  # a constant, which would not be saved
             self.values["sparsity_mask"] = state.add("sparsity_mask", ops.convert_to_numpy(mask)).value
         self.clustered = "clst_impl" in self.values
-        self._beginning = {layer.name: ops.convert_to_numpy(self.kernel.variable)} if self.clustered else {}
+        self._beginning = {user_name(layer): ops.convert_to_numpy(self.kernel.variable)} if self.clustered else {}
         self.built = True
 
     def now(self):
@@ -95,11 +100,11 @@ class RoundedKernel(keras.layers.Layer):
         if not self.flat:
             return self.quantizer(variable, True, self.values)
         place, shape = self.kernel.place, self.kernel.variable.shape
-        kernel = ops.swapaxes(variable, -1, -2) if place == TRANSPOSED else variable
+        kernel = ops.transpose(variable, (0, 1, 3, 2)) if place == TRANSPOSED else variable
         turned = ops.shape(kernel)
         rounded = self.quantizer(ops.reshape(kernel, (-1, self.kernel.channels)), True, self.values)
         rounded = ops.reshape(rounded, turned)
-        return ops.reshape(ops.swapaxes(rounded, -1, -2) if place == TRANSPOSED else rounded, shape)
+        return ops.reshape(ops.transpose(rounded, (0, 1, 3, 2)) if place == TRANSPOSED else rounded, shape)
 
     def beginnings(self):
         """By the layer's name the kernel that clusters were found in."""
@@ -136,6 +141,7 @@ class Rounded(keras.layers.Layer):
         self.mode = mode
         self.norm = norm
         self.activation = activation
+        self.activity = layers.Identity(activity_regularizer=layer.activity_regularizer, dtype="float32")
         self.constants = None  # while a file is made
         self.built = True
 
@@ -148,6 +154,7 @@ class Rounded(keras.layers.Layer):
             scope = keras.StatelessScope(state_mapping=[(self.rounded.kernel.variable, self.rounded.now())])
         with scope:
             outputs = self.layer.call(inputs)
+        outputs = self.activity(outputs)
         if self.norm is not None:
             outputs = self.norm(outputs, training=training)
         return outputs if self.activation is None else self.activation(outputs)

@@ -26,24 +26,28 @@ def lower(who, model, origins):
     Args:
         who: the function that quantizes, for messages.
         model: a Functional or Sequential model that nobody else needs: its layers remember new calls.
-        origins: the `Origins`; layers to skip stay as they are.
+        origins: the `Origins`.
 
     Raises:
         ValueError: if a layer cannot be opened.
     """
 
     def applies(layer, *args, **kwargs):
-        return not origins.skipped(layer) and _replacement(layer) is not None
+        return _replacement(layer) is not None
 
     def replace(layer, fresh, *args, **kwargs):
         try:
-            return _replacement(layer)(layer, fresh, *args, **kwargs)
+            outputs = _replacement(layer)(layer, fresh, *args, **kwargs)
         except (AttributeError, NotImplementedError, TypeError, ValueError) as error:
             raise ValueError(
                 f"`{who}`: layer {layer.name!r} ({type(layer).__name__}) cannot be quantized: its `call` is not "
                 f"made of Keras operations ({type(error).__name__}: {str(error).splitlines()[0]}). "
                 f"{origins.remedy(layer.name)}"
             ) from error
+        regularizer = getattr(layer, "activity_regularizer", None)
+        if regularizer is None:
+            return outputs
+        return layers.Identity(activity_regularizer=regularizer, name=fresh(f"{layer.name}_activity"))(outputs)
 
     for _ in range(_DEEPEST):
         model, count = rewrite(model, applies, replace)
@@ -165,6 +169,36 @@ def _divide(operation, fresh, x1, x2):
     return ops.multiply(x1, 1 / np.asarray(x2, "float32"))
 
 
+def _elu(operation, fresh, x):
+    below = ops.subtract(ops.exp(ops.minimum(x, 0.0)), 1.0)
+    return ops.add(ops.relu(x), below if operation.alpha == 1 else ops.multiply(below, operation.alpha))
+
+
+def _bounded_relu(operation, fresh, x):
+    if operation.threshold or (operation.negative_slope and operation.max_value is not None):
+        raise NotImplementedError("it has a threshold, or both a slope and a bound, for which there is no rule")
+    if operation.negative_slope:
+        return ops.leaky_relu(x, operation.negative_slope)
+    return ops.relu(x) if operation.max_value is None else ops.clip(x, 0.0, operation.max_value)
+
+
+def _flip(operation, fresh, x):
+    """As a slice, as TFLite reverses no integers of 8 bits."""
+    axes = range(len(x.shape)) if operation.axis is None else np.atleast_1d(operation.axis) % len(x.shape)
+    return x[tuple(slice(None, None, -1 if axis in axes else None) for axis in range(len(x.shape)))]
+
+
+def _split(operation, fresh, x):
+    ends = operation.indices_or_sections
+    if isinstance(ends, int):
+        ends = [(i + 1) * x.shape[operation.axis] // ends for i in range(ends - 1)]
+    begins, axis = [0, *ends], operation.axis % len(x.shape)
+    return [
+        x[(*(slice(None) for _ in range(axis)), slice(begin, end))]
+        for begin, end in zip(begins, [*ends, None], strict=True)
+    ]
+
+
 def _normalize_locally(layer, fresh, *args, **kwargs):
     """The layer's own formula, its sum over neighbours as a 1x1 convolution."""
     x = first(args, kwargs)
@@ -186,9 +220,13 @@ _LAYERS = {
 _OPERATIONS = {
     "Cast": _keep_floats,
     "Divide": _divide,
+    "Elu": _elu,
+    "Flip": _flip,
     "HardSigmoid": _hard_sigmoid,
     "HardSilu": _hard_silu,
     "HardTanh": _hard_tanh,
+    "ReLU": _bounded_relu,
     "Silu": _silu,
+    "Split": _split,
     "TrueDivide": _divide,
 }

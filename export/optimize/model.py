@@ -8,6 +8,9 @@ import numpy as np
 from keraslayers import _rewrite
 from keraslayers._rewrite import graph_of
 
+# What a model may compute of its own in training.
+STEPS = ("train_step", "test_step", "predict_step", "compute_loss", "compute_metrics")
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -45,10 +48,17 @@ class Optimized(keras.Model):
     def save(self, *args, **kwargs):
         raise NotImplementedError(
             f"`save`: model {self.name!r} is being optimized, and a .keras file does not hold how. Write it with "
-            "`optimize.save(model, path)`, or `optimize.strip(model).save(path)` without what is there for training."
+            "`optimize.save(model, path)`, or `optimize.strip(model).save(path)` without what is there for training; "
+            "ModelCheckpoint writes its weights: ModelCheckpoint('best.weights.h5', save_weights_only=True)."
         )
 
     export = save
+
+    def get_config(self):
+        raise NotImplementedError(
+            f"`get_config`: model {self.name!r} is being optimized, and a config does not hold how: `optimize.save` "
+            "and `optimize.load` give a copy of it."
+        )
 
 
 def plan_of(model):
@@ -66,6 +76,12 @@ def check(who, model):
         _rewrite.check_graph(who, model)
     else:
         raise TypeError(f"`{who}`: `model` must be a Keras 3 model; got one of Keras 2. Build it with Keras 3.")
+    lost = [name for name in STEPS if getattr(type(model), name) is not getattr(keras.Model, name)]
+    if lost:
+        raise ValueError(
+            f"`{who}`: `model` {model.name!r} is a {type(model).__name__} with a `{lost[0]}` of its own, which would "
+            "be lost. Give keras.Model(model.inputs, model.outputs) and train what comes of it in a loop of your own."
+        )
     for layer in model._flatten_layers():
         if layer.compute_dtype not in ("float32", None) and layer.weights:
             raise ValueError(

@@ -8,37 +8,46 @@ import numpy as np
 from keraslayers import _checks
 from keraslayers.export.optimize._state import State
 from keraslayers.export.optimize._tfmot import tfmot
-from keraslayers.export.optimize.rebuild import chosen, source_of, wrapped
+from keraslayers.export.optimize.rebuild import chosen, kernel_of, source_of, wrapped
 from keraslayers.export.optimize.rules import check_skip
 
 
 class Pruned(keras.layers.Layer):
     """Computes a layer without its smallest weights, which tfmot's `Pruning` chooses step by step.
 
-    The steps are counted and masks renewed where the layer is called in training: no callback is needed, in `fit` as in
+    The steps are counted and masks renewed where the model is called in training: no callback is needed, in `fit` as in
     a loop of one's own.
 
     Args:
-        layer: a layer with a `kernel`.
+        layer: one of `rebuild.KINDS`.
         pruning: makes tfmot's `Pruning` of (function of the step, variables).
         ready: whether the mask is the kernel's of now, for ever: what was pruned before.
     """
 
     def __init__(self, layer, pruning, **kwargs):
-        super().__init__(name=layer.name, dtype="float32", **kwargs)
+        super().__init__(name=layer.name, dtype="float32", activity_regularizer=layer.activity_regularizer, **kwargs)
+        self.calls = 0  # of the layer in the model, told by its symbolic calls
+        self.turn = 0
         self.layer = layer
         state = State(self)
-        shape = layer.kernel.shape
+        shape = kernel_of(layer).shape
         self.mask = state.add("mask", np.ones(shape, "float32"))
         self.threshold = state.add("threshold", np.zeros((), "float32"))
         self.step = state.add("step", np.zeros((), "int64"))
-        self.pruning = pruning(lambda: self.step.value, [(layer.kernel.value, self.mask.value, self.threshold.value)])
+        self.pruning = pruning(
+            lambda: self.step.value, [(kernel_of(layer).value, self.mask.value, self.threshold.value)]
+        )
         self.built = True
 
     def call(self, inputs, training=None):
         if training:
-            self.update()
-        with keras.StatelessScope(state_mapping=[(self.layer.kernel, self.layer.kernel.value * self.mask.value)]):
+            # A layer that is called several times takes one step with all its calls.
+            if self.turn % self.calls == 0:
+                self.update()
+            self.turn += 1
+        with keras.StatelessScope(
+            state_mapping=[(kernel_of(self.layer), kernel_of(self.layer).value * self.mask.value)]
+        ):
             return self.layer.call(inputs)
 
     def update(self):
@@ -54,13 +63,14 @@ class Pruned(keras.layers.Layer):
     @property
     def variable(self):
         """The kernel."""
-        return self.layer.kernel
+        return kernel_of(self.layer)
 
     def finished(self):
         """The kernel with zeros where an optimizer's last step may have moved it."""
-        return self.layer.kernel.value * self.mask.value
+        return kernel_of(self.layer).value * self.mask.value
 
     def compute_output_spec(self, inputs, training=None):
+        self.calls += 1
         return self.layer.compute_output_spec(inputs)
 
 
@@ -68,7 +78,8 @@ def prune(model, *, sparsity=0.5, pattern=None, block=(1, 1), skip=()):
     """Gives a model that trains while its smallest weights become zero.
 
     It is a Keras 3 model with weights of its own: compile it, fit it, then `strip` it or hand it on to `cluster` or
-    `quantize_aware`, which keep the zeros. The kernels of Conv2D, Dense and PaddedConv2D are pruned, each by itself.
+    `quantize_aware`, which keep the zeros. The kernels of Conv2D, Dense and PaddedConv2D are pruned, and the
+    pointwise ones of SeparableConv2D, each by itself.
 
     Args:
         model: a trained Functional or Sequential model; it stays as it is.
@@ -78,7 +89,8 @@ def prune(model, *, sparsity=0.5, pattern=None, block=(1, 1), skip=()):
             (`ConstantSparsity`), or such an object. Steps are counted from 1; `frequency` is 1 in dicts, since the 100
             of tfmot prunes nothing in a run of fewer steps.
         pattern: `"2:4"`: two of any four weights in a row of input channels become zero, at the first step, and
-            `sparsity` is left alone; `"m:n"` for any others.
+            `sparsity` is left alone; `"m:n"` for any others. Where the input channels are no multiple of four, the
+            last four are filled up with zeros, which count: a kernel of 3 channels keeps two of three.
         block: (rows, columns) of the blocks that become zero together; of Dense layers alone.
         skip: names of layers, or layers, to leave as they are.
 
@@ -105,7 +117,7 @@ def prune(model, *, sparsity=0.5, pattern=None, block=(1, 1), skip=()):
     source, before = source_of(who, model)
     if before is not None and before.clustered:
         raise ValueError(f"`{who}`: `model` {model.name!r} is clustered already. Prune first, then cluster.")
-    options["skip"] = sorted(check_skip(who, source._flatten_layers(), skip))
+    options["skip"] = sorted(check_skip(who, source, skip))
     return build(who, source, options)
 
 
@@ -114,7 +126,7 @@ def build(who, source, options):
     parts = tfmot(who)
     found = chosen(who, source, options["skip"])
     if options["block"] != [1, 1]:
-        found = [layer for layer in found if len(layer.kernel.shape) == 2]
+        found = [layer for layer in found if len(kernel_of(layer).shape) == 2]
         if not found:
             raise ValueError(
                 f"`{who}`: `block` is of Dense layers alone, and `model` {source.name!r} has none to prune."

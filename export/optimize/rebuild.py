@@ -1,5 +1,8 @@
 """What pruning and clustering share: a copy of a model with wrappers around its kernels."""
 
+import math
+import warnings
+
 from keras import layers
 
 from keraslayers import _rewrite
@@ -9,7 +12,19 @@ from keraslayers.export.optimize.stripping import strip
 from keraslayers.padded import PaddedConv2D
 
 # Kernels of which most networks are made. Depthwise ones are small and lose accuracy at once; tfmot leaves them, too.
-KINDS = (layers.Conv2D, layers.Dense, PaddedConv2D)
+KINDS = {
+    layers.Conv2D: "kernel",
+    layers.Dense: "kernel",
+    layers.SeparableConv2D: "pointwise_kernel",
+    PaddedConv2D: "kernel",
+}
+# Where less of the weights is covered, that is told.
+MOST = 0.5
+
+
+def kernel_of(layer):
+    """The variable of a layer of these kinds."""
+    return getattr(layer, KINDS[type(layer)])
 
 
 def source_of(who, model):
@@ -29,8 +44,8 @@ def source_of(who, model):
 
 
 def chosen(who, source, skip):
-    """The layers of a model to work on, each once."""
-    names = check_skip(who, list(source._flatten_layers()), skip)
+    """The layers of a model to work on, each once; warns where most weights are in others that nobody skipped."""
+    names = check_skip(who, source, skip)
     found = {}
     for layer, _, _ in _rewrite.calls(source):
         if type(layer) in KINDS and layer.name not in names:
@@ -38,6 +53,19 @@ def chosen(who, source, skip):
     if not found:
         kinds = ", ".join(kind.__name__ for kind in KINDS)
         raise ValueError(f"`{who}`: `model` {source.name!r} has no layer to work on: none of {kinds}, or all skipped.")
+    every = sum(
+        math.prod(weight.shape)
+        for layer in source._flatten_layers(include_self=False, recursive=True)
+        if layer.name not in names
+        for weight in layer._trainable_variables
+    )
+    covered = sum(math.prod(kernel_of(layer).shape) for layer in found.values())
+    if covered < MOST * every:
+        warnings.warn(
+            f"`{who}`: kernels of {', '.join(kind.__name__ for kind in KINDS)} hold {100 * covered / every:.0f} % of "
+            f"the weights of `model` {source.name!r} that train; the others stay as they are.",
+            stacklevel=4,
+        )
     return list(found.values())
 
 

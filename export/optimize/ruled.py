@@ -17,7 +17,7 @@ class Ruled(keras.layers.Layer):
     """
 
     def __init__(self, layer, config, mode, **kwargs):
-        super().__init__(dtype="float32", **kwargs)
+        super().__init__(dtype="float32", activity_regularizer=layer.activity_regularizer, **kwargs)
         self.layer = layer
         self.mode = mode
         state = State(self, layer)

@@ -6,6 +6,7 @@ from keras import layers
 from keraslayers import _checks
 from keraslayers.channel_shuffle import ChannelShuffle
 from keraslayers.export.optimize._tfmot import tfmot
+from keraslayers.export.optimize.floats import Kept
 from keraslayers.export.optimize.kernels import has_kernel
 from keraslayers.export.passes._relu import NOTHING, relu_kind
 from keraslayers.maxout import Maxout
@@ -15,7 +16,6 @@ from keraslayers.resample import Resample2D
 SAME = {
     "Concatenate",
     "ExpandDims",
-    "Flip",
     "GetItem",
     "Identity",
     "Max",
@@ -53,18 +53,15 @@ SAME_LAYERS = (
 ROUNDED_AGAIN = {"AveragePool", "Clip", "Maximum", "Minimum", "Resize"}
 # Outputs with a range of their own.
 OWN = {
-    "Abs",
+    "Absolute",
     "Add",
     "Conv",
     "DepthwiseConv",
-    "Elu",
     "Exp",
     "LeakyRelu",
     "Log",
     "Mean",
     "Multiply",
-    "PRelu",
-    "ReLU",
     "Relu",
     "Relu6",
     "Subtract",
@@ -77,8 +74,32 @@ CONVOLUTIONS = {"Conv": 1, "DepthwiseConv": 2}
 # Operators that the converter makes one with a ReLU behind them.
 TAKES_RELU = {"Add", "Conv", "DepthwiseConv", "Multiply", "Subtract"}
 # What training alone computes.
-PASSING = (*NOTHING, layers.Identity)
+PASSING = (
+    *NOTHING,
+    layers.Identity,
+    layers.RandomBrightness,
+    layers.RandomContrast,
+    layers.RandomFlip,
+    layers.RandomRotation,
+    layers.RandomTranslation,
+    layers.RandomZoom,
+)
 
+
+class _Slopes:
+    """Of PReLU: TFLite stores slopes with one scale."""
+
+    def get_weights_and_quantizers(self, layer):
+        kind = tfmot("quantize_aware").quantizers.LastValueQuantizer
+        return [(layer.alpha, kind(num_bits=8, per_axis=False, symmetric=False, narrow_range=False))]
+
+    def get_output_quantizers(self, layer):
+        kind = tfmot("quantize_aware").quantizers.MovingAverageQuantizer
+        return [kind(num_bits=8, per_axis=False, symmetric=False, narrow_range=False)]
+
+
+# Rules as people give them to `register`.
+OWN_RULES = {layers.PReLU: _Slopes()}
 _REGISTERED = {}
 
 
@@ -96,7 +117,7 @@ def register(layer_class, config):
 
     Raises:
         TypeError: if `layer_class` is no class of layers or `config` lacks these methods.
-        ValueError: if the class has another rule.
+        ValueError: if the class has a rule of another class.
     """
     who = "register"
     if not (isinstance(layer_class, type) and issubclass(layer_class, keras.layers.Layer)):
@@ -107,20 +128,22 @@ def register(layer_class, config):
             f"`{who}`: `config` must be a `QuantizeConfig` of tensorflow_model_optimization.quantization.keras; got "
             f"{type(config).__name__}."
         )
-    if _REGISTERED.get(layer_class, config) is not config:
-        raise ValueError(f"`{who}`: {layer_class.__name__} has a rule already.")
+    known = _REGISTERED.get(layer_class)
+    if known is not None and type(known) is not type(config):
+        raise ValueError(f"`{who}`: {layer_class.__name__} has a rule already, {type(known).__name__}.")
     _REGISTERED[layer_class] = config
 
 
 def registered(layer):
     """The rule of a layer's class, or None."""
-    return _REGISTERED.get(type(layer))
+    return _REGISTERED.get(type(layer), OWN_RULES.get(type(layer)))
 
 
 def is_final(layer):
     """Whether a call stays as it is, rather than being opened into what it calls."""
     return (
         not isinstance(layer, keras.layers.Layer)
+        or isinstance(layer, Kept)
         or registered(layer) is not None
         or has_kernel(layer)
         or relu_kind(layer) is not None
@@ -147,9 +170,26 @@ def computes_anew(layer):
     return resizes or operation_name(layer) in ROUNDED_AGAIN
 
 
-def check_skip(who, model_layers, skip):
-    """Returns the names in `skip`, given as names or layers, all of which must be layers of the model."""
-    names = [skip] if isinstance(skip, str | keras.layers.Layer) else list(skip)
-    names = [entry.name if isinstance(entry, keras.layers.Layer) else entry for entry in names]
-    known = [layer.name for layer in model_layers]
-    return {_checks.choice(who, "skip", name, known) for name in names}
+def moves(layer):
+    """Whether what comes out of a layer or operation is numbers that went in: in integers nothing is lost."""
+    return keeps_scale(layer) and not computes_anew(layer)
+
+
+def check_skip(who, model, skip):
+    """Returns the names of the layers in `skip`, given as names or layers; of a nested model those of its layers.
+
+    Raises:
+        TypeError, ValueError: if the model has no such layer.
+    """
+    known = {}
+    for layer in model._flatten_layers(include_self=False):
+        if not isinstance(layer, layers.InputLayer):
+            known.setdefault(layer.name, []).append(layer)
+    found = set()
+    for entry in [skip] if isinstance(skip, str | keras.layers.Layer) else skip:
+        name = entry.name if isinstance(entry, keras.layers.Layer) else entry
+        _checks.choice(who, "skip", name, list(known))
+        for layer in known[name]:
+            inner = layer._flatten_layers(include_self=False) if isinstance(layer, keras.Model) else (layer,)
+            found |= {one.name for one in inner if not isinstance(one, layers.InputLayer | keras.Model)}
+    return found
