@@ -6,8 +6,9 @@ import numpy as np
 
 from keraslayers import _checks
 from keraslayers.export.graph import read_graph
+from keraslayers.export.match import wrong_numbers
 from keraslayers.export.progress import step
-from keraslayers.export.proof import calls_of, values_of, wrong_numbers
+from keraslayers.export.proof import calls_of, values_of
 from keraslayers.export.remedies import Seen, remedy
 from keraslayers.export.runtimes import RUNTIMES, cpu
 from keraslayers.export.samples import make_up, name_samples

@@ -7,7 +7,7 @@ import numpy as np
 
 from keraslayers._rewrite import graph_of
 from keraslayers.export.layer_names import layers_of
-from keraslayers.export.proof import snr_db
+from keraslayers.export.match import snr_db
 
 # TFLite has hardly a kernel for these.
 OTHERS = ("float16", "bfloat16", "float64")

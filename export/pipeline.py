@@ -8,9 +8,10 @@ from functools import partial
 from keraslayers.export.artifact import Artifact
 from keraslayers.export.blame import find_culprit
 from keraslayers.export.graph import read_graph
+from keraslayers.export.match import LOST
 from keraslayers.export.precisions import check_kernels
 from keraslayers.export.progress import step
-from keraslayers.export.proof import LOST, PROOF_SAMPLES, Verdict, prove_blob
+from keraslayers.export.proof import PROOF_SAMPLES, Verdict, prove_blob
 from keraslayers.export.report import describe
 
 # Whether a report names the layer that a runtime fails on; to find it takes a dozen runs of parts of the file.

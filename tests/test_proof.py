@@ -11,9 +11,10 @@ import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
 from keras import layers
 
-from keraslayers.export import NotProvenError, Verdict, passes, proof, prove, to_tflite
+from keraslayers.export import NotProvenError, Verdict, match, passes, proof, prove, to_tflite
 from keraslayers.export.graph import Tensor, read_graph
-from keraslayers.export.proof import prove_blob, snr_db
+from keraslayers.export.match import snr_db
+from keraslayers.export.proof import prove_blob
 from keraslayers.export.runtimes import child, cpu, gpu
 from tests.export_models import cnn, dense, enliven, needs_gpu, run_reference, samples
 
@@ -346,42 +347,42 @@ def test_snr_of_constants_is_over_a_hundredth_of_their_size():
         assert snr_db(constant, constant * [[1.0]]) is None
 
 
-@pytest.mark.parametrize("precision", proof.LIMITS)
+@pytest.mark.parametrize("precision", match.LIMITS)
 def test_too_far(precision):
     wanted = np.random.default_rng(0).normal(size=(8, 5))
-    least, part = proof.LIMITS[precision]
+    least, part = match.LIMITS[precision]
     noise = np.sqrt(np.mean(np.var(wanted, axis=0))) * np.where(np.arange(40).reshape(8, 5) % 2, 1, -1)
-    assert proof._too_far(wanted, wanted, precision) == ""
-    assert proof._too_far(wanted, wanted + noise * 10 ** (-(least + 1) / 20), precision) == ""
-    assert f"{precision} must reach {least:.0f} dB" in proof._too_far(
+    assert match._too_far(wanted, wanted, precision) == ""
+    assert match._too_far(wanted, wanted + noise * 10 ** (-(least + 1) / 20), precision) == ""
+    assert f"{precision} must reach {least:.0f} dB" in match._too_far(
         wanted, wanted + noise * 10 ** (-(least - 1) / 20), precision
     )
     # One wrong number among many right ones has little power, and is wrong all the same.
     many = np.random.default_rng(0).normal(size=10**6)
     one_off = many.copy()
     one_off[3] += 0.2 * np.ptp(many)
-    assert bool(proof._too_far(many, one_off, precision)) == (part is not None)
+    assert bool(match._too_far(many, one_off, precision)) == (part is not None)
 
 
 def test_differs_in_floats():
     meaning = np.linspace(0, 1, 11)
-    assert not proof._differs(meaning, meaning + 0.9e-3, False, None)
-    assert proof._differs(meaning, meaning + 1.1e-3, False, None)
-    assert not proof._differs(np.zeros(3), np.full(3, 1e-7), False, None)
-    assert not proof._differs(np.full(3, 100.0), np.full(3, 100.009), False, None)  # a constant has rounding too
+    assert not match._differs(meaning, meaning + 0.9e-3, False, None)
+    assert match._differs(meaning, meaning + 1.1e-3, False, None)
+    assert not match._differs(np.zeros(3), np.full(3, 1e-7), False, None)
+    assert not match._differs(np.full(3, 100.0), np.full(3, 100.009), False, None)  # a constant has rounding too
 
 
 def test_differs_in_integers():
     meaning = np.linspace(0, 1, 101)
     step = 0.01
-    assert not proof._differs(meaning, meaning + 3 * step, True, step)
-    assert not proof._differs(np.zeros(5), np.full(5, 3 * step), True, step)  # few steps, whatever the spread
-    assert not proof._differs(meaning, meaning + 10 * step, True, step)  # carried on through a deep network
+    assert not match._differs(meaning, meaning + 3 * step, True, step)
+    assert not match._differs(np.zeros(5), np.full(5, 3 * step), True, step)  # few steps, whatever the spread
+    assert not match._differs(meaning, meaning + 10 * step, True, step)  # carried on through a deep network
     one_off = meaning.copy()
     one_off[0] += 0.6
-    assert proof._differs(meaning, one_off, True, step)
-    assert proof._differs(meaning, meaning[::-1], True, step)
-    assert proof._differs(meaning, meaning + 0.2, True, step)  # each by less than half the spread, but all of them
+    assert match._differs(meaning, one_off, True, step)
+    assert match._differs(meaning, meaning[::-1], True, step)
+    assert match._differs(meaning, meaning + 0.2, True, step)  # each by less than half the spread, but all of them
 
 
 class Files:

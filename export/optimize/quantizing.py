@@ -11,6 +11,7 @@ from keraslayers import _checks
 from keraslayers._rewrite import graph_of, laid_open
 from keraslayers.export.auxiliary import drop_auxiliary
 from keraslayers.export.interface import interface_of
+from keraslayers.export.match import FEW, differing, snr_db
 from keraslayers.export.optimize._tfmot import tfmot
 from keraslayers.export.optimize.assemble import assemble
 from keraslayers.export.optimize.floats import keep
@@ -23,7 +24,6 @@ from keraslayers.export.optimize.ranges import FLOAT, MEASURE, ROUND, Mode
 from keraslayers.export.optimize.rules import check_skip
 from keraslayers.export.optimize.stripping import strip
 from keraslayers.export.pipeline import prepare
-from keraslayers.export.proof import FEW, differing, snr_db
 from keraslayers.export.samples import name_samples
 from keraslayers.export.targets import TARGETS
 
