@@ -1,8 +1,8 @@
 """Our files against those that the stock tools make of the same models.
 
-The files and their verdicts are kept in benchmarks/files, and what is there is not made again: `python -m
-benchmarks.stock` makes them and times nothing, which can be done on a busy machine. Then the ways to export are timed
-in turn, in one process for each network and precision, and the files run side by side.
+The ways to export are timed in turn, in one process for each network and precision; the files then run side by side.
+What has been made is kept in benchmarks/files, with what that took and the verdicts, and is not made again:
+`python -m benchmarks.stock NETWORK...` makes that much of it.
 """
 
 import json
@@ -11,7 +11,6 @@ import re
 import statistics
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from pathlib import Path
@@ -62,10 +61,8 @@ NETWORKS = (
     "xception",
 )
 PRECISIONS = ("float32", "float16", "int8")
-KINDS = [(way, precision) for precision in PRECISIONS for way in ("ours", "stock")]
-KINDS.insert(2, ("keras", "float32"))
 SAMPLES = 8
-SECONDS = 20.0
+SECONDS = 10.0
 # Exports that take less than so many seconds are timed more than once.
 SOON = 20.0
 ROUNDS = 3
@@ -78,22 +75,21 @@ def rows():
 
 
 def make(name):
-    """Exports a network in every way; returns by (way, precision) the verdicts."""
+    """Exports a network in every way; returns by (way, precision) what that took, and the verdicts."""
     FILES.mkdir(exist_ok=True)
     made = {}
-    for way, precision in KINDS:
-        path = FILES / f"{name}-{way}-{precision}.tflite"
-        told = path.with_suffix(".json")
+    for precision in PRECISIONS:
+        told = FILES / f"{name}-{precision}.json"
         if not told.exists():
-            told.write_text(json.dumps(_in_a_child("exported", name, way, precision, str(path))) + "\n")
-        made[way, precision] = json.loads(told.read_text())
+            command = [sys.executable, "-m", "benchmarks.stock", "--child", name, precision]
+            done = subprocess.run(command, cwd=FILES.parent.parent, stdout=subprocess.PIPE, text=True, check=True)
+            told.write_text(done.stdout.splitlines()[-1] + "\n")
+        made |= {(way, precision): facts for way, facts in json.loads(told.read_text()).items()}
     return made
 
 
-def _in_a_child(do, *arguments):
-    command = [sys.executable, "-m", "benchmarks.stock", "--child", do, *arguments]
-    done = subprocess.run(command, cwd=FILES.parent.parent, stdout=subprocess.PIPE, text=True, check=True)
-    return json.loads(done.stdout.splitlines()[-1])
+def file_of(name, way, precision):
+    return FILES / f"{name}-{way}-{precision}.tflite"
 
 
 def verdicts(report):
@@ -105,16 +101,15 @@ def measure(name, made, rates):
     """The rows of a network."""
     from keraslayers import models
 
-    took = {precision: _in_a_child("timed", name, precision) for precision in PRECISIONS}
     multiply_adds = models.spec(name).references[0].multiply_adds
-    files = {key: (FILES / f"{name}-{'-'.join(key)}.tflite").read_bytes() for key in made}
+    files = {key: file_of(name, *key).read_bytes() for key in made}
     times = timing.interleaved(files, seconds=SECONDS)
     on_two = timing.interleaved(files, seconds=SECONDS, threads=2)
     for way, precision in files:
         if way == "stock":
             continue
         mine, other = (way, precision), ("stock", precision)
-        cost, stock_cost = took[precision][way], took[precision]["stock"]
+        cost, stock_cost = made[mine], made[other]
         milliseconds = float(np.median(times[mine]))
         yield (
             name if way == "ours" else f"{name}, keras export",
@@ -145,36 +140,28 @@ def network_and_samples(name):
     return model, x
 
 
-def exported(name, way, precision, path):
-    """Exports a network in one way; returns the verdicts on the file."""
+def child(name, precision):
+    """Exports a network in every way; returns by way the seconds and megabytes that it took, and the verdicts."""
     from keraslayers import export
-
-    model, x = network_and_samples(name)
-    if way == "ours":
-        made = export.to_tflite(model, target="gpu", precision=precision, samples=x)
-        Path(path).write_bytes(made.tflite)
-        return verdicts(made.report)
-    WAYS[way](model, precision, x, path)
-    return verdicts(export.prove(path, ("cpu", "gpu")))
-
-
-def timed(name, precision):
-    """What each way of exporting a network takes: by way seconds, and megabytes."""
-    model, x = network_and_samples(name)
     from keraslayers.export import converter
 
-    took = {way: {"seconds": []} for way, kind in reversed(KINDS) if kind == precision}
-    with tempfile.TemporaryDirectory() as folder:
-        for _ in range(ROUNDS):
-            for way, told in took.items():
-                memory = _Memory()
-                start = time.perf_counter()
-                WAYS[way](model, precision, x, str(Path(folder) / "model.tflite"))
-                told["seconds"].append(time.perf_counter() - start)
-                told.setdefault("megabytes", memory.most())
-                converter._stop()  # the next export is a first one, too
-            if max(told["seconds"][0] for told in took.values()) > SOON:
-                break
+    model, x = network_and_samples(name)
+    ways = ("stock", "keras", "ours") if precision == "float32" else ("stock", "ours")
+    took = {way: {"seconds": []} for way in ways}
+    for _ in range(ROUNDS):
+        for way, told in took.items():
+            memory = _Memory()
+            start = time.perf_counter()
+            WAYS[way](model, precision, x, str(file_of(name, way, precision)))
+            told["seconds"].append(time.perf_counter() - start)
+            told.setdefault("megabytes", memory.most())
+            converter._stop()  # the next export is a first one, too
+        if max(told["seconds"][0] for told in took.values()) > SOON:
+            break
+    # Ours is compared with the Keras model.
+    took["ours"] |= verdicts(export.to_tflite(model, target="gpu", precision=precision, samples=x).report)
+    for way in ways[:-1]:
+        took[way] |= verdicts(export.prove(file_of(name, way, precision), ("cpu", "gpu")))
     return took
 
 
@@ -248,7 +235,7 @@ class _Memory:
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--child"]:
-        print(json.dumps({"exported": exported, "timed": timed}[sys.argv[2]](*sys.argv[3:])))
+        print(json.dumps(child(*sys.argv[2:])))
     else:
-        for network in track(NETWORKS, "exporting"):
+        for network in track(sys.argv[1:] or NETWORKS, "exporting"):
             make(network)
