@@ -78,9 +78,13 @@ def test_an_interrupt_leaves_no_answer_behind(monkeypatch):
 
     monkeypatch.setattr(converter._Process, "ask", interrupted)
     wide = keras.Sequential([keras.Input((64,)), layers.Dense(64)], name="wide")
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores interrupts
     os.kill(process().pid, signal.SIGSTOP)
-    with pytest.raises(KeyboardInterrupt):
-        to_tflite(wide)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            to_tflite(wide)
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert to_tflite(dense()).report.require().inputs[0]["shape"] == (1, 4)
 
 
