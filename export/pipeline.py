@@ -132,7 +132,11 @@ def _expected(plan):
 
     samples = {name: values[:PROOF_SAMPLES] for name, values in plan.samples.items()}
     with step(f"running {plan.model.name} in Keras"):
-        expected = plan.interface.predict(samples)
+        try:
+            expected = plan.interface.predict(samples)
+        except Exception as error:  # of whatever class the model's own code raises
+            error.add_note(f"`{plan.who}`: model {plan.model.name!r} failed in Keras on the samples.")
+            raise
         if plan.others:
             check_same(plan.who, plan.model.name, plan.theirs.predict(samples), expected)
         check_finite(plan.who, plan.interface, samples, expected, made_up=not plan.given)

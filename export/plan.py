@@ -2,7 +2,10 @@
 
 from dataclasses import dataclass
 
+import keras
+
 from keraslayers import _checks
+from keraslayers._rewrite import calls
 from keraslayers.export import four_bits
 from keraslayers.export.auxiliary import drop_auxiliary
 from keraslayers.export.in_float32 import in_float32, layer_in_float32
@@ -105,6 +108,7 @@ def planned(
         theirs = take_pixels(who, theirs, preprocessing, dtype)
         preprocessing = layer_in_float32(who, preprocessing)
         interface = take_pixels(who, interface, preprocessing, dtype)
+    _check_numbers(who, interface)
     given = samples is not None
     if not given and precision in INTEGER and not trained:
         raise ValueError(
@@ -138,6 +142,22 @@ def planned(
         max_drop=max_drop,
         layer_errors=layer_errors,
     )
+
+
+def _check_numbers(who, interface):
+    """Refuses inputs of text, which the runtimes of phones do not read."""
+    for entry in interface.inputs:
+        if entry.dtype == "string":
+            readers = [
+                layer.name
+                for layer, args, kwargs in calls(interface.model)
+                if any(getattr(x, "dtype", None) == "string" for x in keras.tree.flatten([args, kwargs]))
+            ]
+            raise ValueError(
+                f"`{who}`: `model` {interface.model.name!r} takes text in input `{entry.name}`, which runtimes of "
+                f"phones do not read. Leave {' and '.join(f'`{name}`' for name in readers)} out of the model: the app "
+                "turns text into numbers, and the file takes those."
+            )
 
 
 def _check_mixed(who, auto, precision, skip, evaluate, max_drop, layer_errors):

@@ -34,7 +34,8 @@ def layers_along(blob, graph, layer_of):
     main = schema.Model.GetRootAsModel(blob, 0).Subgraphs(0)
     sizes = Counter()
     for i in range(main.OperatorsLength()):
-        tensor = main.Tensors(main.Operators(i).Outputs(0)).Name().decode()
+        name = main.Tensors(main.Operators(i).Outputs(0)).Name()  # None in files without, or damaged ones
+        tensor = (name or b"").decode()
         sizes[layer_of(tensor) or ""] += 0
     for tensor, size in graph.constants.items():
         sizes[layer_of(tensor) or ""] += size

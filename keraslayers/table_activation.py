@@ -82,9 +82,9 @@ class TableActivation(keras.layers.Layer):
         place = ops.clip((ops.cast(inputs, wide) - self.low) * per_unit, 0.0, self.entries - 1.0)
         # The last entry has no line of its own: it ends the one before.
         left = ops.minimum(ops.floor(ops.stop_gradient(place)), self.entries - 2.0)
-        # Not a number is no index; of any entry the place makes it one again. The GPU runtime gathers by indices of one
-        # axis alone.
-        index = ops.reshape(ops.cast(ops.where(left >= 0.0, left, 0.0), "int32"), (-1,))
+        # What is not a number becomes some integer, and has to be an index; the place makes it no number again. The GPU
+        # runtime gathers by indices of one axis alone.
+        index = ops.reshape(ops.clip(ops.cast(left, "int32"), 0, self.entries - 2), (-1,))
         shape = ops.shape(inputs)
 
         def look_up(values):

@@ -235,7 +235,8 @@ def test_what_the_converter_refuses_is_named():
     x = keras.Input((4,), name="x")
     with pytest.raises(RuntimeError) as caught:
         to_tflite(keras.Model(x, Odd()(x), name="m"))
-    assert str(caught.value) == "`to_tflite`: the TFLite converter refused model 'm': Custom ops: Betainc"
+    assert str(caught.value).startswith("`to_tflite`: the TFLite converter refused model 'm': Custom ops: Betainc. ")
+    assert "no kernel for layer `odd` (Betainc): leave it out of the model" in str(caught.value)
 
 
 def test_an_error_in_the_model_keeps_its_type_and_says_where():
@@ -253,7 +254,7 @@ def test_an_error_in_the_model_keeps_its_type_and_says_where():
     failing.fails = True
     with pytest.raises(ValueError, match="not today") as caught:
         to_tflite(model)
-    assert "`to_tflite`: the TFLite converter refused model 'm'." in caught.value.__notes__
+    assert "`to_tflite`: model 'm' failed in Keras on the samples." in caught.value.__notes__
 
 
 def test_another_backend(monkeypatch):
@@ -407,7 +408,9 @@ def test_other_files(no_work, given, message):
 
 def test_missing_and_misnamed_arguments(no_work, tflite, tmp_path_factory):
     folder = tmp_path_factory.mktemp("folder")
-    for path in ("none.tflite", folder, folder / "none"):
+    is_folder = f"`prove`: `tflite` must be a file; {str(folder)!r} is a folder."
+    check(lambda: prove(folder), IsADirectoryError, is_folder)
+    for path in ("none.tflite", folder / "none"):
         check(lambda path=path: prove(path), FileNotFoundError, f"`prove`: `tflite`: there is no file {str(path)!r}.")
     runtimes = "`prove`: `runtimes` must be one of 'cpu', 'gpu', 'micro'; got 'npu'. Did you mean 'gpu' or 'cpu'?"
     check(lambda: prove(tflite, "npu"), ValueError, runtimes)

@@ -134,7 +134,8 @@ NAMES = ", ".join(map(repr, KERNELS))
         (
             {"data_format": "last"},
             ValueError,
-            "`ImageKernel2D`: `data_format` must be one of 'channels_last', 'channels_first'; got 'last'.",
+            "`ImageKernel2D`: `data_format` must be one of 'channels_last', 'channels_first'; got 'last'. "
+            "Did you mean 'channels_last'?",
         ),
     ],
     ids=str,

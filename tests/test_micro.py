@@ -108,7 +108,7 @@ def test_the_report_tells_the_memory(small, tmp_path):
     report.to_html(tmp_path / "page.html")
     page = (tmp_path / "page.html").read_text()
     assert words in page
-    assert f'<td class="number">{report.proof("micro").operators}</td>' in page
+    assert f'<td class="number" data-label="operators">{report.proof("micro").operators}</td>' in page
 
 
 # The place in a network where a layer stands, and what lowers it there; each has a kernel of its own on the runtime.

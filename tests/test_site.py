@@ -62,7 +62,7 @@ def test_every_layer_has_its_place(site, name):
 
 def test_a_condition_of_verdicts_stands_on_the_page_of_the_layer(site):
     page = text_of(site / "layers" / "deformable.html")
-    assert "stands there with max_offset; free offsets" in " ".join(page.split())
+    assert "stands there with max_offset, which" in " ".join(page.split())
     row = next(
         row for row in (site / "layers" / "index.html").read_text().split("</tr>") if ">DeformableConv2D<" in row
     )
