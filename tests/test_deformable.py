@@ -149,7 +149,8 @@ def test_what_is_not_finite_gives_nan_where_it_is_met(where, value, jit):
     run = (backend.jitted if jit else backend.compiled)(lambda *tensors: deform_conv2d(*tensors, padding="same"))
     arrays = {"inputs": np.ones((1, 9, 9, 1)), "offsets": np.zeros((1, 9, 9, 18)), "kernel": np.ones((3, 3, 1, 1))}
     arrays[where][0, 4, 4, 0] = value
-    met = np.isnan(run(*(array.astype("float32") for array in arrays.values())))[0, ..., 0]
+    outputs = run(*(array.astype("float32") for array in arrays.values()))
+    met = np.isnan(keras.ops.convert_to_numpy(outputs))[0, ..., 0]
     # An offset moves one output. A pixel is seen by nine, and is the neighbour of weight zero of those around them.
     expected = np.zeros((9, 9), bool)
     if where == "offsets":
