@@ -184,6 +184,7 @@ def _table(found, results):
         "| network | options | parameters | multiply-adds | float32 | cpu | gpu | int8 | cpu | gpu |",
         "|---|---|--:|--:|--:|---|---|--:|---|---|",
     ]
+    reasons = []
     for key, (spec, reference) in found.items():
         millions = (reference.multiply_adds or 0) / 1e6
         multiply_adds = f"{millions:,.0f} M" if millions >= 10 else f"{millions:.1f} M" if millions else ""
@@ -195,8 +196,13 @@ def _table(found, results):
                 cells += ["", "not run", "not run"]
             else:
                 cells += [f"{row['bytes'] / 2**20:.1f} MiB", *(_verdict(row[runtime]) for runtime in RUNTIMES)]
+                reasons += [
+                    f"`{key}` in {precision} on {runtime}: {row[runtime]['reason']}."
+                    for runtime in RUNTIMES
+                    if row[runtime]["verdict"] != "PROVEN"
+                ]
         lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
+    return "\n\n".join(["\n".join(lines), *reasons]) + "\n"
 
 
 def _verdict(proof):

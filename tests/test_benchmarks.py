@@ -107,9 +107,11 @@ def test_the_table_of_networks_has_a_row_for_each_and_for_variants():
     assert set(found) == {*models.names(), *networks.VARIANTS}
     assert found["shufflenet groups=8"][1].options == {"groups": 8}
     assert set(json.loads(networks.RESULTS.read_text())) <= set(found)
-    row = {"bytes": 2**21, "cpu": {"verdict": "PROVEN", "partitions": 5}, "gpu": {"verdict": "WRONG", "partitions": 1}}
+    wrong = {"verdict": "WRONG", "partitions": 1, "reason": "it is off"}
+    row = {"bytes": 2**21, "cpu": {"verdict": "PROVEN", "partitions": 5}, "gpu": wrong}
     lines = networks._table(found, {"nin version=cifar10": dict.fromkeys(networks.PRECISIONS, row)}).splitlines()
-    assert len(lines) == 2 + len(found)
+    assert sum(line.startswith("|") for line in lines) == 2 + len(found)
+    assert "`nin version=cifar10` in int8 on gpu: it is off." in lines
     verdicts = "2.0 MiB | PROVEN, 5 parts | WRONG"
     assert f"| `nin` | `version=cifar10` | 966,986 | 222 M | {verdicts} | {verdicts} |" in lines
     assert "| `lenet5` |  | 61,706 | 0.4 M |  | not run | not run |  | not run | not run |" in lines
