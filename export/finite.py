@@ -53,6 +53,6 @@ def _first(interface, samples, labels):
         for tensor in node.outputs
         if keras.backend.is_float_dtype(tensor.dtype)
     ]
-    values = interface.largest(samples, flat, [tensor for _, tensor in made], every=True)
+    values = interface.largest(samples, flat, [tensor for _, tensor in made], most=None)
     layer = next((layer for (layer, _), value in zip(made, values, strict=True) if not np.isfinite(value)), None)
     return layer and labels.get(id(layer), layer.name)

@@ -131,6 +131,10 @@ def _read(blob):
         builtin = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
         name = operator_names[builtin]
         codes.append(code.CustomCode().decode() if name == "CUSTOM" else name)
+
+    def name_of(index):
+        return (main.Tensors(index).Name() or b"").decode()  # files of other tools may leave names out
+
     operators = Counter(codes[main.Operators(i).OpcodeIndex()] for i in many(main.OperatorsLength()))
 
     # Where the file ends in DEQUANTIZE, the integers before it tell how fine its outputs can be; and a kernel that
@@ -148,7 +152,7 @@ def _read(blob):
         name = codes[operator.OpcodeIndex()]
         made = [type_names[main.Tensors(operator.Outputs(j)).Type()] for j in many(operator.OutputsLength())]
         if made:
-            computed.append((name, main.Tensors(operator.Outputs(0)).Name().decode(), made[0]))
+            computed.append((name, name_of(operator.Outputs(0)), made[0]))
         if name != "DEQUANTIZE" and any(dtype.startswith("float") for dtype in made):
             float_operators[name] += 1
         if name in WITH_KERNEL:
@@ -159,7 +163,7 @@ def _read(blob):
                 dtype = type_names[main.Tensors(kernel).Type()]
                 kernels.setdefault(name, set()).add(dtype)
                 if dtype == "float32":
-                    float_kernels.append(main.Tensors(operator.Outputs(0)).Name().decode())
+                    float_kernels.append(name_of(operator.Outputs(0)))
     constants, counted = Counter(), set()
     for i in many(main.OperatorsLength()):
         operator = main.Operators(i)
@@ -168,7 +172,7 @@ def _read(blob):
             if index < 0 or index in activations or (buffer := main.Tensors(index).Buffer()) in counted:
                 continue
             counted.add(buffer)
-            constants[main.Tensors(operator.Outputs(0)).Name().decode()] += model.Buffers(buffer).DataLength()
+            constants[name_of(operator.Outputs(0))] += model.Buffers(buffer).DataLength()
     sizes = Counter()
     for i in many(main.TensorsLength()):
         tensor = main.Tensors(i)
@@ -195,11 +199,11 @@ def _read(blob):
         tensor = main.Tensors(index)
         scale, zero_point = quantization_of(tensor)
         dtype = type_names[tensor.Type()]
-        name = name or tensor.Name().decode()
+        name = name or name_of(index)
         step = scale or quantization_of(main.Tensors(integers_of.get(index, index)))[0]
         return Tensor(name, index, _shape(tensor, many), dtype, scale, zero_point, step)
 
-    flat = [main.Tensors(i) for i in sorted(activations) if 0 < (quantization_of(main.Tensors(i))[0] or 0) < FLAT]
+    flat = [name_of(i) for i in sorted(activations) if 0 < (quantization_of(main.Tensors(i))[0] or 0) < FLAT]
 
     # Signature names are what an app uses; a file without a signature has tensor names only.
     named = {"Inputs": {}, "Outputs": {}}
@@ -213,14 +217,14 @@ def _read(blob):
         if not names:
             for i in many(getattr(main, f"{side}Length")()):
                 index = getattr(main, side)(i)
-                names[main.Tensors(index).Name().decode()] = index
+                names[name_of(index)] = index
     return Graph(
         inputs=tuple(describe(index, name) for name, index in named["Inputs"].items()),
         outputs=tuple(describe(index, name) for name, index in named["Outputs"].items()),
         operators=dict(sorted(operators.items(), key=lambda item: (-item[1], item[0]))),
         integer=held["int8"] + held["int16"] + held["uint8"] > 0,
         weight_dtypes=tuple(dtype for dtype, _ in sizes.most_common()),
-        flat=tuple(tensor.Name().decode() for tensor in flat),
+        flat=tuple(flat),
         float_operators=dict(sorted(float_operators.items())),
         computed=tuple(computed),
         kernels={name: tuple(sorted(dtypes)) for name, dtypes in sorted(kernels.items())},

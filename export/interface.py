@@ -54,27 +54,26 @@ class Interface:
             tensors = [self.preprocessing(keras.ops.cast(pixels, "float32")) for pixels in tensors]
         return keras.tree.pack_sequence_as(self.structure, list(tensors))
 
-    def largest(self, samples, model, tensors, every=False, most=0):
+    def largest(self, samples, model, tensors, most=FEW):
         """The largest absolute values that symbolic tensors of `model` take on samples.
 
         Args:
             samples: by input name arrays.
             model: the user's, or what a pass made of it.
             tensors: a list.
-            every: whether all samples count; else the first few.
-            most: of how many first samples it is, if these shall be more.
+            most: how many of the first samples count, filled up to whole batches; None for all.
 
         Returns:
             A list of floats; NaN where a tensor holds one.
         """
         if not tensors:
             return []
-        batch = self._at_once() if every or most else min(FEW, self._at_once())
         # The model's own last tensors, too: Keras does not take an output that is an input.
         measured = keras.Model(model.input, [tensors, model.output])
         found = [0.0] * len(tensors)
         arrays = [samples[entry.name] for entry in self.inputs]
-        count = len(arrays[0]) if every else min(len(arrays[0]), max(most, 1))
+        count = len(arrays[0][:most])
+        batch = self.inputs[0].shape[0] or min(self._at_once(), count)
         for start in range(0, count, batch):
             part = [keras.ops.convert_to_tensor(x[start : start + batch]) for x in arrays]
             values = measured(self._packed(part), training=False)[0]

@@ -132,7 +132,7 @@ def describe(blob, graph, proofs, *, layer_of=place, **made):
         layer_of: called with a tensor's name; returns that of its layer. By default what the name itself tells.
         **made: further fields of Report.
     """
-    layers = layers_along(blob, graph, layer_of)
+    layers = layers_along(graph, layer_of)
     proofs = tuple(
         replace(proof, left_at=tuple((i, name, layer_of(tensor) or tensor) for i, name, tensor in proof.left_at))
         for proof in proofs

@@ -18,24 +18,18 @@ def place(tensor):
     return "/".join(dict.fromkeys(traced if model.endswith("_1") and traced else parts[:-1]))
 
 
-def layers_along(blob, graph, layer_of):
+def layers_along(graph, layer_of):
     """The layers of a file in the order in which it computes them, with the bytes of their weights.
 
     Args:
-        blob: the file.
-        graph: what `read_graph` says of it.
+        graph: what `read_graph` says of the file.
         layer_of: called with a tensor's name; returns the layer's, or None.
 
     Returns:
         A dict by the layer's name; `""` stands for tensors that tell of no layer.
     """
-    from ai_edge_litert import schema_py_generated as schema
-
-    main = schema.Model.GetRootAsModel(blob, 0).Subgraphs(0)
     sizes = Counter()
-    for i in range(main.OperatorsLength()):
-        name = main.Tensors(main.Operators(i).Outputs(0)).Name()  # None in files without, or damaged ones
-        tensor = (name or b"").decode()
+    for _, tensor, _ in graph.computed:
         sizes[layer_of(tensor) or ""] += 0
     for tensor, size in graph.constants.items():
         sizes[layer_of(tensor) or ""] += size

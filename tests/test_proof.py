@@ -421,3 +421,13 @@ def test_agreement():
     assert proof._agreement({"y": wanted}, {"y": wanted[[0, 1, 3, 2]]}) == 0.5
     assert proof._agreement({"y": wanted[:, :1]}, {"y": wanted[:, :1]}) is None
     assert proof._agreement({"y": wanted, "z": wanted}, {"y": wanted, "z": wanted}) is None
+
+
+def test_a_file_whose_tensors_have_no_names():
+    model = schema.ModelT.InitFromPackedBuf(to_tflite(dense()).tflite, 0)
+    for tensor in model.subgraphs[0].tensors:
+        tensor.name = None
+    builder = flatbuffers.Builder(0)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    report = prove(bytes(builder.Output()), "cpu").require()
+    assert report.layer_sizes == {"": sum(report.layer_sizes.values())}

@@ -35,7 +35,7 @@ def bound_by_samples(model, largest=None):
 
     Args:
         model: a Functional or Sequential model.
-        largest: called as largest(model, tensors, every=True); gives the largest absolute values of symbolic tensors
+        largest: called as largest(model, tensors, most=None); gives the largest absolute values of symbolic tensors
             on all samples. None: no layer is changed.
 
     Returns:
@@ -63,7 +63,7 @@ def _bounds(model, largest):
     if not nodes:
         return {}
     found = {}
-    values = largest(model, [_Moves(layer)(tensor) for layer, tensor in nodes], every=True)
+    values = largest(model, [_Moves(layer)(tensor) for layer, tensor in nodes], most=None)
     for (layer, _), value in zip(nodes, values, strict=True):
         found[id(layer)] = max(found.get(id(layer), 1), math.ceil(value))
     return {layer: bound for layer, bound in found.items() if bound <= _FARTHEST}
