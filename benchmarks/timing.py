@@ -1,5 +1,6 @@
 """Times .tflite files side by side on LiteRT's CPU runtime, as an app on one thread runs them."""
 
+import random
 import statistics
 import time
 
@@ -8,7 +9,9 @@ from ai_edge_litert.interpreter import Interpreter
 
 
 def interleaved(files, seconds=4.0, threads=1):
-    """Runs the files in turn, A B A B ..., so that a change of the machine's speed meets all of them.
+    """Runs the files in turn, so that a change of the machine's speed meets all of them.
+
+    The order is another one in each round: a file pays for what the one before it threw out of the caches.
 
     Args:
         files: bytes by name.
@@ -28,11 +31,14 @@ def interleaved(files, seconds=4.0, threads=1):
         calls[name] = interpreter.invoke
         calls[name]()
     times = {name: [] for name in files}
+    order = list(calls)
+    shuffle = random.Random(0).shuffle
     end = time.perf_counter() + seconds
-    while time.perf_counter() < end or len(next(iter(times.values()))) < 5:
-        for name, call in calls.items():
+    while time.perf_counter() < end or len(times[order[0]]) < 5:
+        shuffle(order)
+        for name in order:
             before = time.perf_counter()
-            call()
+            calls[name]()
             times[name].append(1000 * (time.perf_counter() - before))
     return {name: np.array(values) for name, values in times.items()}
 

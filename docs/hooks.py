@@ -54,7 +54,14 @@ def on_page_markdown(markdown, page, config, files):
 
 
 def on_page_content(html, page, config, files):
-    """Makes links of the papers that docstrings name; takes dashes away that stand behind no name."""
+    """Makes links of the papers that docstrings name; takes dashes away that stand behind no name.
+
+    The page of a layer begins with what it is: there its docstring goes on behind that.
+    """
+    if page.file.src_uri.startswith("layers/"):
+        html = re.sub(
+            r'(doc-class">.*?<div class="doc doc-contents first">)\s*<p>.*?</p>', r"\1", html, flags=re.DOTALL
+        )
     html = re.sub(r'(<li class="doc-section-item field-body">)\s*\u2013', r"\1", html)
     html = re.sub(r"(?<![/\w])arXiv:(\d{4}\.\d{4,5})", r'<a href="https://arxiv.org/abs/\1">\g<0></a>', html)
     return re.sub(r"(?<![/\w])doi:(10\.[\w./-]*\w)", r'<a href="https://doi.org/\1">\g<0></a>', html)

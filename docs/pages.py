@@ -84,18 +84,17 @@ def _summary(thing):
 
 
 def _verdicts():
-    """The README's table of layers: its columns, by layer (verdicts, the condition they hold on), and the notes."""
+    """The README's table of layers: its columns, by layer a list of (the condition, its verdicts), and the notes."""
     readme = (ROOT / "README.md").read_text()
     section = readme.split("## Layers\n", 1)[1].split("\n## ", 1)[0]
     lines = [line for line in section.splitlines() if line.startswith("|")]
     header, _, *rows = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
     columns = [number for number, title in enumerate(header) if title.split()[0] in ("cpu", "gpu")]
-    verdicts = {
-        name: ([row[number] for number in columns], condition)
-        for row in reversed(rows)  # of a layer with two rows the first counts
-        for name, condition in re.findall(r"`(\w+)`((?: with `\w+`)?)", row[0])
-        if name in LAYERS
-    }
+    verdicts = {name: [] for name in LAYERS}
+    for row in rows:
+        for name, condition in re.findall(r"`(\w+)`((?: with `\w+`)?)", row[0]):
+            if name in LAYERS:
+                verdicts[name].append((condition.strip(), [row[number] for number in columns]))
     notes = [part for part in section.split("\n\n") if part.startswith("Each verdict")]
     return [header[number] for number in columns], verdicts, _on_site("".join(notes), "../")
 
@@ -113,9 +112,9 @@ def _layers():
         "|---|---|" + "---|" * len(header),
     ]
     for name in sorted(LAYERS):
-        cells, condition = rows[name]
-        link = f"[`{name}`]({files[name]}.md#{name.lower()}){condition}"
-        lines.append(f"| {link} | {_summary(LAYERS[name])} | {' | '.join(cells)} |")
+        for condition, cells in rows[name]:
+            link = f"[`{name}`]({files[name]}.md#{name.lower()}) {condition}".strip()
+            lines.append(f"| {link} | {_summary(LAYERS[name])} | {' | '.join(cells)} |")
     return "\n".join([*lines, "", notes, ""])
 
 
@@ -146,11 +145,16 @@ def _layer_page(module, names):
 
 def _verdicts_of(name):
     header, rows, notes = _verdicts()
-    cells, condition = rows[name]
-    lines = [f"| {' | '.join(header)} |", "|" + "---|" * len(header), f"| {' | '.join(cells)} |", ""]
-    if condition:
+    several = len(rows[name]) > 1
+    header = [name, *header] if several else header
+    lines = [f"| {' | '.join(header)} |", "|" + "---|" * len(header)]
+    for condition, cells in rows[name]:
+        cells = [condition or "without", *cells] if several else cells
+        lines.append(f"| {' | '.join(cells)} |")
+    lines.append("")
+    if several:
         lines += [re.search(rf"`{name}` stands there[^.]*\.", notes)[0], ""]
-    if "left out" in " ".join(cells):
+    if any("left out" in cell for _, cells in rows[name] for cell in cells):
         lines += [re.search(r'"Left out"[^.]*\.', notes)[0], ""]
     return lines
 
@@ -186,7 +190,10 @@ def _models():
             lines.append(f"| {' | '.join(cells)} |")
     readme = (ROOT / "README.md").read_text().split("<!-- /models -->\n")[1].split("\n## ")[0]
     below = _on_site(readme.strip(), "")
-    lines += ["", "## Files and verdicts", "", _block("README.md", "models"), below, "", "## Functions", ""]
+    table = re.sub(
+        r"</?details>\n|</?summary>", "", _block("README.md", "models")
+    )  # all of it: it is what is looked for
+    lines += ["", "## Files and verdicts", "", table, below, "", "## Functions", ""]
     for function in ("create", "names", "spec", "features", "replace_classifier"):
         lines += _documented(function, getattr(models, function), "###")
     lines += ["## Builders", ""]

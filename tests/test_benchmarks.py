@@ -111,6 +111,11 @@ def test_the_table_of_networks_has_a_row_for_each_and_for_variants():
     row = {"bytes": 2**21, "cpu": {"verdict": "PROVEN", "partitions": 5}, "gpu": wrong}
     lines = networks._table(found, {"nin version=cifar10": dict.fromkeys(networks.PRECISIONS, row)}).splitlines()
     assert sum(line.startswith("|") for line in lines) == 2 + len(found)
+    assert (
+        f"<summary>{len(found)} networks in float32 and int8, on cpu and gpu: 2 of 4 verdicts are PROVEN</summary>"
+        in lines
+    )
+    assert (lines[0], lines[-1]) == ("<details>", "</details>")
     assert "`nin version=cifar10` in int8 on gpu: it is off." in lines
     verdicts = "2.0 MiB | PROVEN, 5 parts | WRONG"
     assert f"| `nin` | `version=cifar10` | 966,986 | 222 M | {verdicts} | {verdicts} |" in lines

@@ -1,5 +1,6 @@
 """The site: it builds without a warning, shows what is public, and fetches nothing."""
 
+import html
 import os
 import re
 import subprocess
@@ -63,10 +64,23 @@ def test_every_layer_has_its_place(site, name):
 def test_a_condition_of_verdicts_stands_on_the_page_of_the_layer(site):
     page = text_of(site / "layers" / "deformable.html")
     assert "stands there with max_offset, which" in " ".join(page.split())
-    row = next(
-        row for row in (site / "layers" / "index.html").read_text().split("</tr>") if ">DeformableConv2D<" in row
-    )
-    assert "with <code>max_offset</code>" in row
+    index, shown = (text.read_text() for text in (site / "layers" / "index.html", site / "layers" / "deformable.html"))
+    rows = [row for row in index.split("</tr>") if "<td><a" in row and ">DeformableConv2D<" in row]
+    assert ["with <code>max_offset</code>" in row for row in rows] == [True, False]
+    assert re.search(r"<td>with <code>max_offset</code></td>\s*<td>PROVEN", shown)
+    assert re.search(r"<td>without</td>\s*<td>PROVEN, \d+ left out", shown)
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_what_a_layer_is_is_said_once_on_its_page(site, name):
+    module = getattr(keraslayers, name).__module__
+    page = (site / "layers" / f"{module.rpartition('.')[2]}.html").read_text()
+    before, below = page.split(f'id="{module}.{name}"')
+    below = below.split("doc-function")[0].split('class="formula"')[0]  # what comes next may say the same of itself
+    first = " ".join(getattr(keraslayers, name).__doc__.split("\n\n")[0].replace("`", "").split())[:30]
+    told = [" ".join(html.unescape(re.sub(r"<[^>]+>", "", part)).split()) for part in (before, below)]
+    assert first in told[0]
+    assert first not in told[1]
 
 
 def test_every_layer_shows_how_it_is_used():
