@@ -111,10 +111,32 @@ def _convolution(operation, args, inputs, outputs, axes):
         _each(operation.dilation_rate, sizes),
     )
     filters = cost.channels(outputs[0], operation.data_format)
-    told = cost.convolution(kernel_shape, outputs[0], filters, windows)
-    if keras.backend.is_keras_tensor(kernel):
-        return dataclasses.replace(told, activation_products=told.multiply_adds)
-    return dataclasses.replace(told, weights=math.prod(kernel_shape))
+    if len(args) > 2:
+        return _with_kernels(cost.separable(kernel_shape, outputs[0], filters, windows), args[1:])
+    return _with_kernels(cost.convolution(kernel_shape, outputs[0], filters, windows), args[1:])
+
+
+def _transposed(operation, args, inputs, outputs, axes):
+    image, kernel = args[:2]
+    if not keras.backend.is_keras_tensor(image):
+        return None
+    strides, dilation_rate = (_each(value, image.shape[2:]) for value in (operation.strides, operation.dilation_rate))
+    kernel_shape, data_format = tuple(ops.shape(kernel)), operation.data_format
+    told = cost.transposed_convolution(
+        kernel_shape, tuple(image.shape), outputs[0], data_format, strides, operation.padding, dilation_rate
+    )
+    return _with_kernels(told, args[1:])
+
+
+def _with_kernels(told, kernels):
+    """The cost with constant kernels for weights; products with one that is computed are of activations."""
+    constants = [kernel for kernel in kernels if not keras.backend.is_keras_tensor(kernel)]
+    computed = len(constants) < len(kernels)
+    return dataclasses.replace(
+        told,
+        weights=sum(math.prod(ops.shape(kernel)) for kernel in constants),
+        activation_products=told.multiply_adds if computed else 0,
+    )
 
 
 def _pooling(operation, args, inputs, outputs, axes):
@@ -175,6 +197,8 @@ def _split(operation, args, inputs, outputs, axes):
 _RULES = {
     "Conv": _convolution,
     "DepthwiseConv": _convolution,
+    "SeparableConv": _convolution,
+    "ConvTranspose": _transposed,
     "MaxPool": _pooling,
     "AveragePool": _pooling,
     "Matmul": _matmul,

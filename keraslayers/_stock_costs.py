@@ -29,31 +29,16 @@ def _depthwise(layer, inputs, outputs, axes):
 
 
 def _separable(layer, inputs, outputs, axes):
-    held, filters = channels(inputs[0], layer.data_format), layer.filters
-    between = held * layer.depth_multiplier
-    # The first convolution makes the places, the second keeps them.
-    middle = (math.prod(outputs[0]) // filters, between)
+    kernel = (*layer.kernel_size, channels(inputs[0], layer.data_format), layer.depth_multiplier)
     windows = _sliding(layer, inputs[0], layer.kernel_size, layer.dilation_rate)
-    first = cost.convolution((*layer.kernel_size, held, layer.depth_multiplier), middle, between, windows)
-    return first.then(cost.convolution((between, filters), outputs[0], filters, Window()))
+    return cost.separable(kernel, outputs[0], layer.filters, windows)
 
 
 def _transposed(layer, inputs, outputs, axes):
-    """Every pixel of the input meets the whole kernel, whatever of it `padding` cuts off."""
-    before = places(inputs[0], layer.data_format)
-    held = channels(inputs[0], layer.data_format)
-    products = math.prod(inputs[0]) * math.prod(layer.kernel_size) * layer.filters
-    windows = cost.transposed(
-        before,
-        places(outputs[0], layer.data_format),
-        layer.kernel_size,
-        layer.strides,
-        layer.padding,
-        layer.dilation_rate,
+    kernel = (*layer.kernel_size, layer.filters, channels(inputs[0], layer.data_format))
+    return cost.transposed_convolution(
+        kernel, inputs[0], outputs[0], layer.data_format, layer.strides, layer.padding, layer.dilation_rate
     )
-    # Each product is added to its place, but for the first one there; places that none reaches add nothing.
-    sums = min(products // held, math.prod(outputs[0]))
-    return Cost(multiply_adds=products, flops=2 * products - sums, depth=1, window=windows)
 
 
 def _pooling(layer, inputs, outputs, axes):

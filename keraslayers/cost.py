@@ -162,6 +162,27 @@ def convolution(kernel_shape, output_shape, filters, window):
     return Cost(multiply_adds=products, flops=2 * products - elements, depth=1, window=window)
 
 
+def separable(kernel_shape, output_shape, filters, window):
+    """A depthwise convolution with a kernel of (..., channels, multiplier), then a 1x1 convolution.
+
+    The first one makes the places, the second keeps them.
+    """
+    between = math.prod(kernel_shape[-2:])
+    middle = (math.prod(output_shape) // filters, between)
+    first = convolution(kernel_shape, middle, between, window)
+    return first.then(convolution((between, filters), output_shape, filters, Window()))
+
+
+def transposed_convolution(kernel_shape, input_shape, output_shape, data_format, strides, padding, dilation_rate):
+    """With a kernel of (..., filters, channels): each pixel of the input meets all of it, whatever is cut off."""
+    sizes, output_sizes = (places(shape, data_format) for shape in (input_shape, output_shape))
+    products = math.prod(input_shape) * math.prod(kernel_shape[:-1])
+    # Each product is added to its place, but for the first one there; places that none reaches add nothing.
+    sums = min(products // kernel_shape[-1], math.prod(output_shape))
+    window = transposed(sizes, output_sizes, kernel_shape[:-2], strides, padding, dilation_rate)
+    return Cost(multiply_adds=products, flops=2 * products - sums, depth=1, window=window)
+
+
 def dense(inputs, output_shape, window):
     """A Dense layer of `inputs` numbers: Ci*Co multiply-adds and (2*Ci - 1)*Co FLOPs."""
     elements = math.prod(output_shape)

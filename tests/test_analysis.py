@@ -238,6 +238,24 @@ def test_a_convolution_and_pooling_by_operations():
     assert [row.stride for row in (conv, pool, depthwise, last)] == [(1, 1), (2, 2), (2, 2), (4, 2)]
 
 
+def test_separable_and_transposed_convolutions_by_operations_cost_what_the_layers_do():
+    image = keras.Input((8, 6, 4))
+    options = {"strides": 2, "padding": "same", "data_format": "channels_last"}
+    depthwise, pointwise = np.ones((3, 3, 4, 2), "float32"), np.ones((1, 1, 8, 5), "float32")
+    x = ops.separable_conv(image, depthwise, pointwise, **options)
+    x = ops.conv_transpose(x, np.ones((3, 3, 7, 5), "float32"), **options)
+    first, second = analyze(keras.Model(image, x)).layers
+    # 4 x 3 places of 3*3*4*2 products and of 8*5; then each of them meets a kernel of 3*3*7*5.
+    assert (first.multiply_adds, second.multiply_adds) == (12 * (72 + 40), 12 * 315)
+    assert (first.weights, second.weights) == (112, 315)
+    same = [layers.SeparableConv2D(5, 3, depth_multiplier=2, use_bias=False, **options)]
+    same += [layers.Conv2DTranspose(7, 3, use_bias=False, **options)]
+    theirs = analyze(keras.Sequential([keras.Input((8, 6, 4)), *same])).layers
+    for mine, layer in zip((first, second), theirs, strict=True):
+        for told in ("multiply_adds", "flops", "weights", "depth", "receptive_field", "stride", "start"):
+            assert getattr(mine, told) == getattr(layer, told)
+
+
 def test_a_computed_kernel_makes_products_of_activations():
     image, made = keras.Input((8, 6, 4), batch_size=1), keras.Input((3, 4, 5), batch_size=3)
     x = ops.conv(image, made, data_format="channels_last")
