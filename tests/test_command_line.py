@@ -244,7 +244,9 @@ def test_analyze_takes_sizes_that_a_model_leaves_open(capfd):
 
 
 def test_analyze_refuses_bad_use_in_one_line(folder, capfd, tmp_path):
-    assert "Did you mean 'resnet50'" in refused(capfd, "analyze", "resnet5")
+    message = refused(capfd, "analyze", "resnet5")
+    assert "Did you mean 'resnet50'" in message
+    assert message.endswith("? Or a file, whose name ends in .keras or .tflite.\n")
     assert "there is no file" in refused(capfd, "analyze", tmp_path / "x.keras")
     image = keras.Input((4,))
     keras.Model(image, keras.layers.Lambda(lambda x: x * 2)(image)).save(tmp_path / "code.keras")
