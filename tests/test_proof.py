@@ -155,9 +155,11 @@ def test_drivers_of_a_real_gpu_come_first(monkeypatch, tmp_path):
     assert gpu.driver()["VK_ICD_FILENAMES"] == str(software)
 
 
-def test_a_worker_that_breaks_tells_its_last_words():
+def test_a_worker_that_breaks_tells_its_last_words(tmp_path):
+    broken = tmp_path / "broken.py"
+    broken.write_text("def load(path, inputs, outputs):\n    return {}['nothing']\n")
     tflite = to_tflite(dense()).tflite
-    outcome, _ = child.run_in_child("nothing", tflite, read_graph(tflite), {"x": samples(2, (1, 4))})
+    outcome, _ = child.run_in_child(str(broken), tflite, read_graph(tflite), {"x": samples(2, (1, 4))})
     assert outcome.died
     assert outcome.reason == "the runtime died (exit code 1): KeyError: 'nothing'"
 
