@@ -5,7 +5,7 @@ from enum import StrEnum
 
 import numpy as np
 
-from keraslayers.export.match import LOST, MAX_TRAINED_STEPS, fault, snr_db
+from keraslayers.export.match import AS_THE_FILE, MAX_TRAINED_STEPS, fault, snr_db
 from keraslayers.export.progress import step
 from keraslayers.export.runtimes import RUNTIMES, cpu
 
@@ -169,7 +169,7 @@ def _compare(name, outcome, figures, graph, meaning, expected, precision, count,
     if trained and not reason and steps is not None and steps > MAX_TRAINED_STEPS:
         reason = (
             f"it is {steps:.1f} steps of its outputs (rms) from the model that trained with its rounding; a file must "
-            f"be within {MAX_TRAINED_STEPS}{LOST}"
+            f"be within {MAX_TRAINED_STEPS}{AS_THE_FILE}"
         )
     return Proof(name, Verdict.WRONG if reason else Verdict.PROVEN, reason, **figures)
 
