@@ -2,7 +2,6 @@
 
 import os
 import sys
-import zipfile
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from keraslayers import _checks
+from keraslayers import _arguments, _checks
 from keraslayers._quiet import quiet
 
 PROVEN, NOT_PROVEN, BAD_USE = 0, 1, 2
@@ -120,11 +119,11 @@ def export(
         from keraslayers.export import files, to_tflite
     output = files.writable("export", "output", output or model.with_suffix(".tflite"), ".tflite")
     html = html and files.writable("export", "html", html)
-    given = _load_samples("export", samples)
-    names = labels and _load_labels("export", labels)
-    preprocessing = None if rescale is None else _rescaling("export", rescale)
+    given = _arguments.samples("export", samples)
+    names = labels and _arguments.labels("export", labels)
+    preprocessing = None if rescale is None else _arguments.rescaling("export", rescale)
     artifact = to_tflite(
-        _load_model("export", model),
+        _arguments.model("export", model),
         target=target,
         precision=precision,
         samples=given,
@@ -153,7 +152,7 @@ def check(
     with quiet():
         from keraslayers.export import files, prove
     html = html and files.writable("check", "html", html)
-    report = prove(file, runtimes=runtime or None, samples=_load_samples("check", samples))
+    report = prove(file, runtimes=runtime or None, samples=_arguments.samples("check", samples))
     _show(report, html)
     raise typer.Exit(PROVEN if report.ok else NOT_PROVEN)
 
@@ -170,7 +169,7 @@ def analyze(
     plot: Annotated[Path | None, typer.Option(help="Draw them over the depth, too: .png, .svg or .pdf.")] = None,
 ):
     """Count what a model costs: multiply-adds, parameters, memory access, receptive field, layer by layer."""
-    shape = None if input_shape is None else _shape("analyze", input_shape)
+    shape = None if input_shape is None else _arguments.shape("analyze", input_shape)
     if model.endswith(".tflite"):
         if shape is not None:
             raise ValueError(f"`analyze`: `input_shape` goes with a model; the file {model!r} has one of its own.")
@@ -194,7 +193,7 @@ def analyze(
 def _analyze(model, shape):
     """Of a network by its name, or of a .keras file."""
     if model.endswith(".keras"):
-        made = _load_model("analyze", Path(model))
+        made = _arguments.model("analyze", Path(model))
     else:
         with quiet():
             from keraslayers import models as classic
@@ -207,35 +206,6 @@ def _analyze(model, shape):
     return count(made, shape)
 
 
-def _shape(who, text):
-    try:
-        return tuple(int(size) for size in text.split(","))
-    except ValueError:
-        raise ValueError(f"`{who}`: `input_shape` must be sizes such as 224,224,3; got {text!r}.") from None
-
-
-def _rescaling(who, text):
-    """The layer of `SCALE,OFFSET`, each a number or a fraction."""
-    try:
-        scale, offset = (_number(part) for part in text.split(","))
-    except (ValueError, ZeroDivisionError):
-        raise ValueError(f"`{who}`: `rescale` must be SCALE,OFFSET such as 1/255,0; got {text!r}.") from None
-    with quiet():
-        import keras
-    return keras.layers.Rescaling(scale, offset)
-
-
-def _number(text):
-    over, _, under = text.partition("/")
-    return float(over) / float(under or 1)
-
-
-def _load_labels(who, path):
-    if not path.is_file():
-        raise FileNotFoundError(f"`{who}`: `labels`: there is no file {str(path)!r}.")
-    return path.read_text().splitlines()
-
-
 def _show(report, html):
     from keraslayers.export import tables
 
@@ -243,49 +213,6 @@ def _show(report, html):
     if html:
         report.to_html(html)
         err.print(f"wrote {html}", highlight=False)
-
-
-def _load_model(who, path):
-    """Loads a `.keras` file without running code out of it."""
-    if path.suffix != ".keras":
-        raise ValueError(f"`{who}`: `model` must be a `.keras` file, written by model.save('x.keras'); got {path}.")
-    if not path.is_file():
-        raise FileNotFoundError(f"`{who}`: `model`: there is no file {str(path)!r}.")
-    if not zipfile.is_zipfile(path):
-        raise ValueError(f"`{who}`: `model` {str(path)!r} is not a `.keras` file, or it is damaged.")
-    with quiet():
-        import keras
-
-        from keraslayers import _public  # noqa: F401  registers the layers
-
-    try:
-        return keras.models.load_model(path, compile=False, safe_mode=True)
-    except (ValueError, TypeError, KeyError, OSError) as error:
-        words, then = str(error), {"export": "to_tflite"}.get(who, who)
-        reason, remedy = words.strip().splitlines()[0][:300], ""
-        if "ambda" in words:
-            reason = "it holds a Lambda, which is code, and code from a file is not run."
-            remedy = f" Use a layer class in its place; or, if you trust the file, load it yourself and call {then}."
-        elif "Could not locate class" in words:
-            remedy = f" Its class is not known here: in Python import it, load the model, and call {then}."
-        raise ValueError(f"`{who}`: `model` {str(path)!r} cannot be loaded: {reason}{remedy}") from error
-
-
-def _load_samples(who, path):
-    """Loads an array, or a dict of arrays by input name, without unpickling."""
-    import numpy as np
-
-    if path is None:
-        return None
-    if path.suffix not in (".npy", ".npz"):
-        raise ValueError(f"`{who}`: `samples` must be a .npy or .npz file; got {str(path)!r}.")
-    if not path.is_file():
-        raise FileNotFoundError(f"`{who}`: `samples`: there is no file {str(path)!r}.")
-    try:
-        loaded = np.load(path, allow_pickle=False)
-        return loaded if path.suffix == ".npy" else dict(loaded)
-    except (ValueError, EOFError, OSError, zipfile.BadZipFile) as error:
-        raise ValueError(f"`{who}`: `samples` {str(path)!r} holds no plain arrays: {error}") from error
 
 
 def main(arguments=None):

@@ -1,0 +1,79 @@
+"""What stands on the command line, read: texts to shapes and layers, files to models, samples and labels."""
+
+import zipfile
+
+from keraslayers._quiet import quiet
+
+
+def shape(who, text):
+    """The sizes of `224,224,3`."""
+    try:
+        return tuple(int(size) for size in text.split(","))
+    except ValueError:
+        raise ValueError(f"`{who}`: `input_shape` must be sizes such as 224,224,3; got {text!r}.") from None
+
+
+def rescaling(who, text):
+    """The layer of `SCALE,OFFSET`, each a number or a fraction."""
+    try:
+        scale, offset = (_number(part) for part in text.split(","))
+    except (ValueError, ZeroDivisionError):
+        raise ValueError(f"`{who}`: `rescale` must be SCALE,OFFSET such as 1/255,0; got {text!r}.") from None
+    with quiet():
+        import keras
+    return keras.layers.Rescaling(scale, offset)
+
+
+def _number(text):
+    over, _, under = text.partition("/")
+    return float(over) / float(under or 1)
+
+
+def labels(who, path):
+    """The lines of a file."""
+    if not path.is_file():
+        raise FileNotFoundError(f"`{who}`: `labels`: there is no file {str(path)!r}.")
+    return path.read_text().splitlines()
+
+
+def model(who, path):
+    """Loads a `.keras` file without running code out of it."""
+    if path.suffix != ".keras":
+        raise ValueError(f"`{who}`: `model` must be a `.keras` file, written by model.save('x.keras'); got {path}.")
+    if not path.is_file():
+        raise FileNotFoundError(f"`{who}`: `model`: there is no file {str(path)!r}.")
+    if not zipfile.is_zipfile(path):
+        raise ValueError(f"`{who}`: `model` {str(path)!r} is not a `.keras` file, or it is damaged.")
+    with quiet():
+        import keras
+
+        from keraslayers import _public  # noqa: F401  registers the layers
+
+    try:
+        return keras.models.load_model(path, compile=False, safe_mode=True)
+    except (ValueError, TypeError, KeyError, OSError) as error:
+        words, then = str(error), {"export": "to_tflite"}.get(who, who)
+        reason, remedy = words.strip().splitlines()[0][:300], ""
+        if "ambda" in words:
+            reason = "it holds a Lambda, which is code, and code from a file is not run."
+            remedy = f" Use a layer class in its place; or, if you trust the file, load it yourself and call {then}."
+        elif "Could not locate class" in words:
+            remedy = f" Its class is not known here: in Python import it, load the model, and call {then}."
+        raise ValueError(f"`{who}`: `model` {str(path)!r} cannot be loaded: {reason}{remedy}") from error
+
+
+def samples(who, path):
+    """Loads an array, or a dict of arrays by input name, without unpickling."""
+    import numpy as np
+
+    if path is None:
+        return None
+    if path.suffix not in (".npy", ".npz"):
+        raise ValueError(f"`{who}`: `samples` must be a .npy or .npz file; got {str(path)!r}.")
+    if not path.is_file():
+        raise FileNotFoundError(f"`{who}`: `samples`: there is no file {str(path)!r}.")
+    try:
+        loaded = np.load(path, allow_pickle=False)
+        return loaded if path.suffix == ".npy" else dict(loaded)
+    except (ValueError, EOFError, OSError, zipfile.BadZipFile) as error:
+        raise ValueError(f"`{who}`: `samples` {str(path)!r} holds no plain arrays: {error}") from error
