@@ -116,6 +116,18 @@ def test_a_softmax_at_the_end_is_none_of_these_and_costs_no_second_conversion(io
     assert report.float_operators == {}
 
 
+@needs_gpu
+def test_a_softmax_at_the_end_goes_with_what_is_in_floats():
+    image = keras.Input((8, 8, 3), name="image")
+    x = layers.GlobalAveragePooling2D(keepdims=True)(layers.Conv2D(8, 3, activation="gelu")(image))
+    model = enliven(keras.Model(image, layers.Conv2D(4, 1, activation="softmax", name="classes")(x), name="m"))
+    for layer_errors in (False, True):  # which asks for another way to the same file
+        made = to_tflite(model, target="gpu", precision="int8", samples=X, layer_errors=layer_errors)
+        assert made.report.require().float_operators == {"GELU": 1, "SOFTMAX": 1}
+        proof = made.report.proof("cpu")
+        assert (proof.delegated, proof.partitions) == (proof.operators, 1)
+
+
 def test_a_softmax_that_is_given_and_used():
     image = keras.Input((8, 8, 3), name="image")
     classes = layers.Softmax(name="classes")(layers.Conv2D(4, 1)(image))
