@@ -75,7 +75,8 @@ def find_culprit(tflite, runtime="gpu", *, samples=None, model=None):
         if meant is None:
             return True  # no kernel defines what it computes, so that no runtime can be right
         meaning = values_of(meant, graph, count)
-        return bool(wrong_numbers(runtime, values_of(outcome.outputs, graph, count), meaning, graph))
+        got = values_of(outcome.outputs, graph, count)
+        return bool(wrong_numbers(got, meaning, graph, RUNTIMES[runtime].PLAIN))
 
     return _shortest(tflite, fails, layer_of, runtime)
 

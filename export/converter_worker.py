@@ -60,7 +60,11 @@ def convert(tf, folder, types, kernels, io, optimize, batch):
 
 
 def calibrate(tf, folder, batch):
-    """Makes `calibrated.tflite`, floats with their ranges; returns [tensor, operator] of all that is computed."""
+    """Makes `calibrated.tflite`, floats with their ranges; returns all that is computed.
+
+    Returns:
+        A list of [tensor, operator, whether another operator reads it].
+    """
     from ai_edge_litert import schema_py_generated as schema
 
     converter = tf.lite.TFLiteConverter.from_saved_model(folder)
@@ -74,8 +78,9 @@ def calibrate(tf, folder, batch):
     names = {code: name for name, code in vars(schema.BuiltinOperator).items() if isinstance(code, int)}
     codes = [names[max(code.builtinCode, code.deprecatedBuiltinCode)] for code in model.operatorCodes]
     main = model.subgraphs[0]
+    read = {index for operator in main.operators for index in operator.inputs}
     return [
-        [main.tensors[index].name.decode(), codes[operator.opcodeIndex]]
+        [main.tensors[index].name.decode(), codes[operator.opcodeIndex], index in read]
         for operator in main.operators
         for index in operator.outputs
     ]

@@ -11,6 +11,8 @@ import numpy as np
 FLAT = 1e-7
 # Operators whose second input is a kernel.
 WITH_KERNEL = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV")
+# From floats to integers, between integers, and back.
+ENDS = ("QUANTIZE", "DEQUANTIZE")
 
 
 @dataclass(frozen=True)
@@ -51,40 +53,77 @@ class Tensor:
 
 
 @dataclass(frozen=True)
+class Computed:
+    """What an operator of a .tflite file computes.
+
+    Attributes:
+        operator: its name.
+        tensor: the name of its first output; empty of operators without any.
+        dtypes: of its outputs.
+        kernel: of a convolution or dense layer the type in which its constant kernel is stored; None of others.
+        inner: whether other operators compute with it: it is not what the file gives, `ENDS` aside.
+    """
+
+    operator: str
+    tensor: str
+    dtypes: tuple[str, ...]
+    kernel: str | None
+    inner: bool
+
+    @property
+    def floats(self):
+        """Whether it computes floats."""
+        return any(dtype.startswith("float") for dtype in self.dtypes)
+
+
+@dataclass(frozen=True)
 class Graph:
     """What a .tflite file says of itself.
 
     Attributes:
         inputs, outputs: tensors, in the order of the file's signature.
-        operators: how often each operator stands in the main graph, by name.
+        computed: by each operator of the main graph, a `Computed` each, in the order of the file.
         integer: whether there are integers among its activations: all of them, or those of layers not left in floats.
         weight_dtypes: the types of its constant tensors, most elements first.
         flat: names of integer activations whose range is next to nothing: they were zero on every sample.
-        float_operators: how often each operator that computes in floats stands in the main graph, by name.
-        computed: of each operator its name, that of its first output, and the type of that one.
-        kernels: by operator with a kernel (convolutions, dense layers) the types of its constant kernels.
-        float_kernels: names of what operators with a constant kernel in 32-bit floats compute.
         constants: bytes of weights by the name of what the operator that reads them computes.
         hybrid: whether some compute in floats with kernels of integers: runtimes round their inputs call by call.
     """
 
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
-    operators: dict[str, int]
+    computed: tuple[Computed, ...]
     integer: bool
     weight_dtypes: tuple[str, ...]
     flat: tuple[str, ...]
-    float_operators: dict[str, int]
-    computed: tuple[tuple[str, str, str], ...]
-    kernels: dict[str, tuple[str, ...]]
-    float_kernels: tuple[str, ...]
     constants: dict[str, int]
     hybrid: bool
 
     @property
     def total(self):
         """Number of operators in the main graph."""
-        return sum(self.operators.values())
+        return len(self.computed)
+
+    @property
+    def operators(self):
+        """How often each operator stands in the main graph, by name, the most frequent first."""
+        counts = Counter(made.operator for made in self.computed)
+        return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+    @property
+    def float_operators(self):
+        """How often each operator that computes in floats stands in the main graph, by name."""
+        counts = Counter(made.operator for made in self.computed if made.floats and made.operator != "DEQUANTIZE")
+        return dict(sorted(counts.items()))
+
+    @property
+    def kernels(self):
+        """By operator with a kernel (convolutions, dense layers) the types of its constant kernels."""
+        dtypes = {}
+        for made in self.computed:
+            if made.kernel:
+                dtypes.setdefault(made.operator, set()).add(made.kernel)
+        return {name: tuple(sorted(found)) for name, found in sorted(dtypes.items())}
 
 
 def read_graph(blob):
@@ -135,8 +174,6 @@ def _read(blob):
     def name_of(index):
         return (main.Tensors(index).Name() or b"").decode()  # files of other tools may leave names out
 
-    operators = Counter(codes[main.Operators(i).OpcodeIndex()] for i in many(main.OperatorsLength()))
-
     # Where the file ends in DEQUANTIZE, the integers before it tell how fine its outputs can be; and a kernel that
     # comes out of one is stored as what went in.
     integers_of = {}
@@ -146,24 +183,23 @@ def _read(blob):
         activations.update(operator.Outputs(j) for j in many(operator.OutputsLength()))
         if codes[operator.OpcodeIndex()] == "DEQUANTIZE":
             integers_of[operator.Outputs(0)] = operator.Inputs(0)
-    float_operators, computed, kernels, hybrid, float_kernels = Counter(), [], {}, False, []
-    for i in many(main.OperatorsLength()):
+    computed, hybrid, read = [], False, set()
+    for i in reversed(many(main.OperatorsLength())):  # what reads a tensor stands behind what makes it
         operator = main.Operators(i)
         name = codes[operator.OpcodeIndex()]
-        made = [type_names[main.Tensors(operator.Outputs(j)).Type()] for j in many(operator.OutputsLength())]
-        if made:
-            computed.append((name, name_of(operator.Outputs(0)), made[0]))
-        if name != "DEQUANTIZE" and any(dtype.startswith("float") for dtype in made):
-            float_operators[name] += 1
+        outputs = [operator.Outputs(j) for j in many(operator.OutputsLength())]
+        made = tuple(type_names[main.Tensors(index).Type()] for index in outputs)
+        stored = None
         if name in WITH_KERNEL:
             kernel = operator.Inputs(1)
-            hybrid |= made == ["float32"] and type_names[main.Tensors(kernel).Type()] in ("int4", "int8")
+            hybrid |= made == ("float32",) and type_names[main.Tensors(kernel).Type()] in ("int4", "int8")
             kernel = integers_of.get(kernel, kernel)
             if kernel not in activations:
-                dtype = type_names[main.Tensors(kernel).Type()]
-                kernels.setdefault(name, set()).add(dtype)
-                if dtype == "float32":
-                    float_kernels.append(name_of(operator.Outputs(0)))
+                stored = type_names[main.Tensors(kernel).Type()]
+        inner = not read.isdisjoint(outputs)
+        computed.append(Computed(name, name_of(outputs[0]) if outputs else "", made, stored, inner))
+        if inner or name not in ENDS:
+            read.update(operator.Inputs(j) for j in many(operator.InputsLength()))
     constants, counted = Counter(), set()
     for i in many(main.OperatorsLength()):
         operator = main.Operators(i)
@@ -221,14 +257,10 @@ def _read(blob):
     return Graph(
         inputs=tuple(describe(index, name) for name, index in named["Inputs"].items()),
         outputs=tuple(describe(index, name) for name, index in named["Outputs"].items()),
-        operators=dict(sorted(operators.items(), key=lambda item: (-item[1], item[0]))),
+        computed=tuple(reversed(computed)),
         integer=held["int8"] + held["int16"] + held["uint8"] > 0,
         weight_dtypes=tuple(dtype for dtype, _ in sizes.most_common()),
         flat=tuple(flat),
-        float_operators=dict(sorted(float_operators.items())),
-        computed=tuple(computed),
-        kernels={name: tuple(sorted(dtypes)) for name, dtypes in sorted(kernels.items())},
-        float_kernels=tuple(float_kernels),
         constants=dict(constants.most_common()),
         hybrid=hybrid,
     )

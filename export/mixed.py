@@ -12,12 +12,15 @@ from keraslayers.export.layer_errors import LayerError, decibels
 from keraslayers.export.layer_names import labels_of, layers_of, namer
 from keraslayers.export.progress import each
 
-# XNNPACK has no kernels in int8 for products of two activations and for the softmax between those of attention: the
-# graph would fall into pieces, and the built-in product takes ten times as long as XNNPACK's in floats. Nor has it any
-# for GELU and for what normalizations of single samples compute: a small vision transformer fell into 11 pieces and
-# took three times as long. These layers stay in floats whole.
-PRODUCT, BETWEEN = "BATCH_MATMUL", "SOFTMAX"
-IN_FLOATS = {PRODUCT, "GELU", "SQUARED_DIFFERENCE", "RSQRT"}
+# XNNPACK has no kernels in int8 for products of two activations: the graph would fall into pieces, and the built-in
+# product takes ten times as long as XNNPACK's in floats. Nor has it any for GELU and for what normalizations of single
+# samples compute: a small vision transformer fell into 11 pieces and took three times as long. These layers stay in
+# floats whole.
+IN_FLOATS = {"BATCH_MATMUL", "GELU", "SQUARED_DIFFERENCE", "RSQRT"}
+# Nor has it any for a softmax. In floats, nets with one in the middle took 0.58 of the time (over 64 channels of every
+# pixel), 0.96 (over all pixels), and the same within 2 per cent (over four kernels, over two branches). One that ends a
+# net cuts nothing; it goes with the others where there are some.
+SOFTMAX = "SOFTMAX"
 NORMALIZATIONS = (
     keras.layers.GroupNormalization,
     keras.layers.LayerNormalization,
@@ -26,25 +29,32 @@ NORMALIZATIONS = (
 )
 
 
+def is_cut(computed):
+    """Whether XNNPACK would take a graph in int8 in pieces.
+
+    Args:
+        computed: of each operator its name, and whether other operators compute with what it computes.
+    """
+    return any(operator in IN_FLOATS or (operator == SOFTMAX and inner) for operator, inner in computed)
+
+
 class Calibrated:
     """A model whose ranges are measured, from which files with one or another layer in floats are soon made."""
 
     def __init__(self, ask, layer_of, io, batch, normalizations):
         self._ask, self._io, self._batch = ask, io, batch
-        self._nodes, self._products = defaultdict(list), []
+        self._nodes, self._floats = defaultdict(list), []
         made = ask("calibrate", batch=batch)
-        kinds = set() if normalizations is None else IN_FLOATS
-        if kinds and PRODUCT in dict(made).values():
-            kinds = kinds | {BETWEEN}
-        for tensor, operator in made:
+        mixes = normalizations is not None and is_cut(entry[1:] for entry in made)
+        for tensor, operator, _ in made:
             layer = layer_of(tensor)
-            floats = operator in kinds or (normalizations and layer in normalizations)
-            (self._products if floats else self._nodes[layer or tensor]).append(tensor)
+            floats = mixes and (operator in IN_FLOATS or operator == SOFTMAX or layer in normalizations)
+            (self._floats if floats else self._nodes[layer or tensor]).append(tensor)
 
     @functools.cached_property
     def errors(self):
         """A tuple of `LayerError`, the worst first."""
-        every = [*self._products, *(tensor for nodes in self._nodes.values() for tensor in nodes)]
+        every = [*self._floats, *(tensor for nodes in self._nodes.values() for tensor in nodes)]
         found = []
         for layer, nodes in each(list(self._nodes.items()), "what int8 costs, layer by layer"):
             losses = self._ask("lose", batch=self._batch, nodes=nodes, every=every)
@@ -54,7 +64,7 @@ class Calibrated:
     def file(self, floats=()):
         """Bytes of the file with the layers of those names in floats."""
         nodes = [tensor for layer, tensors in self._nodes.items() if layer in floats for tensor in tensors]
-        return self._ask("quantize", io=self._io, nodes=[*self._products, *nodes])
+        return self._ask("quantize", io=self._io, nodes=[*self._floats, *nodes])
 
 
 @contextlib.contextmanager

@@ -46,9 +46,9 @@ def to_tflite(
         target: `"cpu"`, `"gpu"` or `"micro"`, or a `Target`: the runtimes that the file is proven on.
         precision: `"float32"`; `"float16"` (weights of 16 bits); `"dynamic"` (weights of 8 bits, activations in
             floats); `"int4"` (weights of 4 bits, activations in floats; needs the extra `quantizer`); `"int8"` (all
-            integer, but for products of two activations in files for phones; needs samples); `"int16x8"` (integer, with
-            activations of 16 bits); `"auto"` (int8, with as many layers left in floats as it takes to keep the model's
-            accuracy).
+            integer, but for what XNNPACK computes in floats alone in files for phones, as products of two activations;
+            needs samples); `"int16x8"` (integer, with activations of 16 bits); `"auto"` (int8, with as many layers left
+            in floats as it takes to keep the model's accuracy).
         samples: typical inputs, prepared as for training: an array of (samples, ...), a list of arrays for several
             inputs, a dict by input name, or a `tf.data.Dataset` (read up to 512 samples). Integer files take
             their ranges from all of them; the proof runs the first 16. Without them the proof makes inputs up.
@@ -161,7 +161,7 @@ def _converted(plan, ready):
     from keraslayers.export.auto import model_predictor, score_of, search
     from keraslayers.export.convert import convert
     from keraslayers.export.layer_names import namer
-    from keraslayers.export.mixed import IN_FLOATS, calibrated
+    from keraslayers.export.mixed import calibrated, is_cut
     from keraslayers.export.optimize.deploy import check_integers, deployed
     from keraslayers.export.preprocessing import require_pixels, span
 
@@ -180,7 +180,8 @@ def _converted(plan, ready):
     else:
         with step(f"converting {plan.model.name} to {precision}"), deployed(plan.model):
             blob = convert(plan.interface, ready, plan.shapes, precision, ranges, plan.io)
-            if precision == "int8" and on_phone and not plan.trained and IN_FLOATS & set(read_graph(blob).operators):
+            cut = is_cut((each.operator, each.inner) for each in read_graph(blob).computed)
+            if precision == "int8" and on_phone and not plan.trained and cut:
                 with measured() as made:
                     blob = made.file()
     graph = read_graph(blob)

@@ -13,7 +13,7 @@ KERNELS = {
 }
 
 
-def check_kernels(who, graph, precision, floats=(), layer_of=None):
+def check_kernels(who, graph, precision, floats, layer_of):
     """Refuses a file that is not what was asked for: tools leave operators in floats without a word.
 
     Args:
@@ -21,25 +21,21 @@ def check_kernels(who, graph, precision, floats=(), layer_of=None):
         graph: what `read_graph` says of the file.
         precision: of the file.
         floats: names of the layers that were to stay in floats.
-        layer_of: where there are some, a function of a tensor's name: its layer's, or None.
+        layer_of: a function of a tensor's name: its layer's, or None.
 
     Raises:
-        RuntimeError: which names the operator, or the layers.
+        RuntimeError: which names the layer and the operator.
     """
     if precision not in KERNELS:
         return
-    if floats:
-        others = {layer for tensor in graph.float_kernels if (layer := layer_of(tensor))} - set(floats)
-        if others:
-            raise RuntimeError(
-                f"`{who}`: the converter left the kernels of {', '.join(sorted(others))} in floats, though only "
-                f"{', '.join(floats)} should be. Skip these, too, or give them another form."
-            )
-        return
-    for operator, dtypes in graph.kernels.items():
-        wanted = KERNELS[precision].get(operator, "int8")
-        if dtypes != (wanted,):
-            raise RuntimeError(
-                f"`{who}`: in precision {precision!r} the kernels of {operator} must be {wanted}; the converter made "
-                f"them {' and '.join(dtypes)}. Give this layer another form, or choose another precision."
-            )
+    for made in graph.computed:
+        wanted = KERNELS[precision].get(made.operator, "int8")
+        layer = layer_of(made.tensor)
+        # Where some layers may be in floats, one that nobody knows the layer of may be theirs.
+        if made.kernel in (None, wanted) or (floats and (layer is None or layer in floats)):
+            continue
+        raise RuntimeError(
+            f"`{who}`: in precision {precision!r} the kernel of layer {layer or made.tensor!r} ({made.operator}) must "
+            f"be {wanted}; the converter made it {made.kernel}. Give this layer another form, `skip` it in int8, or "
+            "choose another precision."
+        )

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 import numpy as np
 
-from keraslayers.export.match import LOST, MAX_TRAINED_STEPS, PLAIN, fault, snr_db
+from keraslayers.export.match import AS_THE_FILE, MAX_TRAINED_STEPS, fault, snr_db
 from keraslayers.export.progress import step
 from keraslayers.export.runtimes import RUNTIMES, cpu
 
@@ -92,7 +92,7 @@ def prove_blob(blob, graph, samples, runtimes, *, expected=None, precision=None,
         if lacking:
             proofs.append(Proof(name, Verdict.UNTESTED, lacking))
             continue
-        plain, meaning = name in PLAIN, None
+        plain, meaning = RUNTIMES[name].PLAIN, None
         if expected is None or graph.integer:
             if plain not in meanings:
                 with step("running LiteRT's built-in kernels"):
@@ -164,12 +164,12 @@ def _compare(name, outcome, figures, graph, meaning, expected, precision, count,
         )
     # A file that computes NaN has no error in numbers.
     figures = {key: None if isinstance(f, float) and not np.isfinite(f) else f for key, f in figures.items()}
-    reason = fault(name, got, wanted, meaning, graph, None if expected is None else precision)
+    reason = fault(got, wanted, meaning, graph, None if expected is None else precision, RUNTIMES[name].PLAIN)
     steps = figures.get("rms_steps")
     if trained and not reason and steps is not None and steps > MAX_TRAINED_STEPS:
         reason = (
             f"it is {steps:.1f} steps of its outputs (rms) from the model that trained with its rounding; a file must "
-            f"be within {MAX_TRAINED_STEPS}{LOST}"
+            f"be within {MAX_TRAINED_STEPS}{AS_THE_FILE}"
         )
     return Proof(name, Verdict.WRONG if reason else Verdict.PROVEN, reason, **figures)
 

@@ -44,8 +44,8 @@ def remedy(runtime, seen):
     return next(
         (
             words
-            for on, names, applies, words in RULES
-            if on == runtime and (names is None or seen.name in names.split()) and applies(seen)
+            for names, applies, words in RULES.get(runtime, ())
+            if (names is None or seen.name in names.split()) and applies(seen)
         ),
         "",
     )
@@ -113,62 +113,59 @@ def _padded_same(seen):
     return seen.options.padding == _SAME
 
 
-# (runtime, operators or None for any, whether the rule is about this one, what to write). The first that fits holds.
-RULES = (
-    (
-        "gpu",
-        "BATCH_MATMUL",
-        _of_itself,
-        "multiply two different tensors: the product of a tensor with itself kills this runtime",
-    ),
-    ("gpu", "WHILE", _always, "write `unroll=True` in LSTM, GRU and SimpleRNN: this runtime has no loops"),
-    ("gpu", "CONV_3D", _always, "write Conv2D layers: this runtime has no convolution over three axes"),
-    ("gpu", "STRIDED_SLICE", _takes_one, "write x[:, i : i + 1] and a Reshape in place of x[:, i]"),
-    ("gpu", "STRIDED_SLICE", _adds_axes, "write a Reshape in place of an index None"),
-    ("gpu", "STRIDED_SLICE", _backwards, "write keras.ops.flip in place of a negative step"),
-    (
-        "gpu",
-        "TILE RESHAPE TRANSPOSE",
-        _many_axes,
-        "write tensors of four axes at most: ChannelShuffle for a shuffle, Resizing(interpolation='nearest') for "
-        "repeated pixels",
-    ),
-    ("gpu", None, _many_axes, "write tensors of four axes at most, the batch among them"),
-    ("gpu", "GATHER", lambda seen: seen.dtypes[1] == "int64", "write indices of int32: NumPy's are of int64"),
-    ("gpu", "GATHER", _in_rows, "write indices of one axis (a Reshape before and behind), or slices"),
-    ("gpu", "GATHER_ND SCATTER_ND", _always, "write slices, keras.ops.take along one axis, or a resampling layer"),
-    ("gpu", "LOCAL_RESPONSE_NORMALIZATION", _always, "write keraslayers.LocalResponseNormalization"),
-    ("gpu", "LOG_SOFTMAX", _always, "write the logarithm of a softmax, or leave it out of the model"),
-    ("gpu", "BROADCAST_TO", _always, "write keras.ops.tile, or leave it to the sum or product that follows"),
-    ("gpu", "ADD_N", _always, "write sums of two, x + y + z"),
-    ("gpu", "TOPK_V2", _always, "leave it out of the model: sort in the app"),
-    ("gpu", "SPLIT SPLIT_V", _always, "write slices, x[..., a:b]"),
-    ("gpu", "PACK UNPACK", _always, "write slices and keras.ops.concatenate"),
-    ("gpu", "CONCATENATION", _behind_a_split, "write slices, x[..., a:b], in place of keras.ops.split before it"),
-    (
-        "gpu",
-        "CONCATENATION",
-        lambda seen: len(seen.inputs) > _MOST_PARTS,
-        "write concatenations of a few parts, and those joined",
-    ),
-    ("gpu", "CUMSUM", _always, "write it along another axis than the last, or as a product with a triangle of ones"),
-    ("gpu", "LOGICAL_AND LOGICAL_OR", _always, "write products of zeros and ones"),
-    ("gpu", "RFFT2D REAL IMAG COMPLEX_ABS", _always, "leave it out of the model: transform in the app"),
-    ("gpu", "CONV_2D", _kernel_computed, "write a kernel that is constant"),
-    (
-        "gpu",
-        "CONV_2D",
-        _grouped,
-        "write channels per group that are a multiple of 4, or one Conv2D for each group instead",
-    ),
-    ("gpu", "CONV_2D", _pointwise_with_strides, "write MaxPooling2D(1, strides) before a 1x1 convolution without any"),
-    ("gpu", "AVERAGE_POOL_2D", _padded_same, "write padding='valid', or GlobalAveragePooling2D"),
-    (
-        "gpu",
-        "MUL",
-        _gate_of_dense,
-        "write the weights of channels as 1x1 convolutions of GlobalAveragePooling2D(keepdims=True), as "
-        "keraslayers.SqueezeExcite does",
-    ),
-    ("gpu", "ADD", _vector_of_integers, "write x - (-y): sums of integers with a single pixel are wrong here"),
-)
+# By runtime (operators or None for any, whether the rule is about this one, what to write). The first that fits holds.
+RULES = {
+    "gpu": (
+        (
+            "BATCH_MATMUL",
+            _of_itself,
+            "multiply two different tensors: the product of a tensor with itself kills this runtime",
+        ),
+        ("WHILE", _always, "write `unroll=True` in LSTM, GRU and SimpleRNN: this runtime has no loops"),
+        ("CONV_3D", _always, "write Conv2D layers: this runtime has no convolution over three axes"),
+        ("STRIDED_SLICE", _takes_one, "write x[:, i : i + 1] and a Reshape in place of x[:, i]"),
+        ("STRIDED_SLICE", _adds_axes, "write a Reshape in place of an index None"),
+        ("STRIDED_SLICE", _backwards, "write keras.ops.flip in place of a negative step"),
+        (
+            "TILE RESHAPE TRANSPOSE",
+            _many_axes,
+            "write tensors of four axes at most: ChannelShuffle for a shuffle, Resizing(interpolation='nearest') for "
+            "repeated pixels",
+        ),
+        (None, _many_axes, "write tensors of four axes at most, the batch among them"),
+        ("GATHER", lambda seen: seen.dtypes[1] == "int64", "write indices of int32: NumPy's are of int64"),
+        ("GATHER", _in_rows, "write indices of one axis (a Reshape before and behind), or slices"),
+        ("GATHER_ND SCATTER_ND", _always, "write slices, keras.ops.take along one axis, or a resampling layer"),
+        ("LOCAL_RESPONSE_NORMALIZATION", _always, "write keraslayers.LocalResponseNormalization"),
+        ("LOG_SOFTMAX", _always, "write the logarithm of a softmax, or leave it out of the model"),
+        ("BROADCAST_TO", _always, "write keras.ops.tile, or leave it to the sum or product that follows"),
+        ("ADD_N", _always, "write sums of two, x + y + z"),
+        ("TOPK_V2", _always, "leave it out of the model: sort in the app"),
+        ("SPLIT SPLIT_V", _always, "write slices, x[..., a:b]"),
+        ("PACK UNPACK", _always, "write slices and keras.ops.concatenate"),
+        ("CONCATENATION", _behind_a_split, "write slices, x[..., a:b], in place of keras.ops.split before it"),
+        (
+            "CONCATENATION",
+            lambda seen: len(seen.inputs) > _MOST_PARTS,
+            "write concatenations of a few parts, and those joined",
+        ),
+        ("CUMSUM", _always, "write it along another axis than the last, or as a product with a triangle of ones"),
+        ("LOGICAL_AND LOGICAL_OR", _always, "write products of zeros and ones"),
+        ("RFFT2D REAL IMAG COMPLEX_ABS", _always, "leave it out of the model: transform in the app"),
+        ("CONV_2D", _kernel_computed, "write a kernel that is constant"),
+        (
+            "CONV_2D",
+            _grouped,
+            "write channels per group that are a multiple of 4, or one Conv2D for each group instead",
+        ),
+        ("CONV_2D", _pointwise_with_strides, "write MaxPooling2D(1, strides) before a 1x1 convolution without any"),
+        ("AVERAGE_POOL_2D", _padded_same, "write padding='valid', or GlobalAveragePooling2D"),
+        (
+            "MUL",
+            _gate_of_dense,
+            "write the weights of channels as 1x1 convolutions of GlobalAveragePooling2D(keepdims=True), as "
+            "keraslayers.SqueezeExcite does",
+        ),
+        ("ADD", _vector_of_integers, "write x - (-y): sums of integers with a single pixel are wrong here"),
+    )
+}

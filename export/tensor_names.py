@@ -29,8 +29,8 @@ def layers_along(graph, layer_of):
         A dict by the layer's name; `""` stands for tensors that tell of no layer.
     """
     sizes = Counter()
-    for _, tensor, _ in graph.computed:
-        sizes[layer_of(tensor) or ""] += 0
+    for made in graph.computed:
+        sizes[layer_of(made.tensor) or ""] += 0
     for tensor, size in graph.constants.items():
         sizes[layer_of(tensor) or ""] += size
     return dict(sizes)

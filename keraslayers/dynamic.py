@@ -98,12 +98,12 @@ class DynamicConv2D(keras.layers.Layer):
         ValueError: if a number is out of range, a name is unknown, strides meet dilation, or when built if the input
             has not four axes, its channels are unknown, or it is smaller than the kernel.
 
-    On phones: runs wholly on LiteRT's GPU runtime in float32 and int8, and on XNNPACK in float32 and, with `"sigmoid"`,
-    int8; with `"softmax"` XNNPACK leaves out the one int8 SOFTMAX of `num_kernels` numbers. A float file for the CPU
-    mixes the kernels and computes one convolution, as matrix products (without strides): for four kernels at 28x28x64
-    in 0.4 of the time of four convolutions. A file for the GPU, or in int8, computes `num_kernels` convolutions and
-    sums them. There one product is not faster in int8, since XNNPACK computes it in floats, and on GPUs it was not
-    measured. A CONV_2D with a computed kernel XNNPACK leaves out, and in int8 both runtimes refuse it.
+    On phones: runs wholly on LiteRT's GPU runtime and on XNNPACK, in float32 and int8; in int8 files the softmax of
+    `num_kernels` numbers stays in floats. A float file for the CPU mixes the kernels and computes one convolution, as
+    matrix products (without strides): for four kernels at 28x28x64 in 0.4 of the time of four convolutions. A file for
+    the GPU, or in int8, computes `num_kernels` convolutions and sums them. There one product is not faster in int8,
+    since XNNPACK computes it in floats, and on GPUs it was not measured. A CONV_2D with a computed kernel XNNPACK
+    leaves out, and in int8 both runtimes refuse it.
 
     Source: Chen et al. 2020, arXiv:1912.03458, section 3 (`"softmax"`); Yang et al. 2019, arXiv:1904.04971, section 3
     (`"sigmoid"`).

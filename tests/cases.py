@@ -185,7 +185,7 @@ def _separable(name, output_shape, input_shape=(4, 5, 3), channel_axis=-1, **opt
 
 def _dynamic(name, output_shape, input_shape=(4, 5, 8), channel_axis=-1, **options):
     options = {"filters": 4, "kernel_size": (3, 3), "reduction": 2, **options}
-    softmax = options.get("routing", "softmax") == "softmax"
+    squeezes = options.get("routing", "softmax") == "softmax"
     return Case(
         name=f"dynamic_{name}",
         layer=keraslayers.DynamicConv2D,
@@ -194,8 +194,7 @@ def _dynamic(name, output_shape, input_shape=(4, 5, 8), channel_axis=-1, **optio
         output_shape=output_shape,
         oracle=oracles.dynamic_conv2d,
         channel_axis=channel_axis,
-        weights=1 + options.get("use_bias", True) + (4 if softmax else 2),
-        left_out={"int8": "XNNPACK has no int8 SOFTMAX"} if softmax else {},
+        weights=1 + options.get("use_bias", True) + (4 if squeezes else 2),
         # Those of the window, of each kernel.
         terms=options.get("num_kernels", 4) * math.prod(options["kernel_size"]) * input_shape[channel_axis],
         stock=CONV2D if "data_format" in options else None,

@@ -4,7 +4,7 @@ import keras
 import pytest
 from keras import layers
 
-from keraslayers.export import Verdict, passes, to_tflite
+from keraslayers.export import to_tflite
 from tests.export_models import enliven, needs_gpu, samples
 
 
@@ -34,13 +34,3 @@ def test_an_output_that_is_an_input(shape, precision):
 def test_a_tensor_that_is_an_output_thrice(precision):
     report = to_tflite(twice(), target="gpu", precision=precision, samples=samples(16, (6, 6, 4))).report.require()
     assert report.passes["copy_outputs"] == 2
-
-
-@needs_gpu
-@pytest.mark.parametrize(
-    ("make", "verdict"), [(lambda: with_its_input((6, 6, 4)), Verdict.WRONG), (twice, Verdict.REJECTED)]
-)
-def test_without_the_copy(monkeypatch, make, verdict):
-    monkeypatch.setattr(passes, "PASSES", {})
-    proof = to_tflite(make(), target="gpu", samples=samples(16, (6, 6, 4))).report.proof("gpu")
-    assert proof.verdict is verdict

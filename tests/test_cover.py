@@ -149,6 +149,8 @@ def test_runtimes_say_whether_they_are_there_and_run(name):
     runtime = RUNTIMES[name]
     assert isinstance(runtime.available(), str)
     assert list(inspect.signature(runtime.run).parameters) == ["blob", "graph", "inputs"]
+    assert list(inspect.signature(runtime.load).parameters)[:3] == ["path", "inputs", "outputs"]
+    assert isinstance(runtime.PLAIN, bool)
     assert any(name in target.runtimes for target in export.TARGETS.values())
 
 

@@ -221,8 +221,8 @@ def test_a_model_that_gives_nan_on_made_up_samples_alone(monkeypatch):
         check(
             lambda: to_tflite(model),
             ValueError,
-            "`to_tflite`: `model` 'm' gives NaN on the samples, first at layer `log`. Give typical `samples`; these "
-            "were made up.",
+            f"`to_tflite`: `model` 'm' gives NaN on the samples, first at layer `{model.operations[1].name}`. Give "
+            "typical `samples`; these were made up.",
         )
     assert to_tflite(model, samples=np.abs(X) + 0.1).report.ok
 

@@ -84,7 +84,8 @@ def test_the_memory_is_the_least_there_is(small):
     inputs = {"image": np.zeros((1, 1, 16, 16, 3), "int8")}
 
     def run(most):
-        return child.run_in_child("micro", artifact.tflite, graph, inputs, options={"most": most, "grain": micro.GRAIN})
+        options = {"most": most, "grain": micro.GRAIN}
+        return child.run_in_child(micro.__file__, artifact.tflite, graph, inputs, options=options)
 
     outcome, _ = run(needs)
     assert outcome.arena_bytes == needs

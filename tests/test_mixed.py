@@ -81,6 +81,62 @@ def test_products_of_activations_stay_in_floats_on_phones(io):
     assert report.operators["BATCH_MATMUL"] == 2
 
 
+def pooled_by_attention(image):
+    """Channels summed over the places, weighted by a softmax over these."""
+    x = layers.Conv2D(8, 3, padding="same", activation="relu")(image)
+    weights = layers.Softmax(name="weights")(layers.Reshape((1, 64))(layers.Conv2D(1, 1)(x)))
+    return keras.ops.sum(x * layers.Reshape((8, 8, 1))(weights), axis=(1, 2), keepdims=True)
+
+
+def selected_kernels(image):
+    """Two branches, weighted for each channel by a softmax over the two (Li et al. 2019, arXiv:1903.06586)."""
+    near, far = (layers.Conv2D(8, 3, padding="same", dilation_rate=rate, activation="relu")(image) for rate in (1, 2))
+    pooled = layers.GlobalAveragePooling2D(keepdims=True)(near + far)
+    weights = layers.Softmax(name="weights")(layers.Reshape((8, 2))(layers.Conv2D(16, 1)(pooled)))
+    return sum(x * layers.Reshape((1, 1, 8))(weights[:, :, i : i + 1]) for i, x in enumerate((near, far)))
+
+
+@needs_gpu
+@pytest.mark.parametrize("io", ["float32", "int8"])
+@pytest.mark.parametrize("inside", [pooled_by_attention, selected_kernels])
+def test_a_softmax_inside_stays_in_floats_on_phones(inside, io):
+    image = keras.Input((8, 8, 3), name="image")
+    model = enliven(keras.Model(image, layers.Conv2D(4, 1, name="out")(inside(image)), name="m"))
+    report = to_tflite(model, target="gpu", precision="int8", io=io, samples=X).report.require()
+    assert report.float_operators == {"SOFTMAX": 1}
+    for proof in report.proofs:
+        assert (proof.delegated, proof.partitions) == (proof.operators, 1)
+
+
+@pytest.mark.parametrize("io", ["float32", "int8", "uint8"])
+def test_a_softmax_at_the_end_is_none_of_these_and_costs_no_second_conversion(io, monkeypatch):
+    monkeypatch.setattr("keraslayers.export.mixed.Calibrated", lambda *args: pytest.fail("a second conversion"))
+    report = to_tflite(cnn(), target="gpu", precision="int8", io=io, samples=X).report.require()
+    assert report.operators["SOFTMAX"] == 1
+    assert report.float_operators == {}
+
+
+@needs_gpu
+def test_a_softmax_at_the_end_goes_with_what_is_in_floats():
+    image = keras.Input((8, 8, 3), name="image")
+    x = layers.GlobalAveragePooling2D(keepdims=True)(layers.Conv2D(8, 3, activation="gelu")(image))
+    model = enliven(keras.Model(image, layers.Conv2D(4, 1, activation="softmax", name="classes")(x), name="m"))
+    for layer_errors in (False, True):  # which asks for another way to the same file
+        made = to_tflite(model, target="gpu", precision="int8", samples=X, layer_errors=layer_errors)
+        assert made.report.require().float_operators == {"GELU": 1, "SOFTMAX": 1}
+        proof = made.report.proof("cpu")
+        assert (proof.delegated, proof.partitions) == (proof.operators, 1)
+
+
+def test_a_softmax_that_is_given_and_used():
+    image = keras.Input((8, 8, 3), name="image")
+    classes = layers.Softmax(name="classes")(layers.Conv2D(4, 1)(image))
+    model = enliven(keras.Model(image, [classes, layers.Conv2D(2, 1, name="then")(classes)], name="m"))
+    report = to_tflite(model, precision="int8", samples=X).report.require()
+    assert report.float_operators["SOFTMAX"] == 1
+    assert (report.proof("cpu").delegated, report.proof("cpu").partitions) == (report.proof("cpu").operators, 1)
+
+
 @pytest.mark.parametrize(
     "normalization",
     [

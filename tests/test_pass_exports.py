@@ -65,6 +65,17 @@ def logarithms(x):
     return layers.Activation("log_softmax")(layers.Conv2D(8, 1)(x))
 
 
+def with_its_input():
+    image = keras.Input((6, 7, 8), name="image")
+    return enliven(keras.Model(image, [layers.Conv2D(8, 1, name="y")(image), image], name="m"))
+
+
+def given_twice():
+    image = keras.Input((6, 7, 8), name="image")
+    y = layers.Conv2D(8, 1, name="y")(image)
+    return enliven(keras.Model(image, [y, y], name="m"))
+
+
 BOTH = ("float32", "int8")
 # (pass, what it mends, precisions, what becomes of the file without it, model)
 MENDED = [
@@ -112,6 +123,8 @@ MENDED = [
     ("lower_split", "of the input", ("float32",), REFUSED, swapped_input),
     ("lower_indices", "class token", BOTH, REFUSED, class_token),
     ("lower_log_softmax", "activation", ("float32",), REFUSED, of(logarithms)),
+    ("copy_outputs", "input", BOTH, WRONG, with_its_input),
+    ("copy_outputs", "twice", BOTH, REFUSED, given_twice),
     ("lower_group_normalization", "image", ("float32",), REFUSED, after(layers.GroupNormalization(4))),
 ]
 
@@ -155,6 +168,24 @@ def test_mix_kernels(precision, monkeypatch):
     # What is left beside the products are the two around and the two of the attention.
     assert (mixed.operators["CONV_2D"], summed.operators["CONV_2D"]) == (4, 8)
     assert mixed.operators["BATCH_MATMUL"] == 3
+
+
+@needs_gpu
+def test_unroll_recurrent(monkeypatch):
+    """A loop is refused by the gpu, and in int8 there is no file at all. XNNPACK leaves out what takes steps apart."""
+    steps = keras.Input((6, 8), name="steps")
+    model = enliven(keras.Model(steps, layers.Dense(3)(layers.GRU(4)(steps)), name="m"))
+    given = {"target": "gpu", "samples": samples(16, (6, 8))}
+    report = to_tflite(model, **given).report.require()
+    assert report.passes == {"unroll_recurrent": 1}
+    assert report.proof("cpu").left == {"UNPACK": 1}
+    assert to_tflite(model, precision="int8", **given).report.proof("cpu").verdict is Verdict.PROVEN
+    monkeypatch.setattr(passes, "PASSES", {})
+    looping = to_tflite(model, **given).report
+    assert looping.operators["WHILE"] == 1
+    assert looping.proof("gpu").verdict is Verdict.REJECTED
+    with pytest.raises(RuntimeError, match="is a loop over its input"):
+        to_tflite(model, precision="int8", **given)
 
 
 # --- ReLU: what the converter takes into the operator before it must stay there

@@ -149,29 +149,34 @@ def test_4_bits_need_no_tensorflow_of_their_own():
 # --- what is not what was asked for
 
 
+def nobody(tensor):
+    """Of no tensor the layer."""
+
+
 @pytest.mark.parametrize("precision", KERNELS)
 def test_kernels_that_stayed_floats_are_an_error(precision):
     graph = read_graph(to_tflite(dense()).tflite)
     wanted = "int4" if precision == "int4" else "int8"
+    (made,) = graph.computed
     with pytest.raises(RuntimeError) as caught:
-        check_kernels("to_tflite", graph, precision)
+        check_kernels("to_tflite", graph, precision, (), {made.tensor: "y"}.get)
     assert str(caught.value) == (
-        f"`to_tflite`: in precision {precision!r} the kernels of FULLY_CONNECTED must be {wanted}; the converter made "
-        "them float32. Give this layer another form, or choose another precision."
+        f"`to_tflite`: in precision {precision!r} the kernel of layer 'y' (FULLY_CONNECTED) must be {wanted}; the "
+        "converter made it float32. Give this layer another form, `skip` it in int8, or choose another precision."
     )
-    some = dataclasses.replace(graph, kernels={"FULLY_CONNECTED": ("float32", wanted)})
-    with pytest.raises(RuntimeError, match="the converter made them float32 and int"):
-        check_kernels("to_tflite", some, precision)
-    check_kernels("to_tflite", dataclasses.replace(graph, kernels={"FULLY_CONNECTED": (wanted,)}), precision)
+    right = dataclasses.replace(made, kernel=wanted)
+    check_kernels("to_tflite", dataclasses.replace(graph, computed=(right,)), precision, (), nobody)
+    with pytest.raises(RuntimeError, match=f"{made.tensor!r} \\(FULLY_CONNECTED\\) must be {wanted}"):
+        check_kernels("to_tflite", dataclasses.replace(graph, computed=(right, made)), precision, (), nobody)
 
 
 def test_kernels_of_other_layers_than_those_left_in_floats_are_an_error():
     graph = read_graph(to_tflite(dense()).tflite)  # all in floats
-    assert len(graph.float_kernels) == 1
-    check_kernels("to_tflite", graph, "int8", ("y",), {graph.float_kernels[0]: "y"}.get)
-    check_kernels("to_tflite", graph, "int8", ("z",), lambda tensor: None)  # whose it is nobody knows
-    with pytest.raises(RuntimeError, match="left the kernels of y in floats, though only z should be"):
-        check_kernels("to_tflite", graph, "int8", ("z",), {graph.float_kernels[0]: "y"}.get)
+    of_y = {graph.computed[0].tensor: "y"}.get
+    check_kernels("to_tflite", graph, "int8", ("y",), of_y)
+    check_kernels("to_tflite", graph, "int8", ("z",), nobody)  # whose it is nobody knows
+    with pytest.raises(RuntimeError, match=r"the kernel of layer 'y' .* must be int8; the converter made it float32"):
+        check_kernels("to_tflite", graph, "int8", ("z",), of_y)
 
 
 @needs_micro
@@ -195,7 +200,7 @@ def test_what_microcontrollers_have_no_kernel_for_is_told():
 
 @pytest.mark.parametrize("precision", ["float32", "float16", "dynamic"])
 def test_others_promise_nothing_of_the_kind(precision):
-    check_kernels("to_tflite", read_graph(to_tflite(dense(), precision=precision).tflite), precision)
+    check_kernels("to_tflite", read_graph(to_tflite(dense(), precision=precision).tflite), precision, (), nobody)
 
 
 def test_floats_in_an_integer_file_are_listed(tmp_path):

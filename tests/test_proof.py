@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import types
 
 import flatbuffers
 import keras
@@ -155,9 +156,11 @@ def test_drivers_of_a_real_gpu_come_first(monkeypatch, tmp_path):
     assert gpu.driver()["VK_ICD_FILENAMES"] == str(software)
 
 
-def test_a_worker_that_breaks_tells_its_last_words():
+def test_a_worker_that_breaks_tells_its_last_words(tmp_path):
+    broken = tmp_path / "broken.py"
+    broken.write_text("def load(path, inputs, outputs):\n    return {}['nothing']\n")
     tflite = to_tflite(dense()).tflite
-    outcome, _ = child.run_in_child("nothing", tflite, read_graph(tflite), {"x": samples(2, (1, 4))})
+    outcome, _ = child.run_in_child(str(broken), tflite, read_graph(tflite), {"x": samples(2, (1, 4))})
     assert outcome.died
     assert outcome.reason == "the runtime died (exit code 1): KeyError: 'nothing'"
 
@@ -212,6 +215,31 @@ def test_absurd_samples_are_named_as_the_cause():
     assert cpu_proof.verdict is Verdict.WRONG
     assert "int8 must reach 10 dB" in cpu_proof.reason
     assert "the runtime computes what the file says, so it is quantization that lost the numbers" in cpu_proof.reason
+
+
+def test_numbers_that_hang_on_single_steps_are_lost_by_quantization():
+    """Of vectors of length one step or none: runtimes round to one or the other, and make ones or zeros of them."""
+    image = keras.Input((6, 6, 2), name="image")
+    x = layers.UnitNormalization()(layers.Conv2D(2, 1, use_bias=False)(image))
+    model = enliven(keras.Model(image, layers.Conv2D(4, 1, name="out")(x), name="m"))
+    x = samples(16, (6, 6, 2))
+    x[1:] *= 0.01
+    (cpu_proof,) = to_tflite(model, precision="int8", samples=x).report.proofs
+    assert cpu_proof.verdict is Verdict.WRONG
+    assert cpu_proof.reason.startswith("output `out` of LiteRT's built-in kernels is ")
+    assert "dB; so it is quantization that lost the numbers; the runtime is off by 0." in cpu_proof.reason
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_a_runtime_that_is_wrong_is_wrong_whatever_quantization_lost(lost):
+    graph = types.SimpleNamespace(outputs=(Tensor("y", 0, (1, 5), "int8", step=0.01),), integer=True, hybrid=False)
+    wanted = samples(16, (5,))
+    meaning = {"y": np.roll(wanted, 1, axis=0) if lost else wanted + 0.01}
+    assert bool(match.fault(meaning, {"y": wanted}, meaning, graph, "int8", plain=False)) == lost
+    reason = match.fault({"y": -wanted}, {"y": wanted}, meaning, graph, "int8", plain=False)
+    assert ("on the same file" in reason) != lost
+    assert (match.LOST in reason) == lost
+    assert "off by" in reason
 
 
 def test_a_dead_activation_is_named():

@@ -3,15 +3,13 @@
 from contextlib import contextmanager
 
 from keraslayers._rewrite import owner
+from keraslayers.export.graph import ENDS
 from keraslayers.export.layer_names import namer
 from keraslayers.export.optimize.floats import Floats, Kept
 from keraslayers.export.optimize.kernels import Rounded
 from keraslayers.export.optimize.model import plan_of
 from keraslayers.export.optimize.ruled import Ruled
 from keraslayers.export.optimize.stripping import strip
-
-# From the floats that come in, or that skipped layers give, to integers, and back.
-ENDS = ("QUANTIZE", "DEQUANTIZE")
 
 
 def deployable(who, model, precision, pixels):
@@ -82,14 +80,14 @@ def check_integers(who, graph, model):
         elif isinstance(layer, Floats) or (isinstance(layer, Ruled) and layer.output_quantizer is None):
             free.add(layer.name)
     layer_of, wrong = namer(model), []
-    for operator, tensor, dtype in graph.computed:
-        if operator in ENDS:
+    for made in graph.computed:
+        if made.operator in ENDS:
             continue
-        layer = layer_of(tensor)
-        if dtype.startswith("float") and layer not in skipped | free:
-            wrong.append(f"{operator} of {layer or tensor!r} in floats, which trained with rounding")
-        if dtype == "int8" and layer in skipped:  # other integers are its own
-            wrong.append(f"{operator} of {layer!r} in integers, which was skipped")
+        layer = layer_of(made.tensor)
+        if made.floats and layer not in skipped | free:
+            wrong.append(f"{made.operator} of {layer or made.tensor!r} in floats, which trained with rounding")
+        if "int8" in made.dtypes and layer in skipped:  # other integers are its own
+            wrong.append(f"{made.operator} of {layer!r} in integers, which was skipped")
     if wrong:
         raise RuntimeError(
             f"`{who}`: the converter computes of the quantized model {model.name!r} {'; '.join(wrong)}. This is a "

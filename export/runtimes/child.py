@@ -50,16 +50,17 @@ class Outcome:
     arena_bytes: int | None = None
 
 
-def run_in_child(kind, blob, graph, inputs, *, environment=None, options=None):
+def run_in_child(runtime, blob, graph, inputs, *, timed=True, environment=None, options=None):
     """Runs `blob` in a fresh process.
 
     Args:
-        kind: which function of `worker.py` runs it.
+        runtime: path of the runtime's file, whose `load` loads it there.
         blob: bytes of the file.
         graph: what `read_graph` says of it.
         inputs: by input name an array of (calls, *shape), as the file wants it.
+        timed: whether to measure how long a call takes.
         environment: variables to set in the child.
-        options: passed to the function in `worker.py`.
+        options: passed to `load`.
 
     Returns:
         (Outcome, the child's error stream as text).
@@ -68,14 +69,15 @@ def run_in_child(kind, blob, graph, inputs, *, environment=None, options=None):
         folder = Path(folder)
         (folder / "model.tflite").write_bytes(blob)
         request = {
-            "kind": kind,
+            "runtime": runtime,
+            "timed": timed,
             "inputs": [[tensor.name, tensor.index] for tensor in graph.inputs],
             "outputs": [[t.name, t.index, t.shape, t.dtype] for t in graph.outputs],
             "options": options or {},
         }
         (folder / "request.json").write_text(json.dumps(request))
         np.savez(folder / "inputs.npz", *(inputs[tensor.name] for tensor in graph.inputs))
-        # -P: the worker's own folder stays out of its module path. It imports LiteRT and NumPy, not TensorFlow.
+        # -P: the worker's own folder stays out of its module path. It imports no TensorFlow.
         command = [sys.executable, "-P", str(WORKER), str(folder)]
         try:
             done = subprocess.run(

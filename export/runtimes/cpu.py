@@ -1,10 +1,10 @@
 """LiteRT on the CPU: with XNNPACK, as apps run it, and without, as the reference."""
 
 import importlib.util
-
-from keraslayers.export.runtimes.child import run_in_child
+from collections import Counter
 
 LIMITS = ("int16x8 runs on built-in kernels alone, without XNNPACK",)
+PLAIN = False
 
 
 def available():
@@ -16,7 +16,9 @@ def available():
 
 def run(blob, graph, inputs):
     """Runs a file with XNNPACK on one thread."""
-    return run_in_child("interpreter", blob, graph, inputs, options={"delegates": True, "threads": 1})[0]
+    from keraslayers.export.runtimes.child import run_in_child
+
+    return run_in_child(__file__, blob, graph, inputs, options={"delegates": True, "threads": 1})[0]
 
 
 def run_reference(blob, graph, inputs, *, plain=False):
@@ -24,5 +26,55 @@ def run_reference(blob, graph, inputs, *, plain=False):
 
     With `plain` they are the reference kernels: loops without any optimization, slow in large files.
     """
+    from keraslayers.export.runtimes.child import run_in_child
+
     options = {"delegates": False, "threads": 1, "plain": plain}
-    return run_in_child("interpreter", blob, graph, inputs, options=options)[0]
+    return run_in_child(__file__, blob, graph, inputs, timed=False, options=options)[0]
+
+
+def load(path, inputs, outputs, delegates, threads, plain=False):
+    """Loads a file, in the child; for the arguments and what is returned see `worker.py`."""
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+    resolver = OpResolverType.AUTO if delegates else OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+    if plain:
+        resolver = OpResolverType.BUILTIN_REF
+    interpreter = Interpreter(path, num_threads=threads, experimental_op_resolver_type=resolver)
+    interpreter.allocate_tensors()
+
+    def call(values):
+        for (_, index), value in zip(inputs, values, strict=True):
+            interpreter.set_tensor(index, value)
+        interpreter.invoke()
+        return [interpreter.get_tensor(index) for _, index, _, _ in outputs]
+
+    nodes = interpreter._get_ops_details()
+    pieces = [node for node in nodes if node["op_name"] == "DELEGATE"]
+    nodes = [node for node in nodes if node["op_name"] != "DELEGATE"]
+    inside = taken(nodes, pieces)
+    names = {tensor["index"]: tensor["name"] for tensor in interpreter.get_tensor_details()}
+    figures = {
+        "operators": len(nodes),
+        "delegated": len(inside),
+        "left": dict(Counter(node["op_name"] for i, node in enumerate(nodes) if i not in inside)),
+        "left_at": [[i, node["op_name"], names[node["outputs"][0]]] for i, node in enumerate(nodes) if i not in inside],
+        "partitions": len(pieces),
+        "device": f"XNNPACK, {threads} thread" if delegates else "built-in kernels",
+    }
+    return call, figures
+
+
+def taken(nodes, pieces):
+    """Indices of the nodes inside the pieces: all that lies between a piece's outputs and its inputs."""
+    maker = {tensor: i for i, node in enumerate(nodes) for tensor in node["outputs"]}
+    inside = set()
+    for piece in pieces:
+        border = set(piece["inputs"])
+        waiting = list(piece["outputs"])
+        while waiting:
+            tensor = waiting.pop()
+            node = maker.get(tensor)
+            if node is not None and node not in inside and tensor not in border:
+                inside.add(node)
+                waiting.extend(nodes[node]["inputs"])
+    return inside

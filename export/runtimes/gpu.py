@@ -12,8 +12,7 @@ import re
 import tempfile
 from pathlib import Path
 
-from keraslayers.export.runtimes import cpu
-from keraslayers.export.runtimes.child import run_in_child
+import numpy as np
 
 SOFTWARE = [
     Path("/usr/lib/chromium/vk_swiftshader_icd.json"),
@@ -29,6 +28,7 @@ LIMITS = (
     "no loops: LSTM, GRU and SimpleRNN with unroll=True",
     "no int16x8",
 )
+PLAIN = False
 REMEDY = "no Vulkan driver found: install Debian's package `chromium` (or Google Chrome) for its software driver"
 
 
@@ -65,12 +65,16 @@ def _with_loader(environment, folder):
 
 def available():
     """Returns "" where this runtime can run, else what to install."""
+    from keraslayers.export.runtimes import cpu
+
     return cpu.available() or ("" if driver() is not None else REMEDY)
 
 
 def run(blob, graph, inputs):
     """Runs a file on the GPU alone, in 32-bit floats."""
-    outcome, said = run_in_child("gpu", blob, graph, inputs, environment=driver(), options={"enforce_f32": True})
+    from keraslayers.export.runtimes.child import run_in_child
+
+    outcome, said = run_in_child(__file__, blob, graph, inputs, environment=driver(), options={"enforce_f32": True})
     adapter = re.search(r"Selected adapter: (.*?), arch=.*adapterType=(\S+)", said)
     device = f"{adapter[1]} ({'software' if adapter[2] == 'CPU' else adapter[2]})" if adapter else ""
     if outcome.outputs is not None:
@@ -86,6 +90,39 @@ def run(blob, graph, inputs):
         operators=graph.total,
         delegated=int(delegated[1]) if delegated else 0,
     )
+
+
+def load(path, inputs, outputs, enforce_f32):
+    """Loads a file, in the child; for the arguments and what is returned see `worker.py`."""
+    from ai_edge_litert.compiled_model import CompiledModel
+    from ai_edge_litert.hardware_accelerator import HardwareAccelerator
+    from ai_edge_litert.options import GpuOptions, Options
+
+    # GPU alone: with CPU beside it a file counts as fully accelerated though nothing runs on the GPU.
+    model = CompiledModel.from_file(
+        path,
+        options=Options(
+            hardware_accelerators=HardwareAccelerator.GPU,
+            gpu_options=GpuOptions(enforce_f32=enforce_f32),
+        ),
+    )
+    if not model.is_fully_accelerated():
+        raise RuntimeError("some operators do not run on the GPU")
+    signature = model.get_signature_by_index(0)
+    buffers_in = dict(zip(signature["inputs"], model.create_input_buffers(0), strict=True))
+    buffers_out = dict(zip(signature["outputs"], model.create_output_buffers(0), strict=True))
+
+    def call(values):
+        for (name, _), value in zip(inputs, values, strict=True):
+            buffers_in[name].write(np.ascontiguousarray(value))
+        model.run_by_index(0, list(buffers_in.values()), list(buffers_out.values()))
+        results = []
+        for name, _, shape, dtype in outputs:
+            count = int(np.prod(shape))
+            results.append(np.array(buffers_out[name].read(count, np.dtype(dtype).type)).reshape(shape))
+        return results
+
+    return call, {}
 
 
 def _own_words(said):

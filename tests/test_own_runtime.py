@@ -1,0 +1,76 @@
+"""A runtime is one file: the one in docs/adding.md, and others made of it."""
+
+import importlib.util
+import re
+from pathlib import Path
+
+import pytest
+
+from keraslayers.export import Target, Verdict, find_culprit, prove, to_tflite
+from keraslayers.export.runtimes import RUNTIMES
+from tests.export_models import dense, samples
+
+PAGE = Path(__file__).parent.parent / "docs" / "adding.md"
+(SHOWN,) = (block for block in re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL) if "def load" in block)
+NUMBERS = "interpreter.get_tensor(index) for"
+OWN = Target("own", ("own",), "a device of one's own")
+
+
+@pytest.fixture
+def install(tmp_path, monkeypatch):
+    """Writes a runtime's file and enters it as `own`."""
+
+    def install(source):
+        path = tmp_path / "own.py"
+        path.write_text(source)
+        spec = importlib.util.spec_from_file_location("own", path)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        monkeypatch.setitem(RUNTIMES, "own", module)
+
+    return install
+
+
+@pytest.mark.parametrize("precision", ["float32", "int8"])
+def test_a_runtime_is_one_file(install, precision):
+    install(SHOWN)
+    made = to_tflite(dense(), target=OWN, precision=precision, samples=samples(16, (4,)))
+    (proof,) = made.report.require().proofs
+    assert (proof.runtime, proof.device) == ("own", "2 threads")
+    assert proof.latency_ms > 0
+    assert prove(made.tflite, "own").ok
+    assert OWN.limits == ("own: no more than two threads",)
+
+
+def test_one_that_computes_something_else_is_wrong(install):
+    assert NUMBERS in SHOWN
+    install(SHOWN.replace(NUMBERS, f"2 * {NUMBERS}"))
+    for precision, reference in (("float32", "the Keras model"), ("int8", "LiteRT's built-in kernels")):
+        made = to_tflite(dense(), target=OWN, precision=precision, samples=samples(16, (4,)))
+        (proof,) = made.report.proofs
+        assert proof.verdict is Verdict.WRONG
+        assert reference in proof.reason
+    assert find_culprit(to_tflite(dense()).tflite, "own").operator == "FULLY_CONNECTED"
+
+
+def test_one_that_refuses_dies_or_is_not_there(install):
+    start = "    interpreter = Interpreter("
+    assert start in SHOWN
+    for line, reason in (
+        ("    raise ValueError('not this one')\n", "not this one"),
+        ("    import os; os.abort()\n", "the runtime died (SIGABRT)"),
+    ):
+        install(SHOWN.replace(start, line + start))
+        (proof,) = to_tflite(dense(), target=OWN).report.proofs
+        assert (proof.verdict, proof.reason) == (Verdict.REJECTED, reason)
+    install(SHOWN.replace('return ""', 'return "install it"'))
+    (proof,) = to_tflite(dense(), target=OWN).report.proofs
+    assert (proof.verdict, proof.reason) == (Verdict.UNTESTED, "install it")
+
+
+def test_the_child_has_nothing_of_this_library(install):
+    """Which would import Keras, for seconds."""
+    names = "{name.partition('.')[0] for name in __import__('sys').modules} & {'keras', 'keraslayers', 'tensorflow'}"
+    install(SHOWN.replace('f"{threads} threads"', f"str(sorted({names}))"))
+    (proof,) = to_tflite(dense(), target=OWN).report.proofs
+    assert proof.device == "[]"
