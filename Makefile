@@ -11,7 +11,7 @@ demo: $(MADE) driver
 	$(BIN)/keraslayers demo
 
 test: lint driver
-	$(BIN)/python -m pytest -n 2 --dist loadscope
+	$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
 
 lint: $(MADE)
 	$(BIN)/ruff check .
@@ -35,7 +35,7 @@ bench-%: $(MADE) driver
 # The lower bounds in pyproject.toml are what this installs and tests.
 LOWEST := .venv-lowest
 test-lowest: $(LOWEST)/.made driver
-	$(LOWEST)/bin/python -m pytest -n 2 --dist loadscope
+	$(LOWEST)/bin/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
 
 $(LOWEST)/.made: setup.py pyproject.toml
 	$(PYTHON) -m venv $(LOWEST)

@@ -21,8 +21,14 @@ if backend.BACKEND != "tensorflow":
     collect_ignore_glob = [f"test_{name}.py" for name in LEFT_OUT.split()]
 
 
+# Files of few tests that take minutes. Two processes share the files in this order: one of these at the end would have
+# one process work alone.
+FIRST = ("export_applications", "optimize_models", "converter", "optimize_rules", "documents", "demo")
+
+
 def pytest_collection_modifyitems(config, items):
-    """Deselects what is marked `tensorflow` where Keras computes with something else."""
+    """Puts what takes long first; deselects what is marked `tensorflow` where Keras computes with something else."""
+    items.sort(key=lambda item: item.path.stem.removeprefix("test_") not in FIRST)
     if backend.BACKEND != "tensorflow":
         marked = [item for item in items if item.get_closest_marker("tensorflow")]
         items[:] = [item for item in items if item not in marked]
