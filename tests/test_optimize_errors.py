@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from keras import layers, ops
 
+import keraslayers
 from keraslayers import export
 from keraslayers.export import optimize
 from tests.export_models import dense, enliven, samples
@@ -22,6 +23,11 @@ def image_model(*middle, dtype=None):
 
 def convolution():
     return image_model(layers.Conv2D(4, 3, name="conv"), layers.Flatten())
+
+
+def any_size():
+    image = keras.Input((None, None, 3))
+    return enliven(keras.Model(image, keraslayers.DeformableConv2D(4, 3, max_offset=1)(image)))
 
 
 class Subclassed(keras.Model):
@@ -107,6 +113,17 @@ CASES = {
         lambda: optimize.quantize_aware(image_model(Different(name="different")), samples=X),
         ValueError,
         r"layer 'different' \(Different\) cannot be quantized.*something else while training.*skip=\['different'\]",
+    ),
+    "no bound": (
+        lambda: optimize.quantize_aware(image_model(keraslayers.DeformableConv2D(4, 3, name="moving")), samples=X),
+        ValueError,
+        r"layer 'moving' \(DeformableConv2D\) cannot be quantized: its offsets have no bound.*With `max_offset` it "
+        r"takes the same weights.*skip=\['moving'\]",
+    ),
+    "images of any size": (
+        lambda: optimize.quantize_aware(any_size(), samples=X),
+        ValueError,
+        r"cannot be quantized: its images are of no known size, \(None, None, None, 3\). Build the model for one size",
     ),
     "an operation without a rule": (
         lambda: optimize.quantize_aware(image_model(layers.Conv2D(4, 3, activation="softplus", name="c")), samples=X),

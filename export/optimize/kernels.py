@@ -9,6 +9,7 @@ import numpy as np
 from keras import layers, ops
 
 from keraslayers.export.optimize._state import State
+from keraslayers.export.optimize.bent import Hats, Masks, Mixed, Offsets
 from keraslayers.export.optimize.halves import DepthwiseHalf, HorizontalHalf, PointwiseHalf, VerticalHalf
 from keraslayers.export.optimize.ranges import ROUND
 from keraslayers.export.optimize.same import Same
@@ -24,7 +25,11 @@ KERNELS = {
     layers.Dense: LAST,
     layers.DepthwiseConv2D: DEPTHWISE,
     DepthwiseHalf: DEPTHWISE,
+    Hats: LAST,
     HorizontalHalf: LAST,
+    Masks: LAST,
+    Mixed: LAST,
+    Offsets: LAST,
     PaddedConv2D: LAST,
     PointwiseHalf: LAST,
     Same: DEPTHWISE,
@@ -63,7 +68,7 @@ def kernel_of(layer):
 
 def user_name(layer):
     """The name of the user's layer whose kernel is pruned or clustered where this one's is."""
-    return layer.separable.name if isinstance(layer, PointwiseHalf) else layer.name
+    return layer.whole.name if isinstance(layer, PointwiseHalf) else layer.name
 
 
 class RoundedKernel(keras.layers.Layer):
@@ -98,11 +103,12 @@ class RoundedKernel(keras.layers.Layer):
         # Always with the kernel's range of now, in evaluation too: the file takes it from the kernel as well.
         variable = self.kernel.variable.value
         if not self.flat:
-            return self.quantizer(variable, True, self.values)
+            return _numbers(self.quantizer(variable, True, self.values), variable)
         place, shape = self.kernel.place, self.kernel.variable.shape
         kernel = ops.transpose(variable, (0, 1, 3, 2)) if place == TRANSPOSED else variable
         turned = ops.shape(kernel)
-        rounded = self.quantizer(ops.reshape(kernel, (-1, self.kernel.channels)), True, self.values)
+        kernel = ops.reshape(kernel, (-1, self.kernel.channels))
+        rounded = _numbers(self.quantizer(kernel, True, self.values), kernel)
         rounded = ops.reshape(rounded, turned)
         return ops.reshape(ops.transpose(rounded, (0, 1, 3, 2)) if place == TRANSPOSED else rounded, shape)
 
@@ -188,3 +194,8 @@ class Rounded(keras.layers.Layer):
 
     def compute_output_spec(self, inputs, training=None):
         return self.layer.compute_output_spec(inputs)
+
+
+def _numbers(rounded, kernel):
+    """The rounded kernel; of a channel of zeros alone, of which XLA makes NaN, the kernel itself."""
+    return ops.where(ops.isnan(rounded), kernel, rounded)

@@ -21,7 +21,7 @@ from keraslayers.export.optimize.model import Optimized, Plan, check, copy, diff
 from keraslayers.export.optimize.origins import Origins
 from keraslayers.export.optimize.preserve import preserving
 from keraslayers.export.optimize.ranges import FLOAT, MEASURE, ROUND, Mode
-from keraslayers.export.optimize.rules import check_skip
+from keraslayers.export.optimize.rules import IN_FLOATS, check_skip
 from keraslayers.export.optimize.stripping import strip
 from keraslayers.export.pipeline import prepare
 from keraslayers.export.samples import name_samples
@@ -104,7 +104,7 @@ def build(who, source, options, sparse=(), clustered=()):
     """
     origins = Origins(layer.name for layer in source._flatten_layers())
     # Nested models laid open; the layers stay the source's own.
-    lowered = keep(laid_open(source), options["skip"])
+    lowered = keep(laid_open(source), options["skip"], IN_FLOATS)
     # Twice, as layers of the user's that are opened hold sums and products of which runtimes compute some wrongly.
     for _ in range(2):
         lowered = lower(who, prepare(lowered, TARGETS[options["target"]], "int8")[0], origins)
