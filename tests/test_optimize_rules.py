@@ -34,7 +34,7 @@ CLASSES = {
     layers.Conv1D: rows_of(layers.Conv1D(4, 3)),
     layers.Conv2D: image_of(layers.Conv2D(4, 3)),
     layers.Conv2DTranspose: image_of(
-        layers.Conv2DTranspose(4, 3, strides=2, use_bias=False), layers.BatchNormalization(), layers.ReLU()
+        layers.Conv2DTranspose(6, 3, strides=2, use_bias=False), layers.BatchNormalization(), layers.ReLU()
     ),
     layers.Dense: image_of(layers.Flatten(), layers.Dense(4)),
     layers.DepthwiseConv2D: image_of(layers.DepthwiseConv2D(3)),

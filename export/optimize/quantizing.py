@@ -15,7 +15,7 @@ from keraslayers.export.match import FEW, differing, snr_db
 from keraslayers.export.optimize._tfmot import tfmot
 from keraslayers.export.optimize.assemble import assemble
 from keraslayers.export.optimize.floats import keep
-from keraslayers.export.optimize.kernels import RoundedKernel, user_name
+from keraslayers.export.optimize.kernels import RoundedKernel, kernel_of, user_name
 from keraslayers.export.optimize.lower import lower
 from keraslayers.export.optimize.model import Optimized, Plan, check, copy, differs, plan_of
 from keraslayers.export.optimize.origins import Origins
@@ -163,7 +163,8 @@ class Parts:
         quantizer, stand_in = self.tfmot.default.Default8BitConvWeightsQuantizer(), None
         user = user_name(layer)
         if user in self.sparse | self.clustered:
-            quantizer, stand_in = preserving(self.tfmot, layer, user in self.sparse, user in self.clustered)
+            kept = user in self.sparse, user in self.clustered
+            quantizer, stand_in = preserving(self.tfmot, kernel_of(layer), user, *kept)
         made = RoundedKernel(layer, quantizer, stand_in, name=name)
         self.kernels.append(made)
         return made
