@@ -107,12 +107,22 @@ CASES = {
     "no rule": (
         lambda: optimize.quantize_aware(image_model(Computed(name="computed")), samples=X),
         ValueError,
-        r"layer 'computed_\w+' .*divides by what it computes.*skip=\['computed'\].*optimize.register",
+        r"operation 'computed_\w+' .*divides by what it computes.*skip=\['computed'\].*optimize.register",
     ),
     "different while training": (
         lambda: optimize.quantize_aware(image_model(Different(name="different")), samples=X),
         ValueError,
         r"layer 'different' \(Different\) cannot be quantized.*something else while training.*skip=\['different'\]",
+    ),
+    "an operation without a layer": (
+        lambda: optimize.quantize_aware(image_model(ops.softplus), samples=X),
+        ValueError,
+        r"operation '\w+' \(Softplus\) has no rule for 8-bit integers. It stays in floats inside a layer: write",
+    ),
+    "several outputs": (
+        lambda: optimize.quantize_aware(image_model(layers.Flatten(), lambda x: ops.top_k(x, 3)[0]), samples=X),
+        ValueError,
+        r"operation '\w+' \(TopK\) gives several tensors, for which there is no rule. It stays in floats inside a",
     ),
     "no bound": (
         lambda: optimize.quantize_aware(image_model(keraslayers.DeformableConv2D(4, 3, name="moving")), samples=X),

@@ -15,6 +15,7 @@ from keraslayers.export.optimize.rules import (
     OWN,
     TAKES_RELU,
     computes_anew,
+    described,
     keeps_scale,
     moves,
     operation_name,
@@ -239,7 +240,7 @@ class _Assembly:
         return Rounded(layer, self.rounded[id(variable)], self.parts.mode, norm, activation, name=name)
 
     def _where(self, layer):
-        return f"`{self.who}`: layer {layer.name!r} ({type(layer).__name__})"
+        return f"`{self.who}`: {described(layer)}"
 
     def _remedy(self, layer):
         return self.parts.origins.remedy(layer.name)

@@ -8,7 +8,7 @@ from keraslayers.deformable import DeformableConv2D
 from keraslayers.export.optimize.bent import bend
 from keraslayers.export.optimize.halves import DepthwiseHalf, HorizontalHalf, PointwiseHalf, VerticalHalf
 from keraslayers.export.optimize.kernels import has_kernel, plain
-from keraslayers.export.optimize.rules import is_final, operation_name
+from keraslayers.export.optimize.rules import described, is_final, operation_name
 from keraslayers.export.passes._graph import Altered, first, rewrite
 from keraslayers.export.passes._relu import function_kind
 from keraslayers.export.passes.bound_deformable import BoundedDeformable
@@ -43,8 +43,7 @@ def lower(who, model, origins):
             outputs = _replacement(layer)(layer, fresh, *args, **kwargs)
         except (AttributeError, NotImplementedError, TypeError, ValueError) as error:
             raise ValueError(
-                f"`{who}`: layer {layer.name!r} ({type(layer).__name__}) cannot be quantized: {_cause(error)}. "
-                f"{origins.remedy(layer.name)}"
+                f"`{who}`: {described(layer)} cannot be quantized: {_cause(error)}. {origins.remedy(layer.name)}"
             ) from error
         regularizer = getattr(layer, "activity_regularizer", None)
         if regularizer is None:

@@ -102,7 +102,7 @@ def build(who, source, options, sparse=(), clustered=()):
         options: `skip` and `target`.
         sparse, clustered: names of layers whose kernels are so.
     """
-    origins = Origins(layer.name for layer in source._flatten_layers())
+    origins = Origins(source)
     # Nested models laid open; the layers stay the source's own.
     lowered = keep(laid_open(source), options["skip"], IN_FLOATS)
     # Twice, as layers of the user's that are opened hold sums and products of which runtimes compute some wrongly.

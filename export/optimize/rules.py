@@ -161,6 +161,12 @@ def operation_name(operation):
     return kind.__name__ if not isinstance(operation, keras.layers.Layer) else None
 
 
+def described(layer):
+    """A layer or operation in words: what it is, its name, its class."""
+    what = "layer" if isinstance(layer, keras.layers.Layer) else "operation"
+    return f"{what} {layer.name!r} ({type(layer).__name__})"
+
+
 def keeps_scale(layer):
     """Whether a file stores inputs and outputs of a layer or operation with one scale."""
     return type(layer) in (*PASSING, *SAME_LAYERS) or operation_name(layer) in SAME or computes_anew(layer)
