@@ -31,9 +31,6 @@ def constants(layer):
 def bounded(inputs, geometry, kernel, bias, offset_kernel, offset_bias):
     """What a `DeformableConv2D` with `max_offset` computes, but for its activation.
 
-    The window that all taps see together is laid out by channels, the hats by places: their product is one batch of
-    small matrix products. No tensor has more than four axes, and the number of operators hardly grows with R.
-
     Args:
         inputs: images, in the layer's data format.
         geometry: of the layer.
@@ -42,28 +39,58 @@ def bounded(inputs, geometry, kernel, bias, offset_kernel, offset_bias):
     Returns:
         outputs, in the layer's data format.
     """
+    moves = (geometry, offset_kernel, offset_bias)
+
+    def move(inputs):
+        down, right = (ops.relu6(offsets(inputs, axis, *moves)) for axis in (0, 1))
+        return down, right, ops.sigmoid(masks(inputs, *moves)) if has_masks(geometry, offset_bias) else None
+
+    def weigh(x, kernel, bias, most):
+        return ops.relu(ops.conv(x, kernel, 1, "valid", "channels_last") + bias)
+
+    def mix(samples):
+        return mixed(samples, geometry, kernel, bias, has_masks(geometry, offset_bias))
+
+    return arrange(inputs, geometry, move=move, weigh=weigh, multiply=ops.matmul, mix=mix)
+
+
+def arrange(inputs, geometry, *, move, weigh, multiply, mix):
+    """Puts together what computes a deformable convolution with a bound.
+
+    The window that all taps see together is laid out by channels, the hats by places: their product is one batch of
+    small matrix products. No tensor has more than four axes, and the number of operators hardly grows with R.
+
+    Args:
+        inputs: images, in the geometry's data format; symbolic ones, too, of a known size.
+        geometry: with a bound.
+        move: called as move(images); gives `offsets` of both axes with relu6 behind them, and the sigmoid of `masks`
+            or None.
+        weigh: called as weigh(x, kernel, bias, most); gives the relu of a 1x1 convolution, which is `most` at most.
+        multiply: gives the product of two batches of matrices.
+        mix: called as mix(samples); gives `mixed`.
+
+    Returns:
+        outputs, in the geometry's data format.
+    """
     inputs = channels_last(inputs, geometry)
     reach, channels = geometry.max_offset, inputs.shape[-1]
     taps, parts = geometry.taps, geometry.offset_groups
     rows, columns = (_seen(*axis, reach) for axis in zip(geometry.kernel_size, geometry.dilation_rate, strict=True))
     rows, cuts = _cut(rows, len(columns), taps)
 
-    down, right, mask = _moves(inputs, geometry, offset_kernel, offset_bias)
-    batch, out_height, out_width = ops.shape(down)[:3]
-    places = batch * out_height * out_width
+    down, right, mask = move(inputs)
+    out_height, out_width = ops.shape(down)[1:3]
     tap_rows, tap_columns = np.divmod(np.arange(taps), geometry.kernel_size[1])
-    down = _hats(down, tap_rows * geometry.dilation_rate[0], rows, reach)
-    right = _hats(right, tap_columns * geometry.dilation_rate[1], columns, reach)
-    down = ops.reshape(down, (places * parts, len(rows), 1, taps))
-    right = ops.reshape(right, (places * parts, 1, len(columns), taps))
+    down = _hats(down, tap_rows * geometry.dilation_rate[0], rows, reach, weigh)
+    right = _hats(right, tap_columns * geometry.dilation_rate[1], columns, reach, weigh)
+    # The first axis is of places and parts, whatever the batch.
+    down = ops.reshape(down, (-1, len(rows), 1, taps))
+    right = ops.reshape(right, (-1, 1, len(columns), taps))
     if mask is not None:
-        down = down * ops.reshape(mask, (places * parts, 1, 1, taps))
-    samples = _products(_window(inputs, geometry, rows, columns), down * right, places, parts, cuts)
-    samples = ops.reshape(samples, (batch, out_height, out_width, channels * taps))
-    # Twice the sigmoid is the mask; here, as it costs nothing.
-    kernel = kernel if mask is None else 2 * kernel
-    outputs = ops.conv(samples, _dense(kernel, geometry, channels), 1, "valid", "channels_last")
-    return from_channels_last(outputs if bias is None else outputs + bias, geometry)
+        down = down * ops.reshape(mask, (-1, 1, 1, taps))
+    samples = _products(_window(inputs, geometry, rows, columns), down * right, parts, cuts, multiply)
+    samples = ops.reshape(samples, (-1, out_height, out_width, channels * taps))
+    return from_channels_last(mix(samples), geometry)
 
 
 def _seen(kernel, dilation, reach):
@@ -91,23 +118,42 @@ def _in_fours(count):
     return -(-count // 4) * 4
 
 
-def _moves(inputs, geometry, kernel, bias):
-    """Offsets down and right, from [-R, R] to [0, 6], and the sigmoid of the mask or None; each by (group, tap).
+def offsets(inputs, axis, geometry, kernel, bias):
+    """Offsets down (axis 0) or right (axis 1), by (group, tap), such that relu6 clips them: [-R, R] become [0, 6].
 
     Relu6 clips at no cost within the convolution; the offsets' scale and the bound go into its weights.
     """
-    count = 2 * geometry.offset_groups * geometry.taps
+    own = slice(axis, _moved(geometry), 2)
     scale = np.float32(3 / geometry.max_offset)
-    down, right = (
-        ops.relu6(convolve(inputs, scale * kernel[..., axis], geometry) + (scale * bias[axis] + np.float32(3)))
-        for axis in (slice(0, count, 2), slice(1, count, 2))
-    )
-    if bias.size == count:
-        return down, right, None
-    return down, right, ops.sigmoid(convolve(inputs, kernel[..., count:], geometry) + bias[count:])
+    return convolve(inputs, scale * kernel[..., own], geometry) + (scale * bias[own] + np.float32(3))
 
 
-def _hats(moves, starts, seen, reach):
+def masks(inputs, geometry, kernel, bias):
+    """What the sigmoid of the mask is of, by (group, tap)."""
+    count = _moved(geometry)
+    return convolve(inputs, kernel[..., count:], geometry) + bias[count:]
+
+
+def has_masks(geometry, bias):
+    """Whether the second convolution, of that bias, gives masks."""
+    return bias.shape[0] > _moved(geometry)
+
+
+def mixed(samples, geometry, kernel, bias, masked):
+    """The convolution of the samples (batch, out_height, out_width, channels * taps)."""
+    channels = samples.shape[-1] // geometry.taps
+    # Twice the sigmoid is the mask; here, as it costs nothing.
+    kernel = 2 * kernel if masked else kernel
+    outputs = ops.conv(samples, _dense(kernel, geometry, channels), 1, "valid", "channels_last")
+    return outputs if bias is None else outputs + bias
+
+
+def _moved(geometry):
+    """How many offsets there are at a place."""
+    return 2 * geometry.offset_groups * geometry.taps
+
+
+def _hats(moves, starts, seen, reach, weigh):
     """Weights of the places `seen` along one axis: (..., groups * taps) to (..., groups * len(seen) * taps).
 
     1 - |offset - shift| = 1 - relu(offset - shift) - relu(shift - offset): two convolutions with relu, which every
@@ -124,11 +170,11 @@ def _hats(moves, starts, seen, reach):
             two[tap, index, seen.index(start + shift + reach), tap] = -1
         for shift in range(2 * reach + 1):
             two_bias[seen.index(start + shift), tap] = 1
-    for weights, bias in ((one, one_bias), (two, two_bias)):
+    for weights, bias, most in ((one, one_bias, 2 * reach), (two, two_bias, 1)):
         # Each offset group for itself.
         kernel = np.kron(np.eye(parts), weights.reshape(-1, bias.size))[None, None].astype("float32")
         bias = np.tile(bias.ravel(), parts).astype("float32")
-        moves = ops.relu(ops.conv(moves, kernel, 1, "valid", "channels_last") + bias)
+        moves = weigh(moves, kernel, bias, most)
     return moves
 
 
@@ -174,15 +220,15 @@ def _shifted(x, axis, shifts, count, stride):
     return ops.concatenate(slices, axis=-1)
 
 
-def _products(window, hats, places, parts, cuts):
+def _products(window, hats, parts, cuts, multiply):
     """Sums the window, weighted with the hats, for each tap.
 
     Args:
         window: (batch, out_height, out_width, rows * columns * channels).
         hats: (places * parts, rows, columns, taps).
-        places: batch * out_height * out_width.
         parts: offset groups.
         cuts: into how many runs the rows are cut, each of which is multiplied for itself.
+        multiply: gives the product of two batches of matrices.
 
     Returns:
         (places, channels * taps), or with one run (places * parts, channels / parts, taps).
@@ -191,16 +237,16 @@ def _products(window, hats, places, parts, cuts):
     seen = rows * columns // cuts
     channels = size // (rows * columns)
     if cuts > 1 and parts > 1:
-        hats = ops.transpose(ops.reshape(hats, (places, parts, cuts, seen * taps)), (0, 2, 1, 3))
-    hats = ops.reshape(hats, (places * cuts * parts, seen, taps))
+        hats = ops.transpose(ops.reshape(hats, (-1, parts, cuts, seen * taps)), (0, 2, 1, 3))
+    hats = ops.reshape(hats, (-1, seen, taps))
     # The channels come first and the taps last: of the matrices on the right the GPU runtime takes small ones alone.
     if parts == 1:  # each reshaping copies, on the CPU
-        window = ops.transpose(ops.reshape(window, (places * cuts, seen, channels)), (0, 2, 1))
+        window = ops.transpose(ops.reshape(window, (-1, seen, channels)), (0, 2, 1))
     else:
-        window = ops.transpose(ops.reshape(window, (places * cuts, seen, parts, channels // parts)), (0, 2, 3, 1))
-        window = ops.reshape(window, (places * cuts * parts, channels // parts, seen))
-    samples = ops.matmul(window, hats)
-    return ops.sum(ops.reshape(samples, (places, cuts, channels * taps)), axis=1) if cuts > 1 else samples
+        window = ops.transpose(ops.reshape(window, (-1, seen, parts, channels // parts)), (0, 2, 3, 1))
+        window = ops.reshape(window, (-1, channels // parts, seen))
+    samples = multiply(window, hats)
+    return ops.sum(ops.reshape(samples, (-1, cuts, channels * taps)), axis=1) if cuts > 1 else samples
 
 
 def _dense(kernel, geometry, channels):
@@ -209,8 +255,9 @@ def _dense(kernel, geometry, channels):
     The GPU runtime computes grouped 1x1 convolutions wrongly in int8, and in float32 most of them.
     """
     groups, taps, filters = geometry.groups, geometry.taps, kernel.shape[3]
-    kernel = kernel.reshape(taps, channels // groups, filters).transpose(1, 0, 2)
+    number = np if isinstance(kernel, np.ndarray) else ops
+    kernel = number.transpose(number.reshape(kernel, (taps, channels // groups, filters)), (1, 0, 2))
     if groups > 1:
         own = np.arange(channels)[:, None] * groups // channels == np.arange(filters) * groups // filters
-        kernel = np.tile(kernel, (groups, 1, 1)) * own[:, None].astype(kernel.dtype)
-    return kernel.reshape(1, 1, channels * taps, filters)
+        kernel = number.tile(kernel, (groups, 1, 1)) * own[:, None].astype("float32")
+    return number.reshape(kernel, (1, 1, channels * taps, filters))

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from keras import layers, ops
 
+import keraslayers
 from keraslayers import export
 from keraslayers.export import optimize
 from tests.export_models import dense, enliven, samples
@@ -22,6 +23,11 @@ def image_model(*middle, dtype=None):
 
 def convolution():
     return image_model(layers.Conv2D(4, 3, name="conv"), layers.Flatten())
+
+
+def any_size():
+    image = keras.Input((None, None, 3))
+    return enliven(keras.Model(image, keraslayers.DeformableConv2D(4, 3, max_offset=1)(image)))
 
 
 class Subclassed(keras.Model):
@@ -101,12 +107,33 @@ CASES = {
     "no rule": (
         lambda: optimize.quantize_aware(image_model(Computed(name="computed")), samples=X),
         ValueError,
-        r"layer 'computed_\w+' .*divides by what it computes.*skip=\['computed'\].*optimize.register",
+        r"operation 'computed_\w+' .*divides by what it computes.*skip=\['computed'\].*optimize.register",
     ),
     "different while training": (
         lambda: optimize.quantize_aware(image_model(Different(name="different")), samples=X),
         ValueError,
         r"layer 'different' \(Different\) cannot be quantized.*something else while training.*skip=\['different'\]",
+    ),
+    "an operation without a layer": (
+        lambda: optimize.quantize_aware(image_model(ops.softplus), samples=X),
+        ValueError,
+        r"operation '\w+' \(Softplus\) has no rule for 8-bit integers. It stays in floats inside a layer: write",
+    ),
+    "several outputs": (
+        lambda: optimize.quantize_aware(image_model(layers.Flatten(), lambda x: ops.top_k(x, 3)[0]), samples=X),
+        ValueError,
+        r"operation '\w+' \(TopK\) gives several tensors, for which there is no rule. It stays in floats inside a",
+    ),
+    "no bound": (
+        lambda: optimize.quantize_aware(image_model(keraslayers.DeformableConv2D(4, 3, name="moving")), samples=X),
+        ValueError,
+        r"layer 'moving' \(DeformableConv2D\) cannot be quantized: its offsets have no bound.*With `max_offset` it "
+        r"takes the same weights.*skip=\['moving'\]",
+    ),
+    "images of any size": (
+        lambda: optimize.quantize_aware(any_size(), samples=X),
+        ValueError,
+        r"cannot be quantized: its images are of no known size, \(None, None, None, 3\). Build the model for one size",
     ),
     "an operation without a rule": (
         lambda: optimize.quantize_aware(image_model(layers.Conv2D(4, 3, activation="softplus", name="c")), samples=X),
@@ -147,7 +174,7 @@ CASES = {
     "all skipped": (
         lambda: optimize.prune(convolution(), skip="conv"),
         ValueError,
-        "has no layer to work on: none of Conv2D, Dense, SeparableConv2D, PaddedConv2D, or all skipped",
+        "has no layer to work on: none of Conv1D, Conv2D, .*SpatialSeparableConv2D, or all skipped",
     ),
     "sparsity": (
         lambda: optimize.prune(convolution(), sparsity=1.0),
@@ -261,8 +288,8 @@ def test_a_layer_that_computes_otherwise_every_time_is_noticed():
 
 
 def test_few_weights_to_prune_are_told():
-    model = image_model(layers.Conv2DTranspose(64, 3), layers.Conv2D(2, 1))
-    with pytest.warns(UserWarning, match=r"`prune`: kernels of Conv2D.* hold 7 % of the weights of `model` 'small'"):
+    model = image_model(layers.DepthwiseConv2D(3, depth_multiplier=8), layers.Conv2D(2, 1))
+    with pytest.warns(UserWarning, match=r"`prune`: kernels of Conv1D.* hold 17 % of the weights of `model` 'small'"):
         optimize.prune(model)
 
 

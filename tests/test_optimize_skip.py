@@ -2,7 +2,7 @@
 
 import keras
 import pytest
-from keras import layers
+from keras import layers, ops
 
 from keraslayers import export
 from keraslayers.export import optimize
@@ -64,11 +64,27 @@ def test_a_name_is_taken_for_no_other():
     assert report.float_operators == {"CONV_2D": 1, "LEAKY_RELU": 1}
 
 
+@keras.saving.register_keras_serializable("tests")
+class Largest(layers.Layer):
+    def call(self, inputs):
+        return ops.softplus(ops.top_k(inputs, 5)[0])
+
+
+def test_operations_stay_in_floats_inside_a_layer():
+    """As the messages say of operations, which `skip` does not take."""
+    image = keras.Input((8, 8, 3), name="image")
+    x = Largest(name="largest")(layers.Flatten()(layers.Conv2D(4, 3)(image)))
+    model = enliven(keras.Model(image, layers.Dense(3)(x)))
+    made = optimize.quantize_aware(model, samples=samples(), skip="largest")
+    report = export.to_tflite(made, precision="int8", samples=samples()).report.require()
+    assert report.float_operators["TOPK_V2"] == 1
+
+
 def test_the_file_is_checked(monkeypatch):
     """Without what keeps the converter out it rounds a skipped layer, for which that was never trained."""
     monkeypatch.setattr(assemble._Assembly, "_floats", lambda self, value, name: value)
     made = optimize.quantize_aware(network(), samples=samples(), skip=["b"])
-    with pytest.raises(RuntimeError, match="CONV_2D of 'b' in integers, which was skipped"):
+    with pytest.raises(RuntimeError, match="CONV_2D of 'b' in integers, which was to stay in floats"):
         export.to_tflite(made, precision="int8", samples=samples())
 
 

@@ -8,6 +8,7 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 from keras import layers
 
+import keraslayers
 from keraslayers import export
 from keraslayers.export import optimize
 from tests.export_models import enliven, samples
@@ -55,7 +56,8 @@ def stored(tflite):
     """The kernels of an int8 file, as integers with the output channels first."""
     interpreter = Interpreter(model_content=tflite)
     interpreter.allocate_tensors()
-    operators = [op for op in interpreter._get_ops_details() if op["op_name"] in ("CONV_2D", "FULLY_CONNECTED")]
+    kinds = ("CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV")
+    operators = [op for op in interpreter._get_ops_details() if op["op_name"] in kinds]
     return [interpreter.get_tensor(op["inputs"][1]) for op in operators]
 
 
@@ -256,6 +258,77 @@ def test_it_holds_through_strip_files_quantization_and_exports(name, floats, tmp
             assert zeros(kernel) >= 0.49
         if name == "2:4":
             assert max(np.count_nonzero(kernel.reshape(-1, 4), axis=1)) <= 2
+
+
+def shapes():
+    """Kernels of three axes, with the channels the other way round, and two in one layer."""
+    image = keras.Input((8, 8, 4), name="image")
+    x = keraslayers.SpatialSeparableConv2D(8, 3, rank=8, activation="relu", name="spatial")(image)
+    x = layers.Conv2DTranspose(12, 3, strides=2, use_bias=False, name="transposed")(x)
+    x = layers.MaxPooling2D(2)(layers.ReLU()(layers.BatchNormalization()(x)))
+    x = layers.GlobalMaxPooling1D()(layers.Conv1D(16, 3, name="row")(layers.Reshape((36, 12))(x)))
+    return enliven(keras.Model(image, layers.Dense(3, name="last")(x)))
+
+
+def rows_of_inputs(model):
+    """By name the kernels of `shapes` with the input channels last, as a file has them."""
+    spatial, transposed, row = (model.get_layer(name) for name in ("spatial", "transposed", "row"))
+    found = {
+        "vertical": np.moveaxis(np.array(spatial.vertical_kernel), -1, 0),
+        "horizontal": np.moveaxis(np.array(spatial.horizontal_kernel), -1, 0),
+        "row": np.moveaxis(np.array(row.kernel), -1, 0),
+    }
+    return {**found, "transposed": np.moveaxis(np.array(transposed.kernel), -2, 0)}
+
+
+@pytest.mark.parametrize(("name", "compiled"), [("2:4", False), ("8 clusters", False), ("half, 8 clusters", True)])
+def test_kernels_of_any_shape_keep_zeros_and_clusters(name, compiled, tmp_path):
+    keras.utils.set_random_seed(0)
+    x = samples(shape=(8, 8, 4))
+    y = np.roll(x[:, 0, 0, :3], 1, axis=0)
+
+    def fit(model):
+        model.compile(keras.optimizers.Adam(1e-2), "mse", jit_compile=compiled)
+        model.fit(x, y, batch_size=8, epochs=1, verbose=0)
+        return model
+
+    def saved(model, path):
+        optimize.save(model, path)
+        again = optimize.load(path)
+        np.testing.assert_allclose(again.predict(x, verbose=0), model.predict(x, verbose=0), atol=1e-6)
+        return again
+
+    made = shapes()
+    if name != "8 clusters":
+        made = fit(optimize.prune(made, pattern=name if name == "2:4" else None, skip="last"))
+    if "clusters" in name:
+        made = fit(optimize.cluster(made, clusters=8, skip="last"))
+    sparse = optimize.strip(made)
+    made = fit(saved(made, tmp_path / "made.zip"))
+    rounded = fit(saved(optimize.quantize_aware(made, samples=x), tmp_path / "rounded.zip"))
+    rounded = saved(rounded, tmp_path / "again.zip")
+    plain = optimize.strip(rounded)
+    plain.save(tmp_path / "plain.keras")
+    held = [kernel for model in (sparse, optimize.strip(made), plain) for kernel in rows_of_inputs(model).values()]
+    held += rows_of_inputs(keras.saving.load_model(tmp_path / "plain.keras")).values()
+    # They train on, each of them.
+    for key, kernel in rows_of_inputs(plain).items():
+        assert not np.array_equal(kernel, rows_of_inputs(optimize.strip(made))[key]), key
+    for model in (made, rounded):
+        file = export.to_tflite(model, precision="int8", samples=x)
+        file.report.require()
+        kernels = stored(file.tflite)[:4]
+        assert sorted(kernel.size for kernel in kernels) == sorted(kernel.size for kernel in held[:4])
+        held += kernels
+    assert len(held) == 6 * 4
+    for kernel in held:
+        if name != "8 clusters":
+            assert zeros(kernel) >= 0.49
+        if name == "2:4":
+            assert max(np.count_nonzero(kernel.reshape(-1, 4), axis=1)) <= 2
+        if "clusters" in name:  # of a file each channel has a scale of its own
+            assert max(map(distinct, kernel)) <= 8
+            assert kernel.dtype == np.int8 or distinct(kernel) <= 8
 
 
 def test_the_same_script_takes_a_model_of_keras_applications(tmp_path):

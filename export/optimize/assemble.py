@@ -3,6 +3,7 @@
 import keras
 from keras import layers, ops
 
+from keraslayers.export.optimize.bent import Product
 from keraslayers.export.optimize.constant import ConstantKernel
 from keraslayers.export.optimize.floats import Floats, Kept
 from keraslayers.export.optimize.kernels import Rounded, has_kernel, kernel_of, plain
@@ -14,6 +15,7 @@ from keraslayers.export.optimize.rules import (
     OWN,
     TAKES_RELU,
     computes_anew,
+    described,
     keeps_scale,
     moves,
     operation_name,
@@ -156,6 +158,8 @@ class _Assembly:
         if norm is not None and norm is not layer:
             self.inner.add(id(self._alone(node.outputs[0])))
         self.fused[id(node)] = (norm, activation, last)
+        if hasattr(layer, "span"):
+            self.scales.fixed[id(last.outputs[0])] = layer.span
         self.scales.made[id(last.outputs[0])] += 1
 
     # --- writing
@@ -191,7 +195,7 @@ class _Assembly:
             if keeps_scale(layer) and self.scales.find(tensor) != root:
                 return self._range(out, name)(found[id(tensor)])
             # A mean of integers, say, would be one of integers.
-            apart = isinstance(layer, Kept) and not has_kernel(layer.layer) and id(tensor) not in self.raw
+            apart = isinstance(layer, Kept) and not _multiplies(layer.layer) and id(tensor) not in self.raw
             return self._floats(found[id(tensor)], name) if apart else found[id(tensor)]
 
         args, kwargs = keras.tree.map_structure(now, (node.arguments.args, node.arguments.kwargs))
@@ -236,10 +240,15 @@ class _Assembly:
         return Rounded(layer, self.rounded[id(variable)], self.parts.mode, norm, activation, name=name)
 
     def _where(self, layer):
-        return f"`{self.who}`: layer {layer.name!r} ({type(layer).__name__})"
+        return f"`{self.who}`: {described(layer)}"
 
     def _remedy(self, layer):
         return self.parts.origins.remedy(layer.name)
+
+
+def _multiplies(layer):
+    """Whether it sums products, which in integers have a scale of their own: the converter hands on none."""
+    return has_kernel(layer) or type(layer) is Product
 
 
 def _linear(layer):

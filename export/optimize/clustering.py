@@ -7,7 +7,8 @@ from keras import ops
 from keraslayers import _checks
 from keraslayers.export.optimize._state import State
 from keraslayers.export.optimize._tfmot import tfmot
-from keraslayers.export.optimize.rebuild import chosen, kernel_of, source_of, wrapped
+from keraslayers.export.optimize.kernels import kernel_key
+from keraslayers.export.optimize.rebuild import chosen, replaced, source_of
 from keraslayers.export.optimize.rules import check_skip
 
 INITIALIZATIONS = {
@@ -18,35 +19,31 @@ INITIALIZATIONS = {
 }
 
 
-class Clustered(keras.layers.Layer):
-    """Computes a layer with each weight replaced by the nearest centroid; both train, through tfmot's algorithm.
+class ClusteredKernel(keras.layers.Layer):
+    """A kernel with each weight replaced by the nearest centroid; both train, through tfmot's algorithm.
 
     Args:
-        layer: one of `rebuild.KINDS`.
+        kernel: a `Found`.
         centroids: its centroids to begin with, in NumPy.
         algorithm: makes tfmot's `ClusteringAlgorithm` of a variable of centroids.
         sparse: whether zeros stay zero.
     """
 
-    def __init__(self, layer, centroids, algorithm, sparse, **kwargs):
-        super().__init__(name=layer.name, dtype="float32", activity_regularizer=layer.activity_regularizer, **kwargs)
-        self.layer = layer
+    def __init__(self, kernel, centroids, algorithm, sparse):
+        super().__init__(name=f"{kernel.layer.name}_{kernel.variable.name}", dtype="float32")
+        self.kernel = kernel
         state = State(self)
         self.centroids = state.add("centroids", centroids, trainable=True)
         self.mask = None
         if sparse:
-            self.mask = state.add("mask", (ops.convert_to_numpy(kernel_of(layer)) != 0).astype("float32"))
+            self.mask = state.add("mask", (ops.convert_to_numpy(self.variable) != 0).astype("float32"))
             self.zero = state.add("zero", (centroids != 0).astype("float32"))
         self.algorithm = algorithm(self.centroids.value)
         self.built = True
 
-    def call(self, inputs):
-        with keras.StatelessScope(state_mapping=[(kernel_of(self.layer), self.now())]):
-            return self.layer.call(inputs)
-
     def now(self):
         """The kernel of centroids."""
-        kernel = kernel_of(self.layer).value
+        kernel = self.variable.value
         if self.mask is None:
             return self.algorithm.get_clustered_weight(self.algorithm.get_pulling_indices(kernel), kernel)
         # An optimizer moves the centroid that stands for zero as it moves all others.
@@ -55,21 +52,19 @@ class Clustered(keras.layers.Layer):
         clustered = self.algorithm.get_clustered_weight(self.algorithm.get_pulling_indices(kernel), kernel)
         return clustered * self.mask.value
 
+    finished = now
+
+    def advance(self):
+        """Nothing is to be done once a step."""
+
     def beginnings(self):
-        """By the layer's name its centroids: how many there are is not known before."""
-        return {self.layer.name: ops.convert_to_numpy(self.centroids)}
+        """By `kernel_key` its centroids: how many there are is not known before."""
+        return {_key(self.kernel): ops.convert_to_numpy(self.centroids)}
 
     @property
     def variable(self):
         """The kernel that trains; its weights are near the centroids, not on them."""
-        return kernel_of(self.layer)
-
-    def finished(self):
-        """The kernel of centroids."""
-        return self.now()
-
-    def compute_output_spec(self, inputs):
-        return self.layer.compute_output_spec(inputs)
+        return self.kernel.variable
 
 
 def cluster(model, *, clusters=16, initialization="kmeans++", skip=()):
@@ -77,8 +72,8 @@ def cluster(model, *, clusters=16, initialization="kmeans++", skip=()):
 
     It is a Keras 3 model with weights of its own: compile it, fit it, then `strip` it or hand it on to
     `quantize_aware`, which keeps the clusters. A file with 16 different weights compresses to half and less. Kernels
-    of Conv2D, Dense and PaddedConv2D are clustered, and the pointwise ones of SeparableConv2D, each by itself; in a
-    model that `prune` gave, zeros stay zero and are a cluster.
+    of Conv1D, Conv2D, Conv2DTranspose, Dense, PaddedConv2D and SpatialSeparableConv2D are clustered, and the pointwise
+    ones of SeparableConv2D, each by itself; in a model that `prune` gave, zeros stay zero and are a cluster.
 
     Args:
         model: a trained Functional or Sequential model, or what `prune` gave; it stays as it is.
@@ -117,31 +112,35 @@ def build(who, source, options, sparse=(), centroids=None):
         source: a copy of the user's model, whose weights the clusters are found in.
         options: as in `Plan`.
         sparse: names of layers whose zeros stay zero.
-        centroids: by layer name those to begin with; by default found.
+        centroids: by `kernel_key` those to begin with; by default found.
     """
     parts = tfmot(who)
     found = chosen(who, source, options["skip"])
     if centroids is None:
-        found = [layer for layer in found if _various(layer, options["clusters"])]
+        found = [kernel for kernel in found if _various(kernel, options["clusters"])]
     else:
-        found = [layer for layer in found if layer.name in centroids]
+        found = [kernel for kernel in found if _key(kernel) in centroids]
     if not found:
         raise ValueError(f"`{who}`: no kernel of `model` {source.name!r} has more than {options['clusters']} weights.")
     method = getattr(parts.cluster_config.CentroidInitialization, INITIALIZATIONS[options["initialization"]])
     initializer = parts.centroids.CentroidsInitializerFactory.get_centroid_initializer(method)
 
-    def wrapper(layer):
-        zeros = layer.name in sparse
+    def clustered(kernel):
+        zeros = kernel.layer.name in sparse
         if centroids is None:
-            begin = initializer(kernel_of(layer).value, options["clusters"], False, "channels_last", zeros)
+            begin = initializer(kernel.variable.value, options["clusters"], False, "channels_last", zeros)
             first = begin.get_cluster_centroids()
         else:
-            first = centroids[layer.name]
-        return Clustered(layer, np.asarray(first), parts.clustering.ClusteringAlgorithm, zeros)
+            first = centroids[_key(kernel)]
+        return ClusteredKernel(kernel, np.asarray(first), parts.clustering.ClusteringAlgorithm, zeros)
 
-    wrappers = {id(layer): wrapper(layer) for layer in found}
-    return wrapped(source, "cluster", options, wrappers, sparse, {layer.name for layer in found})
+    made = [(kernel, clustered(kernel)) for kernel in found]
+    return replaced(source, "cluster", options, made, sparse, {kernel.layer.name for kernel in found})
 
 
-def _various(layer, clusters):
-    return len(np.unique(ops.convert_to_numpy(kernel_of(layer)))) > clusters
+def _key(kernel):
+    return kernel_key(kernel.layer.name, kernel.variable)
+
+
+def _various(kernel, clusters):
+    return len(np.unique(ops.convert_to_numpy(kernel.variable))) > clusters

@@ -64,8 +64,8 @@ def deployed(model):
 def check_integers(who, graph, model):
     """Refuses a file that computes in floats what trained with rounding, or in integers what was to stay in floats.
 
-    Operators of a file that may be floats: `ENDS`, those of the layers that were skipped, and those of a layer whose
-    rule, given to `register`, does not round its output.
+    Operators of a file that may be floats: `ENDS`, those of the layers that were skipped or have no integer kernels,
+    and those of a layer whose rule, given to `register`, does not round its output.
 
     Returns:
         The names of the user's layers that the file leaves in floats.
@@ -87,7 +87,7 @@ def check_integers(who, graph, model):
         if made.floats and layer not in skipped | free:
             wrong.append(f"{made.operator} of {layer or made.tensor!r} in floats, which trained with rounding")
         if "int8" in made.dtypes and layer in skipped:  # other integers are its own
-            wrong.append(f"{made.operator} of {layer!r} in integers, which was skipped")
+            wrong.append(f"{made.operator} of {layer!r} in integers, which was to stay in floats")
     if wrong:
         raise RuntimeError(
             f"`{who}`: the converter computes of the quantized model {model.name!r} {'; '.join(wrong)}. This is a "

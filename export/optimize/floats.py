@@ -43,12 +43,12 @@ class Floats(keras.layers.Layer):
         return input_shape
 
 
-def keep(model, names):
-    """Has a model call the layers of those names through `Kept` ones."""
+def keep(model, names, classes=()):
+    """Has a model call the layers of those names or classes through `Kept` ones."""
     kept = {}
 
     def applies(layer, *args, **kwargs):
-        return isinstance(layer, keras.layers.Layer) and layer.name in names
+        return isinstance(layer, keras.layers.Layer) and (layer.name in names or type(layer) in classes)
 
     def replace(layer, fresh, *args, **kwargs):
         if id(layer) not in kept:

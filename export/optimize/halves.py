@@ -6,10 +6,15 @@ from keras import ops
 from keraslayers._bias import add_bias
 
 
-class _Half(keras.layers.Layer):
-    def __init__(self, separable, name):
-        super().__init__(name=name, dtype=separable.dtype_policy)
-        self.separable = separable
+class Half(keras.layers.Layer):
+    """A part of a layer of the user's, the whole: it computes with that one's weights."""
+
+    # The converter makes one operator of it and a ReLU.
+    takes_relu = True
+
+    def __init__(self, whole, name):
+        super().__init__(name=name, dtype=whole.dtype_policy)
+        self.whole = whole
         self.built = True
 
     def compute_output_spec(self, inputs):
@@ -18,20 +23,20 @@ class _Half(keras.layers.Layer):
         return keras.KerasTensor(spec.shape, spec.dtype)
 
 
-class _First(_Half):
+class _First(Half):
     use_bias = False
 
 
-class _Last(_Half):
+class _Last(Half):
     """Has the bias; the activation is neither's."""
 
     @property
     def bias(self):
-        return self.separable.bias
+        return self.whole.bias
 
     @property
     def use_bias(self):
-        return self.separable.use_bias
+        return self.whole.use_bias
 
 
 class DepthwiseHalf(_First):
@@ -39,10 +44,10 @@ class DepthwiseHalf(_First):
 
     @property
     def kernel(self):
-        return self.separable.depthwise_kernel
+        return self.whole.depthwise_kernel
 
     def call(self, inputs):
-        whole = self.separable
+        whole = self.whole
         return ops.depthwise_conv(
             inputs, self.kernel, whole.strides, whole.padding, whole.data_format, whole.dilation_rate
         )
@@ -53,10 +58,10 @@ class PointwiseHalf(_Last):
 
     @property
     def kernel(self):
-        return self.separable.pointwise_kernel
+        return self.whole.pointwise_kernel
 
     def call(self, inputs):
-        outputs = ops.conv(inputs, self.kernel, 1, "valid", self.separable.data_format)
+        outputs = ops.conv(inputs, self.kernel, 1, "valid", self.whole.data_format)
         return ops.add(outputs, self.bias) if self.use_bias else outputs
 
 
@@ -65,10 +70,10 @@ class VerticalHalf(_First):
 
     @property
     def kernel(self):
-        return self.separable.vertical_kernel
+        return self.whole.vertical_kernel
 
     def call(self, inputs):
-        whole = self.separable
+        whole = self.whole
         strides, dilation = (whole.strides[0], 1), (whole.dilation_rate[0], 1)
         return ops.conv(inputs, self.kernel, strides, whole.padding, whole.data_format, dilation)
 
@@ -78,10 +83,10 @@ class HorizontalHalf(_Last):
 
     @property
     def kernel(self):
-        return self.separable.horizontal_kernel
+        return self.whole.horizontal_kernel
 
     def call(self, inputs):
-        whole = self.separable
+        whole = self.whole
         strides, dilation = (1, whole.strides[1]), (1, whole.dilation_rate[1])
         outputs = ops.conv(inputs, self.kernel, strides, whole.padding, whole.data_format, dilation)
         return add_bias(outputs, self.bias, whole.data_format) if self.use_bias else outputs

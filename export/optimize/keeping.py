@@ -13,8 +13,9 @@ from keras import ops
 from keraslayers.export.files import writable, write
 from keraslayers.export.optimize import clustering, pruning, quantizing
 from keraslayers.export.optimize._tfmot import tfmot
+from keraslayers.export.optimize.kernels import kernel_key
 from keraslayers.export.optimize.model import plan_of, settle
-from keraslayers.export.optimize.rebuild import kernel_of
+from keraslayers.export.optimize.rebuild import kernels_of
 
 SUFFIX = ".zip"
 VERSION = 1
@@ -103,8 +104,10 @@ def load(path, *, custom_objects=None):
     else:
         # Clusters are looked for in the kernels as they were when training began.
         for layer in source._flatten_layers():
-            if layer.name in begin:
-                kernel_of(layer).assign(begin[layer.name])
+            for kernel in kernels_of(layer):
+                key = kernel_key(layer.name, kernel.variable)
+                if key in begin:
+                    kernel.variable.assign(begin[key])
         made = quantizing.build(who, source, options, about["sparse"], about["clustered"])
         source.set_weights(weights)
     for i, weight in enumerate(_added(made)):

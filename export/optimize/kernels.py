@@ -1,6 +1,5 @@
 """Convolutions and dense layers whose kernels are rounded to 8 bits during training."""
 
-import math
 from contextlib import nullcontext
 from dataclasses import dataclass
 
@@ -9,14 +8,15 @@ import numpy as np
 from keras import layers, ops
 
 from keraslayers.export.optimize._state import State
+from keraslayers.export.optimize.bent import Hats, Masks, Mixed, Offsets
 from keraslayers.export.optimize.halves import DepthwiseHalf, HorizontalHalf, PointwiseHalf, VerticalHalf
+from keraslayers.export.optimize.layout import DEPTHWISE, LAST, TRANSPOSED, channels, restored, rows
 from keraslayers.export.optimize.ranges import ROUND
 from keraslayers.export.optimize.same import Same
 from keraslayers.export.passes._graph import Altered
 from keraslayers.padded import PaddedConv2D
 
-# By class where the channels that get a scale of their own stand in the kernel. Subclasses may compute something else.
-LAST, DEPTHWISE, TRANSPOSED = "last", "depthwise", "transposed"
+# By class where the channels stand in the kernel. Subclasses may compute something else.
 KERNELS = {
     layers.Conv1D: LAST,
     layers.Conv2D: LAST,
@@ -24,7 +24,11 @@ KERNELS = {
     layers.Dense: LAST,
     layers.DepthwiseConv2D: DEPTHWISE,
     DepthwiseHalf: DEPTHWISE,
+    Hats: LAST,
     HorizontalHalf: LAST,
+    Masks: LAST,
+    Mixed: LAST,
+    Offsets: LAST,
     PaddedConv2D: LAST,
     PointwiseHalf: LAST,
     Same: DEPTHWISE,
@@ -41,6 +45,18 @@ class Kernel:
     channels: int
     bias: object
 
+    def rows(self):
+        """The kernel of now as tfmot's quantizers take it."""
+        return rows(self.variable.value, self.place)
+
+    def restored(self, values):
+        """Such rows as a kernel."""
+        return restored(values, self.variable.shape, self.place)
+
+    def assign(self, values):
+        """Takes the kernel out of such rows."""
+        self.variable.assign(self.restored(values))
+
 
 def plain(layer):
     """The layer whose weights a layer computes with."""
@@ -56,14 +72,17 @@ def kernel_of(layer):
     """The `Kernel` of a layer for which `has_kernel` holds."""
     layer = plain(layer)
     place, variable = KERNELS[type(layer)], layer.kernel
-    shape = variable.shape
-    channels = {LAST: shape[-1], DEPTHWISE: shape[-1] * shape[-2], TRANSPOSED: shape[-2]}[place]
-    return Kernel(variable, place, channels, layer.bias if layer.use_bias else None)
+    return Kernel(variable, place, channels(variable.shape, place), layer.bias if layer.use_bias else None)
 
 
 def user_name(layer):
     """The name of the user's layer whose kernel is pruned or clustered where this one's is."""
-    return layer.separable.name if isinstance(layer, PointwiseHalf) else layer.name
+    return layer.whole.name if isinstance(layer, HorizontalHalf | PointwiseHalf | VerticalHalf) else layer.name
+
+
+def kernel_key(name, variable):
+    """What stands for a kernel in a file: the name of the user's layer and that of the variable."""
+    return f"{name}/{variable.name}"
 
 
 class RoundedKernel(keras.layers.Layer):
@@ -79,35 +98,33 @@ class RoundedKernel(keras.layers.Layer):
         super().__init__(dtype="float32", **kwargs)
         self.kernel = kernel_of(layer)
         self.quantizer = quantizer
-        # Of the other shapes tfmot knows no axes.
-        self.flat = self.kernel.place != LAST or len(self.kernel.variable.shape) not in (2, 4)
-        shape = (math.prod(self.kernel.variable.shape) // self.kernel.channels, self.kernel.channels)
-        if not self.flat:
-            shape = self.kernel.variable.shape
         state = State(self, stand_in)
-        self.values = quantizer.build(shape, "kernel", state)
+        self.values = quantizer.build(self.kernel.rows().shape, "kernel", state)
         mask = self.values.get("sparsity_mask")
         if mask is not None:  # a constant, which would not be saved
             self.values["sparsity_mask"] = state.add("sparsity_mask", ops.convert_to_numpy(mask)).value
         self.clustered = "clst_impl" in self.values
-        self._beginning = {user_name(layer): ops.convert_to_numpy(self.kernel.variable)} if self.clustered else {}
+        self._beginning = {}
+        if self.clustered:
+            key = kernel_key(user_name(layer), self.kernel.variable)
+            self._beginning[key] = ops.convert_to_numpy(self.kernel.variable)
         self.built = True
 
     def now(self):
         """The rounded kernel."""
-        # Always with the kernel's range of now, in evaluation too: the file takes it from the kernel as well.
-        variable = self.kernel.variable.value
-        if not self.flat:
-            return self.quantizer(variable, True, self.values)
-        place, shape = self.kernel.place, self.kernel.variable.shape
-        kernel = ops.transpose(variable, (0, 1, 3, 2)) if place == TRANSPOSED else variable
-        turned = ops.shape(kernel)
-        rounded = self.quantizer(ops.reshape(kernel, (-1, self.kernel.channels)), True, self.values)
-        rounded = ops.reshape(rounded, turned)
-        return ops.reshape(ops.transpose(rounded, (0, 1, 3, 2)) if place == TRANSPOSED else rounded, shape)
+        # Always with the kernel's range of now, in evaluation too: the file takes it from the kernel as well. Of
+        # clusters a quantizer makes the kernel, assigns it, and rounds that.
+        before = self.kernel if self.clustered else self.kernel.rows()
+        rounded = self.quantizer(before, True, self.values)
+        # XLA makes NaN of a channel that is all zeros.
+        return self.kernel.restored(ops.where(ops.isnan(rounded), self._masked(), rounded))
+
+    def _masked(self):
+        mask = self.values.get("sparsity_mask")
+        return self.kernel.rows() if mask is None else self.kernel.rows() * mask
 
     def beginnings(self):
-        """By the layer's name the kernel that clusters were found in."""
+        """By `kernel_key` the kernel that clusters were found in."""
         return dict(self._beginning)
 
     @property
@@ -119,8 +136,7 @@ class RoundedKernel(keras.layers.Layer):
         """The kernel in floats with the zeros and clusters that the quantizer keeps."""
         if self.clustered:
             self.now()  # which puts the centroids in their places
-        mask = self.values.get("sparsity_mask")
-        return self.variable.value if mask is None else self.variable.value * mask
+        return self.kernel.restored(self._masked())
 
 
 class Rounded(keras.layers.Layer):
@@ -183,8 +199,8 @@ class Rounded(keras.layers.Layer):
         scale = scale * ops.convert_to_numpy(norm.gamma) if norm.scale else scale
         bias = (bias - ops.convert_to_numpy(norm.moving_mean)) * scale
         bias = bias + ops.convert_to_numpy(norm.beta) if norm.center else bias
-        by_place = {LAST: scale, DEPTHWISE: scale.reshape(-1, kernel.shape[-1]), TRANSPOSED: scale[:, None]}
-        return (kernel * by_place[what.place]).astype("float32"), bias.astype("float32")
+        kernel = ops.convert_to_numpy(what.restored(rows(kernel, what.place) * scale.astype("float32")))
+        return kernel, bias.astype("float32")
 
     def compute_output_spec(self, inputs, training=None):
         return self.layer.compute_output_spec(inputs)

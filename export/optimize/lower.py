@@ -4,11 +4,14 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from keraslayers.deformable import DeformableConv2D
+from keraslayers.export.optimize.bent import bend
 from keraslayers.export.optimize.halves import DepthwiseHalf, HorizontalHalf, PointwiseHalf, VerticalHalf
 from keraslayers.export.optimize.kernels import has_kernel, plain
-from keraslayers.export.optimize.rules import is_final, operation_name
+from keraslayers.export.optimize.rules import described, is_final, operation_name
 from keraslayers.export.passes._graph import Altered, first, rewrite
 from keraslayers.export.passes._relu import function_kind
+from keraslayers.export.passes.bound_deformable import BoundedDeformable
 from keraslayers.local_response import LocalResponseNormalization
 from keraslayers.spatial_separable import SpatialSeparableConv2D
 
@@ -40,9 +43,7 @@ def lower(who, model, origins):
             outputs = _replacement(layer)(layer, fresh, *args, **kwargs)
         except (AttributeError, NotImplementedError, TypeError, ValueError) as error:
             raise ValueError(
-                f"`{who}`: layer {layer.name!r} ({type(layer).__name__}) cannot be quantized: its `call` is not "
-                f"made of Keras operations ({type(error).__name__}: {str(error).splitlines()[0]}). "
-                f"{origins.remedy(layer.name)}"
+                f"`{who}`: {described(layer)} cannot be quantized: {_cause(error)}. {origins.remedy(layer.name)}"
             ) from error
         regularizer = getattr(layer, "activity_regularizer", None)
         if regularizer is None:
@@ -54,6 +55,13 @@ def lower(who, model, origins):
         if not count:
             break
     return model
+
+
+def _cause(error):
+    words = str(error).splitlines()[0].rstrip(".")
+    if isinstance(error, NotImplementedError) and words:
+        return words
+    return f"its `call` is not made of Keras operations ({type(error).__name__}: {words})"
 
 
 def _replacement(layer):
@@ -199,6 +207,19 @@ def _split(operation, fresh, x):
     ]
 
 
+def _bend(layer, fresh, *args, **kwargs):
+    outputs = bend(layer, fresh, *args, **kwargs)
+    _rename(layer, fresh, keras.tree.flatten((args, kwargs)), keras.tree.flatten(outputs))
+    return outputs
+
+
+def _ask_for_a_bound(layer, fresh, *args, **kwargs):
+    raise NotImplementedError(
+        "its offsets have no bound, and places in an image do not fit into 8 bits. With `max_offset` it takes the same "
+        "weights, and computes the same as long as no offset is larger"
+    )
+
+
 def _normalize_locally(layer, fresh, *args, **kwargs):
     """The layer's own formula, its sum over neighbours as a 1x1 convolution."""
     x = first(args, kwargs)
@@ -211,6 +232,8 @@ def _normalize_locally(layer, fresh, *args, **kwargs):
 
 
 _LAYERS = {
+    BoundedDeformable: _bend,
+    DeformableConv2D: _ask_for_a_bound,
     LocalResponseNormalization: _normalize_locally,
     layers.Normalization: _normalize,
     layers.Rescaling: _scale,

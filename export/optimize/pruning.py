@@ -8,53 +8,45 @@ import numpy as np
 from keraslayers import _checks
 from keraslayers.export.optimize._state import State
 from keraslayers.export.optimize._tfmot import tfmot
-from keraslayers.export.optimize.rebuild import chosen, kernel_of, source_of, wrapped
+from keraslayers.export.optimize.layout import image, restored
+from keraslayers.export.optimize.rebuild import chosen, replaced, source_of
 from keraslayers.export.optimize.rules import check_skip
 
 
-class Pruned(keras.layers.Layer):
-    """Computes a layer without its smallest weights, which tfmot's `Pruning` chooses step by step.
-
-    The steps are counted and masks renewed where the model is called in training: no callback is needed, in `fit` as in
-    a loop of one's own.
+class PrunedKernel(keras.layers.Layer):
+    """A kernel without its smallest weights, which tfmot's `Pruning` chooses step by step.
 
     Args:
-        layer: one of `rebuild.KINDS`.
+        kernel: a `Found`.
         pruning: makes tfmot's `Pruning` of (function of the step, variables).
-        ready: whether the mask is the kernel's of now, for ever: what was pruned before.
     """
 
-    def __init__(self, layer, pruning, **kwargs):
-        super().__init__(name=layer.name, dtype="float32", activity_regularizer=layer.activity_regularizer, **kwargs)
-        self.calls = 0  # of the layer in the model, told by its symbolic calls
-        self.turn = 0
-        self.layer = layer
+    def __init__(self, kernel, pruning):
+        super().__init__(name=f"{kernel.layer.name}_{kernel.variable.name}", dtype="float32")
+        self.kernel = kernel
+        self.pruning = pruning
         state = State(self)
-        shape = kernel_of(layer).shape
-        self.mask = state.add("mask", np.ones(shape, "float32"))
+        self.mask = state.add("mask", np.ones(self._image().shape, "float32"))
         self.threshold = state.add("threshold", np.zeros((), "float32"))
         self.step = state.add("step", np.zeros((), "int64"))
-        self.pruning = pruning(
-            lambda: self.step.value, [(kernel_of(layer).value, self.mask.value, self.threshold.value)]
-        )
         self.built = True
 
-    def call(self, inputs, training=None):
-        if training:
-            # A layer that is called several times takes one step with all its calls.
-            if self.turn % self.calls == 0:
-                self.update()
-            self.turn += 1
-        with keras.StatelessScope(
-            state_mapping=[(kernel_of(self.layer), kernel_of(self.layer).value * self.mask.value)]
-        ):
-            return self.layer.call(inputs)
+    def _image(self):
+        return image(self.variable.value, self.kernel.place)
 
-    def update(self):
-        """One step: counts it, renews the mask if it is due, and sets to zero what it masks."""
+    def now(self):
+        """The kernel with zeros, also where an optimizer's last step may have moved it."""
+        return self.variable.value * restored(self.mask.value, self.variable.shape, self.kernel.place)
+
+    finished = now
+
+    def advance(self):
+        """Counts a step, renews the mask if it is due, and sets to zero what it masks."""
         self.step.assign_add(1)
-        self.pruning.conditional_mask_update()
-        self.pruning.weight_mask_op()
+        self.pruning(
+            lambda: self.step.value, [(self._image(), self.mask.value, self.threshold.value)]
+        ).conditional_mask_update()
+        self.variable.assign(self.now())
 
     def beginnings(self):
         """Nothing but weights is needed to go on."""
@@ -63,23 +55,15 @@ class Pruned(keras.layers.Layer):
     @property
     def variable(self):
         """The kernel."""
-        return kernel_of(self.layer)
-
-    def finished(self):
-        """The kernel with zeros where an optimizer's last step may have moved it."""
-        return kernel_of(self.layer).value * self.mask.value
-
-    def compute_output_spec(self, inputs, training=None):
-        self.calls += 1
-        return self.layer.compute_output_spec(inputs)
+        return self.kernel.variable
 
 
 def prune(model, *, sparsity=0.5, pattern=None, block=(1, 1), skip=()):
     """Gives a model that trains while its smallest weights become zero.
 
     It is a Keras 3 model with weights of its own: compile it, fit it, then `strip` it or hand it on to `cluster` or
-    `quantize_aware`, which keep the zeros. The kernels of Conv2D, Dense and PaddedConv2D are pruned, and the
-    pointwise ones of SeparableConv2D, each by itself.
+    `quantize_aware`, which keep the zeros. The kernels of Conv1D, Conv2D, Conv2DTranspose, Dense, PaddedConv2D and
+    SpatialSeparableConv2D are pruned, and the pointwise ones of SeparableConv2D, each by itself.
 
     Args:
         model: a trained Functional or Sequential model; it stays as it is.
@@ -126,7 +110,7 @@ def build(who, source, options):
     parts = tfmot(who)
     found = chosen(who, source, options["skip"])
     if options["block"] != [1, 1]:
-        found = [layer for layer in found if len(kernel_of(layer).shape) == 2]
+        found = [kernel for kernel in found if len(kernel.variable.shape) == 2]
         if not found:
             raise ValueError(
                 f"`{who}`: `block` is of Dense layers alone, and `model` {source.name!r} has none to prune."
@@ -138,8 +122,8 @@ def build(who, source, options):
         schedule = getattr(parts.schedules, kind)(**values)
         return parts.pruning.Pruning(step, variables, schedule, options["block"], "AVG", m_by_n)
 
-    wrappers = {id(layer): Pruned(layer, pruning) for layer in found}
-    return wrapped(source, "prune", options, wrappers, {layer.name for layer in found}, ())
+    made = [(kernel, PrunedKernel(kernel, pruning)) for kernel in found]
+    return replaced(source, "prune", options, made, {kernel.layer.name for kernel in found}, ())
 
 
 def _described(who, parts, sparsity):

@@ -15,13 +15,13 @@ from keraslayers.export.match import FEW, differing, snr_db
 from keraslayers.export.optimize._tfmot import tfmot
 from keraslayers.export.optimize.assemble import assemble
 from keraslayers.export.optimize.floats import keep
-from keraslayers.export.optimize.kernels import RoundedKernel, user_name
+from keraslayers.export.optimize.kernels import RoundedKernel, kernel_of, user_name
 from keraslayers.export.optimize.lower import lower
 from keraslayers.export.optimize.model import Optimized, Plan, check, copy, differs, plan_of
 from keraslayers.export.optimize.origins import Origins
 from keraslayers.export.optimize.preserve import preserving
 from keraslayers.export.optimize.ranges import FLOAT, MEASURE, ROUND, Mode
-from keraslayers.export.optimize.rules import check_skip
+from keraslayers.export.optimize.rules import IN_FLOATS, check_skip
 from keraslayers.export.optimize.stripping import strip
 from keraslayers.export.pipeline import prepare
 from keraslayers.export.samples import name_samples
@@ -102,9 +102,9 @@ def build(who, source, options, sparse=(), clustered=()):
         options: `skip` and `target`.
         sparse, clustered: names of layers whose kernels are so.
     """
-    origins = Origins(layer.name for layer in source._flatten_layers())
+    origins = Origins(source)
     # Nested models laid open; the layers stay the source's own.
-    lowered = keep(laid_open(source), options["skip"])
+    lowered = keep(laid_open(source), options["skip"], IN_FLOATS)
     # Twice, as layers of the user's that are opened hold sums and products of which runtimes compute some wrongly.
     for _ in range(2):
         lowered = lower(who, prepare(lowered, TARGETS[options["target"]], "int8")[0], origins)
@@ -163,7 +163,8 @@ class Parts:
         quantizer, stand_in = self.tfmot.default.Default8BitConvWeightsQuantizer(), None
         user = user_name(layer)
         if user in self.sparse | self.clustered:
-            quantizer, stand_in = preserving(self.tfmot, layer, user in self.sparse, user in self.clustered)
+            kept = user in self.sparse, user in self.clustered
+            quantizer, stand_in = preserving(self.tfmot, kernel_of(layer), user, *kept)
         made = RoundedKernel(layer, quantizer, stand_in, name=name)
         self.kernels.append(made)
         return made

@@ -11,6 +11,7 @@ from keraslayers.export.optimize.kernels import has_kernel
 from keraslayers.export.passes._relu import NOTHING, relu_kind
 from keraslayers.maxout import Maxout
 from keraslayers.resample import Resample2D
+from keraslayers.table_activation import TableActivation
 
 # TFLite stores inputs and outputs of these with one scale: they move numbers, or choose among them.
 SAME = {
@@ -73,6 +74,8 @@ FIXED = {"Sigmoid": (0.0, 255 / 256), "Softmax": (0.0, 255 / 256), "Tanh": (-1.0
 CONVOLUTIONS = {"Conv": 1, "DepthwiseConv": 2}
 # Operators that the converter makes one with a ReLU behind them.
 TAKES_RELU = {"Add", "Conv", "DepthwiseConv", "Multiply", "Subtract"}
+# Layers whose files compute in floats, between integers: LiteRT has no integer kernels for a part of them.
+IN_FLOATS = (TableActivation,)
 # What training alone computes.
 PASSING = (
     *NOTHING,
@@ -156,6 +159,12 @@ def operation_name(operation):
     """The name of an operation of Keras's, whose classes are not public; None of a layer."""
     kind = type(operation)
     return kind.__name__ if not isinstance(operation, keras.layers.Layer) else None
+
+
+def described(layer):
+    """A layer or operation in words: what it is, its name, its class."""
+    what = "layer" if isinstance(layer, keras.layers.Layer) else "operation"
+    return f"{what} {layer.name!r} ({type(layer).__name__})"
 
 
 def keeps_scale(layer):

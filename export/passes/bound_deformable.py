@@ -17,7 +17,7 @@ class BoundedDeformable(keras.layers.Layer):
     """
 
     def __init__(self, layer, name, geometry):
-        super().__init__(name=name, dtype=layer.dtype_policy)
+        super().__init__(name=name, dtype=layer.dtype_policy, activity_regularizer=layer.activity_regularizer)
         self.deformable = layer
         self.geometry = geometry
         self.constants = constants(layer)

@@ -64,6 +64,8 @@ def _takes(maker, clamp):
     """Whether the converter makes one operator of this and a clamp, such as XNNPACK takes."""
     if type(maker) in WITH_ACTIVATION:
         return maker.activation is keras.activations.linear
+    if getattr(maker, "takes_relu", False):  # a part of a layer that trains with rounding
+        return clamp != "hard_tanh"
     if type(maker) is layers.Rescaling:
         return clamp != "hard_tanh" or not np.any(maker.offset)
     # A normalization becomes part of a convolution, or a product and a sum.
