@@ -6,7 +6,7 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
-from keraslayers.analysis_result import BYTES
+from keraslayers.cost import BYTES
 
 _WIDTH = 160
 # In a narrower terminal the first of these columns stand alone.

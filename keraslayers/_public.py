@@ -8,6 +8,7 @@ from keraslayers.auxiliary_output import AuxiliaryOutput
 from keraslayers.channel_shuffle import ChannelShuffle, channel_shuffle
 from keraslayers.cost import Cost, Window
 from keraslayers.deformable import DeformableConv2D
+from keraslayers.design_resolution import design_resolution
 from keraslayers.dynamic import DynamicConv2D
 from keraslayers.fold_batch_norm import fold_batch_norm
 from keraslayers.fold_shuffle import fold_shuffle
@@ -16,7 +17,7 @@ from keraslayers.local_response import LocalResponseNormalization, local_respons
 from keraslayers.maxout import Maxout, maxout
 from keraslayers.padded import PaddedConv2D
 from keraslayers.resample import Resample2D
-from keraslayers.sizes import design_resolution, output_size
+from keraslayers.sizes import output_size
 from keraslayers.spatial_separable import SpatialSeparableConv2D, separate
 from keraslayers.squeeze_excite import SqueezeExcite
 from keraslayers.table_activation import TableActivation

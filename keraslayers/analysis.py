@@ -76,7 +76,7 @@ def receptive_field(model, layer):
     check_graph(who, model)
     if not isinstance(layer, str | keras.Operation):
         raise TypeError(f"`{who}`: `layer` must be a layer of the model or its name; got {layer!r}.")
-    rows, called = _rows_of_any_size(model)
+    rows, called = rows_of_any_size(model)
     names = [row.name for row in rows]
     if isinstance(layer, str):
         name = _checks.choice(who, "layer", layer, dict.fromkeys(names))
@@ -93,29 +93,15 @@ def receptive_field(model, layer):
     return found[0].receptive_field
 
 
-def deepest_stride(who, model):
-    """The largest stride of a layer's output that still has places; for `design_resolution`."""
-    check_graph(who, model)
-    # What pools all places has an endless stride, not the image's, while that is of no size.
-    strides = [row.stride for row in _rows_of_any_size(model, endless=True)[0] if row.stride]
-    strides = [stride for stride in strides if math.inf not in stride]
-    # Vectors have one axis of places in the arithmetic, and none to halve.
-    if not strides or all(len(shape) < 3 for shape in known_shapes(model)):
-        raise ValueError(f"`{who}`: `model` {model.name!r} must have layers that slide over places; it has none.")
-    deepest = max(strides, key=max)
-    if len(set(deepest)) > 1:
-        raise ValueError(
-            f"`{who}`: `model` {model.name!r} must shrink all axes alike; the strides of its smallest maps are "
-            f"{deepest}."
-        )
-    return deepest[0]
-
-
 # Fields do not depend on the size, but for those of layers that look at all of it.
 _ANY_SIZE = 256
 
 
-def _rows_of_any_size(model, endless=False):
+def rows_of_any_size(model, endless=False):
+    """The rows of a model whose sizes may be open, and the layers they are of.
+
+    With `endless` what pools all places of an axis of no size has an endless stride.
+    """
     shapes = [tuple(size or _ANY_SIZE for size in shape) for shape in known_shapes(model)]
     called = []
     return _analyze(model, shapes, called, endless).layers, called

@@ -5,16 +5,7 @@ from dataclasses import asdict, dataclass
 from fractions import Fraction
 
 from keraslayers import _checks
-
-# Bytes of an element of weights and of one of activations, as a file of that precision holds them.
-BYTES = {
-    "float32": (4, 4),
-    "float16": (2, 4),
-    "dynamic": (1, 4),
-    "int4": (0.5, 4),
-    "int8": (1, 1),
-    "int16x8": (1, 2),
-}
+from keraslayers.cost import BYTES
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,6 +6,16 @@ from fractions import Fraction
 
 from keraslayers.sizes import pads
 
+# Bytes of an element of weights and of one of activations, as a file of that precision holds them.
+BYTES = {
+    "float32": (4, 4),
+    "float16": (2, 4),
+    "dynamic": (1, 4),
+    "int4": (0.5, 4),
+    "int8": (1, 1),
+    "int16x8": (1, 2),
+}
+
 
 @dataclass(frozen=True)
 class Window:

@@ -1,4 +1,4 @@
-"""How large what comes out is: of a window that slides over an image, and of an image that halves go into evenly."""
+"""How large what comes out is of a window that slides over an image."""
 
 from keraslayers import _checks
 
@@ -71,31 +71,3 @@ def output_size(size, kernel, stride=1, padding="valid", dilation=1):
             "take a smaller kernel."
         )
     return (padded - span - 1) // stride + 1
-
-
-def design_resolution(model, final=7):
-    """The heights and widths that a network halves evenly down to `final` places: k * 2^n.
-
-    A network of n halvings turns `final` * 2^n pixels into `final` places without a remainder at any stage: no
-    border is padded on one side alone, and no row of a map goes unseen. EfficientNet's and MobileNet's 224 is 7 * 2^5.
-
-    Args:
-        model: a Functional or Sequential model of images, or a number of halvings.
-        final: places of the last map, k.
-
-    Returns:
-        The side of the images as a whole number: `final` times the stride of the deepest map.
-
-    Raises:
-        TypeError: if `model` is neither a model nor a whole number, or `final` no whole number.
-        ValueError: if `final` is below 1, the model has no maps of places, or they do not halve alike in all axes.
-
-    Source: Tan and Le 2019, arXiv:1905.11946, section 3; Sandler et al. 2018, arXiv:1801.04381, table 2.
-    """
-    who = "design_resolution"
-    final = _checks.positive_int(who, "final", final)
-    if isinstance(model, int):
-        return final * 2 ** _checks.whole_number(who, "model", model, least=0)
-    from keraslayers.analysis import deepest_stride  # needs Keras, which the command line does without
-
-    return final * deepest_stride(who, model)
