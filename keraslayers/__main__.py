@@ -122,8 +122,12 @@ def export(
     given = _arguments.load_samples("export", samples)
     names = labels and _arguments.load_labels("export", labels)
     preprocessing = None if rescale is None else _arguments.rescaling("export", rescale)
+    loaded = _arguments.load_model("export", model)
+    if names:
+        # An image of uint8 is pixels, too.
+        _arguments.check_labels("export", names, loaded, rescale is not None or io == "uint8")
     artifact = to_tflite(
-        _arguments.load_model("export", model),
+        loaded,
         target=target,
         precision=precision,
         samples=given,

@@ -36,6 +36,29 @@ def load_labels(who, path):
     return path.read_text().splitlines()
 
 
+def check_labels(who, labels, model, pixels):
+    """Refuses labels that the file could not take, before it is made.
+
+    Args:
+        who: for messages.
+        labels: names of the classes.
+        model: a Keras model.
+        pixels: whether the file takes pixels of 0 to 255.
+    """
+    outputs, inputs = ((getattr(model, side, None) or ()) for side in ("outputs", "inputs"))
+    if len(outputs) == 1 and outputs[0].shape[-1] != len(labels):
+        raise ValueError(
+            f"`{who}`: `labels` must be one a class: {outputs[0].shape[-1]} of `model` {model.name!r}; got "
+            f"{len(labels)}."
+        )
+    if not pixels and any(len(image.shape) == 4 for image in inputs):
+        raise ValueError(
+            f"`{who}`: `labels` of images need `rescale`, what training did to pixels of 0 to 255, which then becomes "
+            "part of the file: --rescale 1/255,0 for values of 0 to 1, 1/127.5,-1 for -1 to 1, 1,0 for pixels as they "
+            "are. Samples are pixels then, too."
+        )
+
+
 def load_model(who, path):
     """Loads a `.keras` file without running code out of it."""
     if path.suffix != ".keras":

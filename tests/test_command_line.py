@@ -164,6 +164,8 @@ def test_check_refuses_a_missing_file_and_an_unknown_runtime(folder, capfd, tmp_
         (["--samples", "x.txt"], "must be a .npy or .npz file"),
         (["--samples", "x.npy"], "there is no file 'x.npy'"),
         (["--labels", "x.txt"], "there is no file 'x.txt'"),
+        (["--labels", "ten.txt"], "`labels` of images need `rescale`, what training did"),
+        (["--labels", "two.txt", "--rescale", "1,0"], "one a class: 10 of `model` 'lenet5'; got 2"),
         (["--rescale", "1/0,0"], "must be SCALE,OFFSET such as 1/255,0; got '1/0,0'"),
         (["--rescale", "2"], "must be SCALE,OFFSET"),
         (["--layer-errors"], "`layer_errors` is for precision='int8' or 'float16'"),
@@ -173,8 +175,10 @@ def test_export_refuses_bad_use_in_one_line(options, words, folder, capfd, tmp_p
     monkeypatch.chdir(tmp_path)
     model = tmp_path / "net.keras"
     model.write_bytes((folder / "lenet.keras").read_bytes())
+    for name, count in (("ten.txt", 10), ("two.txt", 2)):
+        Path(name).write_text("\n".join(f"class {i}" for i in range(count)))
     assert words in refused(capfd, "export", model, *options)
-    assert [path.name for path in tmp_path.iterdir()] == ["net.keras"]
+    assert {path.name for path in tmp_path.iterdir()} == {"net.keras", "ten.txt", "two.txt"}
 
 
 def test_export_refuses_pickled_samples(folder, capfd, tmp_path):
