@@ -107,8 +107,8 @@ def lose(tf, folder, batch, nodes, every):
         every: those of all operators.
 
     Returns:
-        By output [error, signal] as sums of squares: outputs with these operators in int8 and all others in floats,
-        against those with all in floats.
+        By output sums of squares: [of the error, of what differs from sample to sample, of all], outputs with these
+        operators in int8 and all others in floats against those with all in floats.
     """
     import numpy as np
 
@@ -119,7 +119,7 @@ def lose(tf, folder, batch, nodes, every):
         wanted = [stored[f"arr_{i}"] for i in range(len(stored.files))]
     got = outputs(mixed(folder, tf.float32, sorted(set(every) - set(nodes))), folder, batch)
     return [
-        [float(np.sum((x - y) ** 2)), float(np.sum((y - y.mean(axis=0 if len(y) > 1 else None)) ** 2))]
+        [float(np.sum(values**2)) for values in (x - y, y - y.mean(axis=0 if len(y) > 1 else None), y)]
         for x, y in zip(got, wanted, strict=True)
     ]
 

@@ -10,6 +10,7 @@ from keras import layers, ops
 from keraslayers._rewrite import calls, first, graph_of
 from keraslayers.export.layer_errors import LayerError, decibels
 from keraslayers.export.layer_names import labels_of
+from keraslayers.export.match import powers, signal
 from keraslayers.export.passes._graph import laid_open, owner
 from keraslayers.export.progress import each
 
@@ -96,12 +97,12 @@ def half_errors(interface, samples):
     named = {labels.get(id(layer), layer.name): layer for layer, _, _ in calls(interface.model)}
     named = {name: layer for name, layer in named.items() if getattr(layer, "weights", None)}
     wanted = _outputs(interface, samples)
-    signals = [np.sum((y - y.mean(axis=0 if len(y) > 1 else None)) ** 2) for y in wanted]
+    signals = [signal(*powers(y)) for y in wanted]
     found = []
     for name, layer in each(list(named.items()), "what float16 costs, layer by layer"):
         got = _outputs(interface, samples, layer)
         errors = [np.sum((x - y) ** 2) for x, y in zip(got, wanted, strict=True)]
-        snr = min(decibels(error, signal) for error, signal in zip(errors, signals, strict=True))
+        snr = min(map(decibels, errors, signals))
         found.append(LayerError(name, snr))
     return tuple(sorted(found, key=lambda error: error.snr_db))
 

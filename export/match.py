@@ -121,18 +121,31 @@ def _spread(values):
 def snr_db(wanted, got):
     """Power of the signal over power of the error, in decibels; None where there is no error to speak of.
 
-    The signal is what differs from sample to sample, or within the only one: what is the same for every input says
-    nothing about it. But it counts as a hundredth of the outputs' size at least, for constants are rounded, too.
+    See `signal`.
     """
     noise = float(np.sum(np.square(got - wanted)))
-    signal = float(np.sum(np.square(wanted))) * max(differing(wanted), CONSTANT) ** 2
     # Below 1e-12 of squared error in all, ratios are of rounding, or of zero to zero.
     if noise <= 1e-12:
         return None
-    return 10 * float(np.log10(max(signal, 1e-30) / noise))
+    return 10 * float(np.log10(max(signal(*powers(wanted)), 1e-30) / noise))
+
+
+def signal(differing, whole):
+    """The power of what outputs say of their inputs; of `powers`.
+
+    What is the same for every input says nothing about it. But it counts as a hundredth of the outputs' size at least,
+    for constants are rounded, too.
+    """
+    return max(differing, CONSTANT**2 * whole)
+
+
+def powers(values):
+    """Sums of the squares of what differs from sample to sample, or within the only one, and of the values whole."""
+    differing = values - np.mean(values, axis=0 if len(values) > 1 else None)
+    return float(np.sum(np.square(differing))), float(np.sum(np.square(values)))
 
 
 def differing(values):
     """The rms of what differs from sample to sample, or within the only one, as a part of the rms of the values."""
-    differing = values - np.mean(values, axis=0 if len(values) > 1 else None)
-    return float(np.sqrt(np.sum(np.square(differing)) / max(np.sum(np.square(values)), 1e-30)))
+    part, whole = powers(values)
+    return float(np.sqrt(part / max(whole, 1e-30)))

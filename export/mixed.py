@@ -10,6 +10,7 @@ from keraslayers import _checks
 from keraslayers.export.convert import saved
 from keraslayers.export.layer_errors import LayerError, decibels
 from keraslayers.export.layer_names import labels_of, layers_of, namer
+from keraslayers.export.match import signal
 from keraslayers.export.progress import each
 
 # XNNPACK has no kernels in int8 for products of two activations: the graph would fall into pieces, and the built-in
@@ -58,7 +59,7 @@ class Calibrated:
         found = []
         for layer, nodes in each(list(self._nodes.items()), "what int8 costs, layer by layer"):
             losses = self._ask("lose", batch=self._batch, nodes=nodes, every=every)
-            found.append(LayerError(layer, min(decibels(error, signal) for error, signal in losses)))
+            found.append(LayerError(layer, min(decibels(error, signal(*powers)) for error, *powers in losses)))
         return tuple(sorted(found, key=lambda error: error.snr_db))
 
     def file(self, floats=()):
