@@ -180,8 +180,8 @@ def _converted(plan, ready):
     else:
         with step(f"converting {plan.model.name} to {precision}"), deployed(plan.model):
             blob = convert(plan.interface, ready, plan.shapes, precision, ranges, plan.io)
-            cut = is_cut((each.operator, each.inner) for each in read_graph(blob).computed)
-            if precision == "int8" and on_phone and not plan.trained and cut:
+            mixes = precision == "int8" and on_phone and not plan.trained
+            if mixes and is_cut((each.operator, each.inner) for each in read_graph(blob).computed):
                 with measured() as made:
                     blob = made.file()
     graph = read_graph(blob)

@@ -5,7 +5,7 @@ from keras import ops
 
 from keraslayers._deformable_bounded import arrange, has_masks, masks, mixed, offsets
 from keraslayers.export.optimize.floats import Kept
-from keraslayers.export.optimize.halves import Half
+from keraslayers.export.optimize.halves import Half, Last
 
 
 def bend(layer, fresh, *args, **kwargs):
@@ -75,20 +75,12 @@ class Masks(_Moves):
         return masks(inputs, self.geometry, self.kernel.value, self.bias.value)
 
 
-class Mixed(_Part):
+class Mixed(_Part, Last):
     """The convolution of the samples."""
 
     @property
     def kernel(self):
         return self.whole.kernel
-
-    @property
-    def bias(self):
-        return self.whole.bias
-
-    @property
-    def use_bias(self):
-        return self.whole.use_bias
 
     def call(self, inputs):
         masked = has_masks(self.geometry, self.whole.offset_bias)

@@ -27,7 +27,7 @@ class _First(Half):
     use_bias = False
 
 
-class _Last(Half):
+class Last(Half):
     """Has the bias; the activation is neither's."""
 
     @property
@@ -53,7 +53,7 @@ class DepthwiseHalf(_First):
         )
 
 
-class PointwiseHalf(_Last):
+class PointwiseHalf(Last):
     """The 1x1 convolution of a `SeparableConv2D`, with its bias and without its activation."""
 
     @property
@@ -78,7 +78,7 @@ class VerticalHalf(_First):
         return ops.conv(inputs, self.kernel, strides, whole.padding, whole.data_format, dilation)
 
 
-class HorizontalHalf(_Last):
+class HorizontalHalf(Last):
     """The second one, with the bias and without the activation."""
 
     @property
