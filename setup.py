@@ -2,17 +2,17 @@
 
 from setuptools import setup
 
+ROOMS = ("app", "convert", "file", "optimize", "passes", "proof", "report", "runtimes", "source")
 CODE = {
     "keraslayers": "keraslayers",
+    "keraslayers.analysis": "keraslayers/analysis",
     "keraslayers.models": "models",
     "keraslayers.export": "export",
-    "keraslayers.export.optimize": "export/optimize",
-    "keraslayers.export.passes": "export/passes",
-    "keraslayers.export.runtimes": "export/runtimes",
+    **{f"keraslayers.export.{room}": f"export/{room}" for room in ROOMS},
 }
 
 setup(
     packages=list(CODE),
     package_dir=CODE,
-    package_data={"keraslayers": ["py.typed", "*.html"], "keraslayers.export": ["*.html"]},
+    package_data={"keraslayers": ["py.typed", "*.html"], "keraslayers.export.report": ["*.html"]},
 )

@@ -7,7 +7,7 @@ from keras import layers
 from sklearn.datasets import load_digits
 
 from keraslayers import export
-from keraslayers.export.graph import read_graph
+from keraslayers.export.file.graph import read_graph
 from keraslayers.export.runtimes import RUNTIMES
 
 TITLE = "A file that fails without saying so"

@@ -143,7 +143,7 @@ def network_and_samples(name):
 def child(name, precision):
     """Exports a network in every way; returns by way the seconds and megabytes that it took, and the verdicts."""
     from keraslayers import export
-    from keraslayers.export import converter
+    from keraslayers.export.convert import converter
 
     model, x = network_and_samples(name)
     ways = ("stock", "keras", "ours") if precision == "float32" else ("stock", "ours")
@@ -171,7 +171,7 @@ def ours(model, precision, samples, path):
     from keraslayers.export import pipeline
 
     proof = mock.patch.object(pipeline, "prove_blob", return_value=())
-    with proof, mock.patch("keraslayers.export.interface.Interface.predict", return_value={}):
+    with proof, mock.patch("keraslayers.export.source.interface.Interface.predict", return_value={}):
         Path(path).write_bytes(export.to_tflite(model, target="gpu", precision=precision, samples=samples).tflite)
 
 

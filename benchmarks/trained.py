@@ -7,7 +7,7 @@ from keras import layers
 from benchmarks.models import pictures, settle
 from keraslayers import export, models
 from keraslayers.export import optimize
-from keraslayers.export.graph import read_graph
+from keraslayers.export.file.graph import read_graph
 
 TITLE = "Networks trained for int8"
 COLUMNS = (

@@ -11,8 +11,8 @@ import usage
 
 import keraslayers
 from keraslayers import export, models
-from keraslayers.export.match import LIMITS
 from keraslayers.export.passes import PASSES
+from keraslayers.export.proof.match import LIMITS
 
 ROOT = Path(__file__).parent.parent
 LAYERS = {

@@ -6,14 +6,14 @@ if __name__ != "keraslayers.export":
         "would exist twice. In a checkout `import keraslayers.export` works from the repository's root."
     )
 
-from keraslayers.export.analyze_file import analyze_file
 from keraslayers.export.artifact import Artifact
-from keraslayers.export.blame import Culprit, find_culprit
+from keraslayers.export.file.analyze_file import analyze_file
 from keraslayers.export.pipeline import to_tflite
 from keraslayers.export.precisions import PRECISIONS
-from keraslayers.export.proof import Proof, Verdict
+from keraslayers.export.proof.blame import Culprit, find_culprit
+from keraslayers.export.proof.proof import Proof, Verdict
 from keraslayers.export.prove_file import prove
-from keraslayers.export.report import NotProvenError, Report
+from keraslayers.export.report.report import NotProvenError, Report
 from keraslayers.export.targets import TARGETS, Target
 
 __all__ = [

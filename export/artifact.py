@@ -3,9 +3,9 @@
 import hashlib
 from dataclasses import dataclass, replace
 
-from keraslayers.export import files
-from keraslayers.export.labelled import labelled
-from keraslayers.export.report import Report
+from keraslayers.export.app.labelled import labelled
+from keraslayers.export.file import files
+from keraslayers.export.report.report import Report
 
 
 @dataclass(frozen=True)

@@ -1,18 +1,17 @@
 """From a Keras model to a file with proof: the way in."""
 
 import dataclasses
-import inspect
 import warnings
 from functools import partial
 
 from keraslayers.export.artifact import Artifact
-from keraslayers.export.blame import find_culprit
-from keraslayers.export.graph import read_graph
-from keraslayers.export.match import LOST
+from keraslayers.export.file.graph import read_graph
 from keraslayers.export.precisions import check_kernels
 from keraslayers.export.progress import step
-from keraslayers.export.proof import PROOF_SAMPLES, Verdict, prove_blob
-from keraslayers.export.report import describe
+from keraslayers.export.proof.blame import find_culprit
+from keraslayers.export.proof.match import LOST
+from keraslayers.export.proof.proof import PROOF_SAMPLES, Verdict, prove_blob
+from keraslayers.export.report.report import describe
 
 # Whether a report names the layer that a runtime fails on; to find it takes a dozen runs of parts of the file.
 BLAME = True
@@ -79,9 +78,9 @@ def to_tflite(
         RuntimeError: if the converter refuses the model.
     """
     # Here, as `import keraslayers.export` comes before `prove`, which needs neither Keras nor TensorFlow.
-    from keraslayers.export import converter
-    from keraslayers.export.in_float32 import float32_policy
+    from keraslayers.export.convert import converter
     from keraslayers.export.plan import planned
+    from keraslayers.export.source.in_float32 import float32_policy
 
     with float32_policy():
         plan = planned(
@@ -127,8 +126,8 @@ class _Made:
 
 def _expected(plan):
     """What the Keras model computes of the samples that prove the file; it must be numbers."""
-    from keraslayers.export.finite import check_finite
-    from keraslayers.export.in_float32 import check_same
+    from keraslayers.export.source.finite import check_finite
+    from keraslayers.export.source.in_float32 import check_same
 
     samples = {name: values[:PROOF_SAMPLES] for name, values in plan.samples.items()}
     with step(f"running {plan.model.name} in Keras"):
@@ -146,6 +145,7 @@ def _expected(plan):
 def _ready(plan):
     """The model as the target wants it: (a Keras model, the count of changes by pass)."""
     from keraslayers._rewrite import sized
+    from keraslayers.export.passes.prepare import prepare
 
     with step(f"preparing {plan.model.name}"):
         ready, passes = sized(plan.model, plan.shapes.values()), {}
@@ -158,12 +158,12 @@ def _ready(plan):
 
 def _converted(plan, ready):
     """The file, and what was found out on the way; its kernels are what the precision says."""
-    from keraslayers.export.auto import model_predictor, score_of, search
-    from keraslayers.export.convert import convert
-    from keraslayers.export.layer_names import namer
-    from keraslayers.export.mixed import calibrated, is_cut
+    from keraslayers.export.convert.auto import model_predictor, score_of, search
+    from keraslayers.export.convert.convert import convert
+    from keraslayers.export.convert.mixed import calibrated, is_cut
     from keraslayers.export.optimize.deploy import check_integers, deployed
-    from keraslayers.export.preprocessing import require_pixels, span
+    from keraslayers.export.source.layer_names import namer
+    from keraslayers.export.source.preprocessing import require_pixels, span
 
     who, precision, floats, errors, trials = plan.who, plan.precision, plan.floats, (), ()
     ranges = None if plan.trained or not plan.given else span(plan.samples) if plan.pixels else plan.samples
@@ -211,9 +211,9 @@ def _proven(plan, made, expected):
 def _described(plan, made, passes, proofs):
     """The report; it warns where the model comes near the end of float16."""
     from keraslayers._rewrite import graph_of
-    from keraslayers.export.half import HALF, half_errors, largest_value
-    from keraslayers.export.layer_names import namer
-    from keraslayers.export.preprocessing import name_of
+    from keraslayers.export.convert.half import HALF, half_errors, largest_value
+    from keraslayers.export.source.layer_names import namer
+    from keraslayers.export.source.preprocessing import name_of
 
     half, errors = None, made.errors
     if (plan.precision == "float16" or "gpu" in plan.target.runtimes) and graph_of(plan.model) is not None:
@@ -247,28 +247,3 @@ def _blamed(proof, blob, samples, model):
         return proof
     culprit = find_culprit(blob, proof.runtime, samples=samples, model=model)
     return proof if culprit is None else dataclasses.replace(proof, reason=f"{proof.reason.rstrip('. ')}. {culprit}")
-
-
-def prepare(model, target, precision, largest=None):
-    """Applies the passes that the target and precision want.
-
-    Args:
-        model: a Keras model.
-        target, precision: of the file.
-        largest: what passes measure tensors with, as `Interface.largest` with the samples given; None without samples.
-
-    Returns:
-        (a model with the same outputs, the count of changes by pass). A subclassed model is code, not a graph: it
-        passes through as it is.
-    """
-    from keraslayers._rewrite import graph_of
-    from keraslayers.export.passes import PASSES
-
-    done = {}
-    if graph_of(model) is not None:
-        for name, (function, wanted) in PASSES.items():
-            if wanted(target, precision):
-                measures = "largest" in inspect.signature(function).parameters
-                model, count = function(model, largest) if measures else function(model)
-                done |= {name: count} if count else {}
-    return model, done

@@ -6,15 +6,15 @@ import keras
 
 from keraslayers import _checks
 from keraslayers._rewrite import calls
-from keraslayers.export import four_bits
-from keraslayers.export.auxiliary import drop_auxiliary
-from keraslayers.export.in_float32 import in_float32, layer_in_float32
-from keraslayers.export.interface import Interface, interface_of
-from keraslayers.export.mixed import find_layers
+from keraslayers.export.convert import four_bits
+from keraslayers.export.convert.mixed import find_layers
 from keraslayers.export.optimize.deploy import deployable
 from keraslayers.export.precisions import INTEGER, IO, PRECISIONS
-from keraslayers.export.preprocessing import check_preprocessing, take_pixels
-from keraslayers.export.samples import make_up, name_samples
+from keraslayers.export.source.auxiliary import drop_auxiliary
+from keraslayers.export.source.in_float32 import in_float32, layer_in_float32
+from keraslayers.export.source.interface import Interface, interface_of
+from keraslayers.export.source.preprocessing import check_preprocessing, take_pixels
+from keraslayers.export.source.samples import make_up, name_samples
 from keraslayers.export.targets import Target, find_target
 
 

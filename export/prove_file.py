@@ -5,11 +5,11 @@ import os
 from pathlib import Path
 
 from keraslayers import _checks
-from keraslayers.export.graph import read_graph
-from keraslayers.export.proof import prove_blob
-from keraslayers.export.report import describe
+from keraslayers.export.file.graph import read_graph
+from keraslayers.export.proof.proof import prove_blob
+from keraslayers.export.report.report import describe
 from keraslayers.export.runtimes import RUNTIMES
-from keraslayers.export.samples import make_up, name_samples
+from keraslayers.export.source.samples import make_up, name_samples
 
 # What `prove` proves without being told. A file for microcontrollers is another one.
 PHONE = ("cpu", "gpu")

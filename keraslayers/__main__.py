@@ -116,7 +116,8 @@ def export(
 ):
     """Export a saved model to TFLite and prove the file."""
     with quiet():
-        from keraslayers.export import files, to_tflite
+        from keraslayers.export import to_tflite
+        from keraslayers.export.file import files
     output = files.writable("export", "output", output or model.with_suffix(".tflite"), ".tflite")
     html = html and files.writable("export", "html", html)
     given = _arguments.load_samples("export", samples)
@@ -154,7 +155,8 @@ def check(
 ):
     """Prove any .tflite file on the runtimes of a phone, or others, against LiteRT's built-in kernels."""
     with quiet():
-        from keraslayers.export import files, prove
+        from keraslayers.export import prove
+        from keraslayers.export.file import files
     html = html and files.writable("check", "html", html)
     report = prove(file, runtimes=runtime or None, samples=_arguments.load_samples("check", samples))
     _show(report, html)
@@ -178,7 +180,7 @@ def analyze(
         if shape is not None:
             raise ValueError(f"`analyze`: `input_shape` goes with a model; the file {model!r} has one of its own.")
         with quiet():
-            from keraslayers.export.analyze_file import analyze_file
+            from keraslayers.export.file.analyze_file import analyze_file
 
             found = analyze_file(model)
     else:
@@ -210,12 +212,12 @@ def _analyze(model, shape):
             raise
         made = classic.create(model, **classic.spec(model).references[0].options)
     with quiet():
-        from keraslayers.analysis import analyze as count
+        from keraslayers.analysis.analysis import analyze as count
     return count(made, shape)
 
 
 def _show(report, html):
-    from keraslayers.export import tables
+    from keraslayers.export.report import tables
 
     out.print(tables.of_report(report))
     if html:

@@ -65,7 +65,8 @@ def run(name, epochs, folder, console):
         import keras
 
         from keraslayers import models
-        from keraslayers.export import Verdict, files, to_tflite
+        from keraslayers.export import Verdict, to_tflite
+        from keraslayers.export.file import files
     if len(models.spec(name).input_shape) != 3:
         raise ValueError(f"`demo`: `model` must be a network for images; {name!r} reads text.")
     folder.mkdir(parents=True, exist_ok=True)
@@ -198,7 +199,7 @@ def _batches(digits):
 
 def _row(artifact, path, digits, expected):
     """Runs a file on every test image, on every runtime that took it."""
-    from keraslayers.export.graph import read_graph
+    from keraslayers.export.file.graph import read_graph
     from keraslayers.export.runtimes import RUNTIMES
 
     graph = read_graph(artifact.tflite)
@@ -217,7 +218,7 @@ def _row(artifact, path, digits, expected):
 
 def table(rows):
     """The files as a table: one row a file and runtime."""
-    from keraslayers.export.tables import number, verdict
+    from keraslayers.export.report.tables import number, verdict
 
     made = Table(
         box=None,
@@ -250,7 +251,8 @@ def _write_page(path, name, model, digits, history, expected, accuracy, rows):
     """Writes the report: training, confusions, files; one HTML file with its pictures inside."""
     from pathlib import Path
 
-    from keraslayers.export import files, page, plots
+    from keraslayers.export.file import files
+    from keraslayers.export.report import page, plots
 
     found = expected.argmax(-1)
     confusions = np.zeros((10, 10), int)

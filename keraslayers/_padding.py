@@ -3,7 +3,7 @@
 from keras import ops
 
 from keraslayers import _checks
-from keraslayers.sizes import same_padding
+from keraslayers.analysis.sizes import same_padding
 
 MODES = ("zeros", "reflect", "symmetric", "edge")
 NAMES = ("valid", "same", "full")

@@ -2,13 +2,14 @@
 
 from keraslayers._deformable_function import deform_conv2d
 from keraslayers.activations import HardSigmoid, HardSwish, HardTanh, ReLU6, ShiftLeakyReLU, hard_sigmoid
-from keraslayers.analysis import analyze, receptive_field
-from keraslayers.analysis_result import Analysis, LayerAnalysis
+from keraslayers.analysis.analysis import analyze, receptive_field
+from keraslayers.analysis.cost import Cost, Window
+from keraslayers.analysis.design_resolution import design_resolution
+from keraslayers.analysis.result import Analysis, LayerAnalysis
+from keraslayers.analysis.sizes import output_size
 from keraslayers.auxiliary_output import AuxiliaryOutput
 from keraslayers.channel_shuffle import ChannelShuffle, channel_shuffle
-from keraslayers.cost import Cost, Window
 from keraslayers.deformable import DeformableConv2D
-from keraslayers.design_resolution import design_resolution
 from keraslayers.dynamic import DynamicConv2D
 from keraslayers.fold_batch_norm import fold_batch_norm
 from keraslayers.fold_shuffle import fold_shuffle
@@ -17,7 +18,6 @@ from keraslayers.local_response import LocalResponseNormalization, local_respons
 from keraslayers.maxout import Maxout, maxout
 from keraslayers.padded import PaddedConv2D
 from keraslayers.resample import Resample2D
-from keraslayers.sizes import output_size
 from keraslayers.spatial_separable import SpatialSeparableConv2D, separate
 from keraslayers.squeeze_excite import SqueezeExcite
 from keraslayers.table_activation import TableActivation

@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from keraslayers import _checks
-from keraslayers.cost import Cost
+from keraslayers.analysis.cost import Cost
 
 # Each formula is relu6(slope * x + 3) / 6.
 SLOPES = {"mobilenet": 1.0, "keras2": 1.2, "binarynet": 3.0}

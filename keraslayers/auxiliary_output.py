@@ -3,7 +3,7 @@
 import keras
 
 from keraslayers import _checks
-from keraslayers.cost import Cost
+from keraslayers.analysis.cost import Cost
 
 
 @_checks.register

@@ -5,10 +5,11 @@ import math
 import keras
 from keras import ops
 
-from keraslayers import _checks, _weights, cost
+from keraslayers import _checks, _weights
 from keraslayers._deformable_function import compute, precise
 from keraslayers._deformable_geometry import Geometry, channels_last, convolve, from_channels_last
-from keraslayers.cost import Window
+from keraslayers.analysis import cost
+from keraslayers.analysis.cost import Window
 
 
 @_checks.register

@@ -5,9 +5,10 @@ import math
 import keras
 from keras import ops
 
-from keraslayers import _checks, _padding, _weights, cost
+from keraslayers import _checks, _padding, _weights
 from keraslayers._bias import add_bias
-from keraslayers.cost import Cost, Window
+from keraslayers.analysis import cost
+from keraslayers.analysis.cost import Cost, Window
 
 ROUTINGS = ("softmax", "sigmoid")
 

@@ -4,7 +4,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from keraslayers import _checks, _padding, cost
+from keraslayers import _checks, _padding
+from keraslayers.analysis import cost
 
 KERNELS = {
     "identity": ((0, 0, 0), (0, 1, 0), (0, 0, 0)),

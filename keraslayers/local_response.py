@@ -5,7 +5,7 @@ import numpy as np
 from keras import ops
 
 from keraslayers import _checks
-from keraslayers.cost import Cost
+from keraslayers.analysis.cost import Cost
 
 
 def local_response_normalization(x, depth_radius=5, bias=1.0, alpha=1.0, beta=0.5, data_format=None):

@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from keraslayers import _checks
-from keraslayers.cost import Cost
+from keraslayers.analysis.cost import Cost
 
 
 def maxout(x, pieces, data_format=None):

@@ -3,8 +3,9 @@
 import keras
 from keras import ops
 
-from keraslayers import _checks, _padding, cost
+from keraslayers import _checks, _padding
 from keraslayers._bias import add_bias
+from keraslayers.analysis import cost
 
 
 @_checks.register

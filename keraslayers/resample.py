@@ -6,9 +6,10 @@ import keras
 import numpy as np
 from keras import ops
 
-from keraslayers import _checks, cost
+from keraslayers import _checks
 from keraslayers._repeat import repeat
-from keraslayers.cost import Cost
+from keraslayers.analysis import cost
+from keraslayers.analysis.cost import Cost
 
 METHODS = ("bilinear", "nearest")
 

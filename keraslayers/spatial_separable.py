@@ -4,9 +4,10 @@ import keras
 import numpy as np
 from keras import ops
 
-from keraslayers import _checks, _padding, _weights, cost
+from keraslayers import _checks, _padding, _weights
 from keraslayers._bias import add_bias
-from keraslayers.cost import Window
+from keraslayers.analysis import cost
+from keraslayers.analysis.cost import Window
 
 
 @_checks.register

@@ -3,8 +3,9 @@
 import keras
 from keras import ops
 
-from keraslayers import _checks, _weights, cost
-from keraslayers.cost import EVERYWHERE
+from keraslayers import _checks, _weights
+from keraslayers.analysis import cost
+from keraslayers.analysis.cost import EVERYWHERE
 
 
 @_checks.register

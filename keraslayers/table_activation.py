@@ -5,7 +5,7 @@ import numpy as np
 from keras import ops
 
 from keraslayers import _checks
-from keraslayers.cost import Cost
+from keraslayers.analysis.cost import Cost
 
 
 @_checks.register

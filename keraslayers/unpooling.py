@@ -5,9 +5,10 @@ from fractions import Fraction
 import keras
 from keras import ops
 
-from keraslayers import _checks, cost
+from keraslayers import _checks
 from keraslayers._repeat import repeat
-from keraslayers.cost import Cost, Window
+from keraslayers.analysis import cost
+from keraslayers.analysis.cost import Cost, Window
 
 
 @_checks.register

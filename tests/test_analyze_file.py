@@ -8,8 +8,8 @@ from keras import layers
 import keraslayers
 from keraslayers import export, models
 from keraslayers.export import analyze_file
-from keraslayers.export.convert import convert
-from keraslayers.export.interface import interface_of
+from keraslayers.export.convert.convert import convert
+from keraslayers.export.source.interface import interface_of
 
 
 def file_of(model, precision="float32", samples=None):

@@ -9,7 +9,7 @@ from keras import layers
 import keraslayers
 from keraslayers import models
 from keraslayers.export import to_tflite
-from keraslayers.export.auxiliary import drop_auxiliary
+from keraslayers.export.source.auxiliary import drop_auxiliary
 from tests.export_models import dense, enliven, samples
 
 

@@ -8,12 +8,12 @@ import pytest
 from keras import layers
 
 from keraslayers.export import Culprit, find_culprit, passes, pipeline, to_tflite
-from keraslayers.export.blame import beginning
-from keraslayers.export.graph import read_graph
-from keraslayers.export.layer_names import namer
+from keraslayers.export.file.graph import read_graph
 from keraslayers.export.passes.unroll_recurrent import MOST_STEPS
-from keraslayers.export.remedies import Seen, remedy
+from keraslayers.export.proof.blame import beginning
+from keraslayers.export.proof.remedies import Seen, remedy
 from keraslayers.export.runtimes.child import Outcome
+from keraslayers.export.source.layer_names import namer
 from tests.export_models import cnn, dense, enliven, needs_gpu, run_reference, samples
 
 pytestmark = pytest.mark.tensorflow

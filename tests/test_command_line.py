@@ -283,11 +283,11 @@ try:
     from keraslayers.__main__ import main
     main()
 finally:
-    print(sorted({"keras", "tensorflow", "keraslayers.export.proof"} & set(sys.modules)))
+    print(sorted({"keras", "tensorflow", "keraslayers.export.proof.proof"} & set(sys.modules)))
 """
     done = python("-c", code, folder / "lenet.tflite")
     assert "PROVEN" in done.stdout
-    assert done.stdout.splitlines()[-1] == "['keraslayers.export.proof']"
+    assert done.stdout.splitlines()[-1] == "['keraslayers.export.proof.proof']"
 
 
 def test_analyze_of_a_file_imports_neither_keras_nor_tensorflow(folder):
@@ -298,11 +298,11 @@ try:
     from keraslayers.__main__ import main
     main()
 finally:
-    print(sorted({"keras", "tensorflow", "keraslayers.analysis_result"} & set(sys.modules)))
+    print(sorted({"keras", "tensorflow", "keraslayers.analysis.result"} & set(sys.modules)))
 """
     done = python("-c", code, folder / "lenet.tflite")
     assert "multiply-adds 416,520" in done.stdout
-    assert done.stdout.splitlines()[-1] == "['keraslayers.analysis_result']"
+    assert done.stdout.splitlines()[-1] == "['keraslayers.analysis.result']"
 
 
 def test_a_layer_of_this_library_loads_in_the_command(tmp_path):

@@ -11,7 +11,8 @@ import keras
 import pytest
 from keras import layers
 
-from keraslayers.export import converter, to_tflite
+from keraslayers.export import to_tflite
+from keraslayers.export.convert import converter
 from tests.export_models import dense
 
 
@@ -109,9 +110,11 @@ def test_the_process_ends_with_its_parent():
     import subprocess
     import sys
 
-    code = "from keraslayers.export import converter as c; c.start(); print(c._process.popen.pid, flush=True); {}"
-    for end in ("import time; time.sleep(60)", ""):
-        with subprocess.Popen([sys.executable, "-c", code.format(end)], stdout=subprocess.PIPE, text=True) as parent:
+    code = (
+        "from keraslayers.export.convert import converter as c; c.start(); print(c._process.popen.pid, flush=True); {}"
+    )
+    for end in ("; import time; time.sleep(60)", ""):
+        with subprocess.Popen([sys.executable, "-c", code + end], stdout=subprocess.PIPE, text=True) as parent:
             pid = int(parent.stdout.readline())
             if end:
                 parent.kill()

@@ -21,12 +21,13 @@ PUBLIC = {name: getattr(keraslayers, name) for name in keraslayers.__all__}
 LAYERS = {name: thing for name, thing in PUBLIC.items() if inspect.isclass(thing) and issubclass(thing, Layer)}
 # What an analysis is made of: plain records.
 RECORDS = {name: thing for name, thing in PUBLIC.items() if inspect.isclass(thing) and name not in LAYERS}
-SOURCES = sorted(pathlib.Path(keraslayers.__file__).parent.glob("*.py"))
+PACKAGE = pathlib.Path(keraslayers.__file__).parent
+SOURCES = sorted([*PACKAGE.glob("*.py"), *PACKAGE.glob("analysis/*.py")])
 
 # The command line is built on everything, the layers on nothing.
 FRONT = ("__main__.py", "_demo.py")
 # What an analysis needs to be shown, imported when it is.
-SHOWN = {"_analysis_table.py": {"rich"}, "_analysis_plot.py": {"matplotlib"}}
+SHOWN = {"table.py": {"rich"}, "plot.py": {"matplotlib"}}
 # The layers train on every backend of Keras, so they see no backend; and arrows never point back at export or models.
 ALLOWED = {"keras", "keraslayers", "numpy", *sys.stdlib_module_names}
 ABOVE = ("keraslayers.export", "keraslayers.models")

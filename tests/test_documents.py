@@ -17,7 +17,7 @@ import pytest
 import keraslayers
 from keraslayers import __main__ as command_line
 from keraslayers.export import to_tflite
-from keraslayers.export.match import LIMITS
+from keraslayers.export.proof.match import LIMITS
 from tests.export_models import enliven, needs_gpu
 
 ROOT = Path(__file__).parent.parent

@@ -12,8 +12,9 @@ import pytest
 import tensorflow as tf
 from keras import layers, ops
 
-from keraslayers.export import Report, Target, converter, four_bits, prove, to_tflite
-from keraslayers.export.graph import read_graph
+from keraslayers.export import Report, Target, prove, to_tflite
+from keraslayers.export.convert import converter, four_bits
+from keraslayers.export.file.graph import read_graph
 from keraslayers.export.runtimes import child, cpu
 from tests.export_models import cnn, dense, enliven, samples
 

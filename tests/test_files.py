@@ -9,7 +9,8 @@ import sys
 
 import pytest
 
-from keraslayers.export import Artifact, Proof, Report, Verdict, files
+from keraslayers.export import Artifact, Proof, Report, Verdict
+from keraslayers.export.file import files
 
 
 def artifact(content=b"new", name="m"):

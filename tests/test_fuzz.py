@@ -13,8 +13,8 @@ from keras import layers
 
 from keraslayers.__main__ import main
 from keraslayers.export import Report, prove, to_tflite
-from keraslayers.export.analyze_file import analyze_file
-from keraslayers.export.graph import read_graph
+from keraslayers.export.file.analyze_file import analyze_file
+from keraslayers.export.file.graph import read_graph
 from keraslayers.export.runtimes import child
 from tests.export_models import enliven, needs_gpu, samples
 

@@ -13,8 +13,8 @@ import pytest
 from keras import layers
 
 from keraslayers import export
-from keraslayers.export import labelled
-from keraslayers.export.graph import read_graph
+from keraslayers.export.app import labelled
+from keraslayers.export.file.graph import read_graph
 from keraslayers.export.runtimes import cpu
 from tests.export_models import dense, enliven, run_reference, samples
 from tests.metadata_reader import buffer_places, read_metadata

@@ -10,7 +10,7 @@ from keras import layers
 import keraslayers
 from keraslayers import models
 from keraslayers.export import Target, Verdict, prove, to_tflite
-from keraslayers.export.graph import read_graph
+from keraslayers.export.file.graph import read_graph
 from keraslayers.export.runtimes import child, micro
 from tests.export_models import cnn, dense, enliven, needs_micro, run_reference, samples
 

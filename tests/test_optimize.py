@@ -15,8 +15,8 @@ from keras import layers, ops
 import keraslayers
 from keraslayers import export
 from keraslayers.export import optimize
-from keraslayers.export import proof as proofs
-from keraslayers.export.graph import read_graph
+from keraslayers.export.file.graph import read_graph
+from keraslayers.export.proof import proof as proofs
 from tests.export_models import enliven, needs_gpu, samples
 from tests.optimize_models import accuracy, digits, network, train
 

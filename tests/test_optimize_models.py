@@ -6,7 +6,7 @@ import pytest
 from benchmarks.trained import NETWORKS, prepared
 from keraslayers import export
 from keraslayers.export import optimize
-from keraslayers.export.graph import read_graph
+from keraslayers.export.file.graph import read_graph
 from tests.export_models import needs_gpu
 
 

@@ -10,8 +10,8 @@ from keras import layers, ops
 import keraslayers
 from keraslayers import export
 from keraslayers.export import optimize
-from keraslayers.export.match import MAX_TRAINED_STEPS
 from keraslayers.export.optimize import bent, deploy, kernels, lower, rules
+from keraslayers.export.proof.match import MAX_TRAINED_STEPS
 from keraslayers.export.runtimes import gpu
 from tests.export_models import enliven, samples
 

@@ -8,8 +8,8 @@ from keras import layers, ops
 import keraslayers
 from keraslayers._rewrite import calls, rewrite
 from keraslayers.export import TARGETS, passes, to_tflite
-from keraslayers.export.interface import interface_of
 from keraslayers.export.passes import PASSES, bound_deformable, lower_hard_swish
+from keraslayers.export.source.interface import interface_of
 from tests.export_models import dense, enliven, samples
 
 

@@ -11,7 +11,7 @@ from keras import layers
 
 import keraslayers
 from keraslayers.export import PRECISIONS, Verdict, precisions, prove, to_tflite
-from keraslayers.export.graph import read_graph
+from keraslayers.export.file.graph import read_graph
 from keraslayers.export.precisions import IO, KERNELS, check_kernels
 from tests.export_models import cnn, dense, enliven, needs_gpu, needs_micro, run_reference, samples
 
@@ -139,7 +139,7 @@ def test_making_4_bits_says_nothing(capfd):
 
 
 def test_4_bits_need_no_tensorflow_of_their_own():
-    from keraslayers.export import four_bits
+    from keraslayers.export.convert import four_bits
 
     tflite = to_tflite(dense()).tflite
     assert read_graph(four_bits.four_bits(tflite)).kernels == {"FULLY_CONNECTED": ("int4",)}

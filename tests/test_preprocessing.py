@@ -6,9 +6,10 @@ import pytest
 import tensorflow as tf
 from keras import layers, ops
 
-from keraslayers.export import Verdict, converter, prove, to_tflite
-from keraslayers.export.interface import Input
-from keraslayers.export.samples import make_up, name_samples
+from keraslayers.export import Verdict, prove, to_tflite
+from keraslayers.export.convert import converter
+from keraslayers.export.source.interface import Input
+from keraslayers.export.source.samples import make_up, name_samples
 from tests.export_models import dense, enliven, needs_gpu, run_reference
 
 # Neither a black nor a white pixel is among them.

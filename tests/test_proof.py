@@ -12,10 +12,11 @@ import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
 from keras import layers
 
-from keraslayers.export import NotProvenError, Verdict, match, passes, proof, prove, to_tflite
-from keraslayers.export.graph import Tensor, read_graph
-from keraslayers.export.match import snr_db
-from keraslayers.export.proof import prove_blob
+from keraslayers.export import NotProvenError, Verdict, passes, prove, to_tflite
+from keraslayers.export.file.graph import Tensor, read_graph
+from keraslayers.export.measures import snr_db
+from keraslayers.export.proof import match, proof
+from keraslayers.export.proof.proof import prove_blob
 from keraslayers.export.runtimes import child, cpu, gpu
 from tests.export_models import cnn, dense, enliven, needs_gpu, run_reference, samples
 

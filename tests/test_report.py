@@ -8,7 +8,7 @@ import keras
 import pytest
 
 from keraslayers import export
-from keraslayers.export.tensor_names import place
+from keraslayers.export.file.tensor_names import place
 from tests.export_models import enliven, needs_gpu, samples
 
 

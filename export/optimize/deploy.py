@@ -3,13 +3,13 @@
 from contextlib import contextmanager
 
 from keraslayers._rewrite import owner
-from keraslayers.export.graph import ENDS
-from keraslayers.export.layer_names import namer
+from keraslayers.export.file.graph import ENDS
 from keraslayers.export.optimize.floats import Floats, Kept
 from keraslayers.export.optimize.kernels import Rounded
 from keraslayers.export.optimize.model import plan_of
 from keraslayers.export.optimize.ruled import Ruled
 from keraslayers.export.optimize.stripping import strip
+from keraslayers.export.source.layer_names import namer
 
 
 def deployable(who, model, precision, pixels):

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keraslayers.export.files import writable, write
+from keraslayers.export.file.files import writable, write
 from keraslayers.export.optimize import clustering, pruning, quantizing
 from keraslayers.export.optimize._tfmot import tfmot
 from keraslayers.export.optimize.kernels import kernel_key

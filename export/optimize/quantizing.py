@@ -9,9 +9,7 @@ from keras import ops
 
 from keraslayers import _checks
 from keraslayers._rewrite import graph_of, laid_open
-from keraslayers.export.auxiliary import drop_auxiliary
-from keraslayers.export.interface import interface_of
-from keraslayers.export.match import FEW, differing, snr_db
+from keraslayers.export.measures import differing, snr_db
 from keraslayers.export.optimize._tfmot import tfmot
 from keraslayers.export.optimize.assemble import assemble
 from keraslayers.export.optimize.floats import keep
@@ -23,8 +21,11 @@ from keraslayers.export.optimize.preserve import preserving
 from keraslayers.export.optimize.ranges import FLOAT, MEASURE, ROUND, Mode
 from keraslayers.export.optimize.rules import IN_FLOATS, check_skip
 from keraslayers.export.optimize.stripping import strip
-from keraslayers.export.pipeline import prepare
-from keraslayers.export.samples import name_samples
+from keraslayers.export.passes.prepare import prepare
+from keraslayers.export.proof.match import FEW
+from keraslayers.export.source.auxiliary import drop_auxiliary
+from keraslayers.export.source.interface import interface_of
+from keraslayers.export.source.samples import name_samples
 from keraslayers.export.targets import TARGETS
 
 # How far the model may be from the user's before anything is rounded, as a part of the outputs' size: two orders of

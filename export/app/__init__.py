@@ -1,0 +1,1 @@
+"""What an app wants in a file beside the network: metadata and labels."""

@@ -1,0 +1,171 @@
+"""From a Keras model to the bytes of a .tflite file, by way of a SavedModel."""
+
+import contextlib
+import tempfile
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from keraslayers._quiet import quiet
+from keraslayers._rewrite import owner
+from keraslayers.export.convert import converter
+from keraslayers.export.convert.four_bits import four_bits
+from keraslayers.export.convert.refusals import refused_layers
+from keraslayers.export.passes.unroll_recurrent import MOST_STEPS, is_loop
+from keraslayers.export.precisions import INTEGER, IO
+from keraslayers.export.source.layer_names import labels_of, layers_of, scope, scoped
+
+# Sets of kernels of integers alone, by precision.
+_KERNELS = {
+    "int8": "TFLITE_BUILTINS_INT8",
+    "int16x8": "EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8",
+}
+
+
+def convert(interface, model, shapes, precision, samples, io):
+    """Converts a Keras model.
+
+    Args:
+        interface: of the user's model: gives names and order.
+        model: what to convert in its place.
+        shapes: by input name the static shape, batch included.
+        precision: one of `precisions.PRECISIONS`.
+        samples: by input name arrays of (samples, ...), to measure the ranges of an integer file; None where the
+            model holds trained ones, and for other files.
+        io: dtype of inputs and outputs.
+
+    Returns:
+        The bytes of a .tflite file.
+
+    Raises:
+        RuntimeError: if the converter refuses the model, in its own words.
+    """
+    integer = precision in INTEGER
+    with saved(interface, model, shapes, samples if integer else None) as ask:
+        blob = ask(
+            "convert",
+            types="float16" if precision == "float16" else None,
+            kernels=None if samples is None else _KERNELS.get(precision),
+            io=io if integer and IO[io] == precision else "float32",
+            optimize=precision not in ("float32", "int4"),  # those of 4 bits are made of a file in floats
+            batch=next(iter(shapes.values()))[0],
+        )
+    return four_bits(blob) if precision == "int4" else blob
+
+
+@contextlib.contextmanager
+def saved(interface, model, shapes, samples):
+    """Writes a model down for the converter; see `convert` for the arguments.
+
+    Returns:
+        A function to have something done with it: `ask(do, **request)`, as `converter.ask`. It returns the file that
+        was made, or what else the converter's answer is.
+    """
+    if keras.backend.backend() != "tensorflow":
+        raise RuntimeError(
+            f"`to_tflite`: needs the TensorFlow backend, Keras runs on {keras.backend.backend()!r}. Save the model, "
+            "then export it in a process with KERAS_BACKEND=tensorflow: `keraslayers export model.keras`."
+        )
+    import tensorflow as tf
+
+    signature = [tf.TensorSpec(shapes[entry.name], entry.dtype, scope(entry.name)) for entry in interface.inputs]
+    names = {}  # those that TensorFlow would not take, by what stands for them meanwhile
+
+    def serve(*tensors):
+        outputs = interface(tensors, model)
+        names.update((scope(name), name) for name in [*outputs, *shapes] if name != scope(name))
+        return {scope(name): value for name, value in outputs.items()}
+
+    with tempfile.TemporaryDirectory(prefix="keraslayers-") as folder:
+        try:
+            with quiet(), scoped(model, labels_of(interface.model)):
+                holder, function = _served(tf, interface, model, serve, signature)
+                with _plainly_named(function.variables):
+                    tf.saved_model.save(holder, folder, function)
+        except (tf.errors.OpError, RuntimeError, ValueError, TypeError) as error:
+            error.add_note(f"`to_tflite`: the TFLite converter refused model {interface.model.name!r}.")
+            raise
+        if names:
+            _rename(Path(folder) / "saved_model.pb", names)
+        if samples is not None:
+            # With a sign before it no name is that of an argument.
+            np.savez(Path(folder) / "samples.npz", **{f"={name}": values for name, values in samples.items()})
+        made = Path(folder) / "model.tflite"
+
+        def ask(do, **request):
+            made.unlink(missing_ok=True)
+            try:
+                result = converter.ask(folder, do, **request)
+            except converter.ConverterError as error:
+                raise RuntimeError(
+                    f"`to_tflite`: the TFLite converter refused model {interface.model.name!r}: {_gist(str(error))}"
+                    f"{refused_layers(str(error), interface.model)}{_remedy(model)}"
+                ) from error
+            return made.read_bytes() if made.exists() else result
+
+        yield ask
+
+
+@contextlib.contextmanager
+def _plainly_named(variables):
+    """Within it, variables have names that TensorFlow can write down; a layer called `my conv` gave them others.
+
+    Of a name it makes a scope when it saves, and it lets nobody set one: hence the private attribute.
+    """
+    odd = {id(v): (v, v._handle_name) for v in variables if any(scope(part) != part for part in v.name[:-2].split("/"))}
+    try:
+        for variable, name in odd.values():
+            variable._handle_name = "/".join(map(scope, name.removesuffix(":0").split("/"))) + ":0"
+        yield
+    finally:
+        for variable, name in odd.values():
+            variable._handle_name = name
+
+
+def _rename(path, names):
+    """Gives inputs and outputs of a SavedModel's signature their own names, which may be any text."""
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    written = saved_model_pb2.SavedModel.FromString(path.read_bytes())
+    for graph in written.meta_graphs:
+        for signature in graph.signature_def.values():
+            for side in (signature.inputs, signature.outputs):
+                for name in names.keys() & set(side):
+                    side[names[name]].CopyFrom(side[name])
+                    del side[name]
+    path.write_bytes(written.SerializeToString())
+
+
+def _served(tf, interface, model, serve, signature):
+    """What to save: (an object that holds all that `serve` uses, the function by the name of its signature).
+
+    keras.export.ExportArchive traces the model three times and writes down every layer of it: it takes three times as
+    long.
+    """
+    function = tf.function(serve, input_signature=signature, autograph=False).get_concrete_function()
+    holder = tf.Module()
+    holder.held = list(function.variables)
+    handles = {id(variable.handle) for variable in holder.held}
+    # Tables of preprocessing layers are no variables; their layers hold them.
+    if any(x.dtype == tf.resource and id(x) not in handles for x in function.captured_inputs):
+        holder.owners = [model, interface.preprocessing]
+    return holder, function
+
+
+def _gist(words):
+    """The lines of a converter error that say something: which operators it has no kernels for, else its errors."""
+    lines = [line.strip() for line in words.splitlines()]
+    lacking = [line for line in lines if line.startswith(("TF Select ops:", "Custom ops:"))]
+    return " ".join(lacking or [line for line in lines if "error:" in line][:3])[:600] or words[:600]
+
+
+def _remedy(model):
+    """What to do about loops, of which the converter dies; empty without any."""
+    loops = [owner(layer).name for layer in layers_of(model) if is_loop(owner(layer))]
+    if not loops:
+        return ""
+    return (
+        f". Layer `{loops[0]}` is a loop over its input: give it a known length of {MOST_STEPS} steps at most, and "
+        "neither a mask nor a state; or take precision='dynamic', which keeps it in floats"
+    )

@@ -1,0 +1,35 @@
+"""Which layer of the Keras model the converter has no kernel for, and what to write in its place."""
+
+import re
+
+from keraslayers.export.source.layer_names import namer
+
+# By TensorFlow's operator, where there is another way than to leave it out.
+INSTEAD = {
+    "AvgPool3D": "write AveragePooling2D over the images one by one",
+    "Conv2DBackpropInput": "write dilation_rate=1",
+    "MaxPool3D": "write MaxPooling2D over the images one by one",
+    "ResizeBicubic": "write interpolation='bilinear'",
+}
+LEAVE_OUT = "leave it out of the model: what it computes, the app computes before the model, or behind it"
+
+
+def refused_layers(words, model):
+    """Names the layers whose operators TFLite lacks, as a sentence behind the converter's own; empty if none is told.
+
+    Args:
+        words: of the converter's error. Each operator without a kernel has a line with its place, as
+            `fused["MaxPool3D:", "model_1/pool_1/MaxPool3D@__inference_serve_5"]`.
+        model: the Keras model.
+    """
+    layer_of = namer(model)
+    found = {}
+    for line in words.splitlines():
+        told = re.search(r'"([^"@]+)@.*\'tf\.(\w+)\' op is neither a custom op nor a flex op', line)
+        if told and (layer := layer_of(told[1])):
+            found.setdefault(layer, {})[told[2]] = None  # in their order, each once
+    parts = []
+    for layer, operators in found.items():
+        remedy = next((INSTEAD[name] for name in operators if name in INSTEAD), LEAVE_OUT)
+        parts.append(f"layer `{layer}` ({', '.join(operators)}): {remedy}")
+    return f". TFLite has no kernel for {'; '.join(parts)}" if parts else ""

@@ -1,0 +1,1 @@
+"""A .tflite file as data: what is in it, what it costs, and how files are written."""

@@ -1,0 +1,209 @@
+"""Runs a file on the real runtimes and says whether its numbers are right."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+
+from keraslayers.export.measures import snr_db
+from keraslayers.export.progress import step
+from keraslayers.export.proof.match import AS_THE_FILE, MAX_TRAINED_STEPS, fault
+from keraslayers.export.runtimes import RUNTIMES, cpu
+
+
+class Verdict(StrEnum):
+    """What is known of a file on a runtime."""
+
+    PROVEN = "PROVEN"  # it ran entirely on that runtime and its numbers match
+    WRONG = "WRONG"  # it ran, and its numbers do not match
+    REJECTED = "REJECTED"  # the runtime would not take it
+    UNTESTED = "UNTESTED"  # that runtime is not on this machine
+
+
+PROOF_SAMPLES = 16
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What a file did on a runtime.
+
+    Attributes:
+        runtime: its name.
+        verdict: PROVEN, WRONG, REJECTED or UNTESTED.
+        reason: why it is not PROVEN; empty if it is.
+        delegated: how many operators the runtime's accelerator took.
+        operators: of how many.
+        left: how often each operator stands among those that it left to the built-in kernels.
+        left_at: of each of these its number in the file, its name and the layer it belongs to.
+        partitions: in how many pieces it took them. None for these on a runtime that has no accelerator.
+        max_error: largest difference to the reference, over all outputs.
+        snr_db: signal over noise against the reference, in decibels; of the worst output. None if exact.
+        agreement: part of the samples whose largest class is the reference's; None without class scores.
+        max_steps: largest difference to LiteRT's built-in kernels in quantization steps; integer files only.
+        rms_steps: rms difference to the reference in quantization steps, of the worst output; integer files only.
+        latency_ms: median milliseconds of one call on the host that made the proof: not a phone's.
+        device: what computed.
+        arena_bytes: the least memory in which it ran, weights not counted; of `micro` alone.
+        reference: what it was compared with.
+        samples: how many samples it ran.
+    """
+
+    runtime: str
+    verdict: Verdict
+    reason: str = ""
+    delegated: int | None = None
+    operators: int | None = None
+    left: dict | None = None
+    left_at: tuple = ()
+    partitions: int | None = None
+    max_error: float | None = None
+    snr_db: float | None = None
+    agreement: float | None = None
+    max_steps: float | None = None
+    rms_steps: float | None = None
+    latency_ms: float | None = None
+    device: str = ""
+    arena_bytes: int | None = None
+    reference: str = ""
+    samples: int = 0
+
+
+def prove_blob(blob, graph, samples, runtimes, *, expected=None, precision=None, trained=False):
+    """Runs a file on runtimes and compares.
+
+    Args:
+        blob: the file.
+        graph: what `read_graph` says of it.
+        samples: by input name an array of (samples, ...).
+        runtimes: names.
+        expected: by output name the Keras model's outputs on all samples. Without it the file is compared with
+            LiteRT's built-in kernels alone.
+        precision: what the file was made for, where `expected` is given.
+        trained: whether the Keras model rounds as the file does, so that `MAX_TRAINED_STEPS` holds.
+
+    Returns:
+        A tuple of `Proof`, one a runtime.
+    """
+    samples = {name: values[:PROOF_SAMPLES] for name, values in samples.items()}
+    inputs, count = calls_of(samples, graph)
+    meanings = {}
+    proofs = []
+    for name in runtimes:
+        lacking = RUNTIMES[name].available()
+        if lacking:
+            proofs.append(Proof(name, Verdict.UNTESTED, lacking))
+            continue
+        plain, meaning = RUNTIMES[name].PLAIN, None
+        if expected is None or graph.integer:
+            if plain not in meanings:
+                with step("running LiteRT's built-in kernels"):
+                    meanings[plain] = cpu.run_reference(blob, graph, inputs, plain=plain)
+                    if plain and meanings[plain].outputs is None:  # there is no plain kernel for some, ELU
+                        meanings[plain] = cpu.run_reference(blob, graph, inputs)
+            if meanings[plain].outputs is None:
+                proofs.append(Proof(name, Verdict.REJECTED, meanings[plain].reason))
+                continue
+            meaning = values_of(meanings[plain].outputs, graph, count)
+        with step(f"running on {name}"):
+            outcome = RUNTIMES[name].run(blob, graph, inputs)
+        proofs.append(_judge(name, outcome, graph, meaning, expected, precision, count, trained))
+    return tuple(proofs)
+
+
+def _judge(name, outcome, graph, meaning, expected, precision, count, trained):
+    figures = {
+        "delegated": outcome.delegated,
+        "operators": outcome.operators,
+        "left": outcome.left,
+        "left_at": tuple(map(tuple, outcome.left_at)),
+        "partitions": outcome.partitions,
+        "device": outcome.device,
+        "arena_bytes": outcome.arena_bytes,
+    }
+    if outcome.outputs is None:
+        verdict = Verdict.UNTESTED if outcome.missing else Verdict.REJECTED
+        reason = outcome.reason.rstrip(". ")
+        if graph.flat and not outcome.missing:
+            reason += (
+                f". Activation {', '.join(graph.flat[:3])} was zero on every sample, so that its scale is next to "
+                "zero and kernels refuse the ratio: give more typical samples, or look for dead units there"
+            )
+        return Proof(name, verdict, reason, **figures)
+    # A file may compute infinity: differences of those are no numbers, and that is what is told.
+    with np.errstate(invalid="ignore", over="ignore"):
+        return _compare(name, outcome, figures, graph, meaning, expected, precision, count, trained)
+
+
+def _compare(name, outcome, figures, graph, meaning, expected, precision, count, trained):
+    got = values_of(outcome.outputs, graph, count)
+    wanted = meaning if expected is None else {key: expected[key][:count] for key in got}
+    figures |= {
+        "latency_ms": outcome.latency_ms,
+        "reference": "LiteRT's built-in kernels" if expected is None else "the Keras model",
+        "samples": count,
+        "max_error": max(float(np.max(np.abs(got[key] - wanted[key]))) for key in got),
+        "snr_db": min((snr for key in got if (snr := snr_db(wanted[key], got[key])) is not None), default=None),
+        "agreement": _agreement(wanted, got),
+    }
+    if graph.integer:
+        figures["rms_steps"] = max(
+            (
+                float(np.sqrt(np.mean(np.square(got[tensor.name] - wanted[tensor.name])))) / tensor.step
+                for tensor in graph.outputs
+                if tensor.step
+            ),
+            default=None,
+        )
+    if meaning is not None and graph.integer:
+        figures["max_steps"] = max(
+            (
+                float(np.max(np.abs(got[tensor.name] - meaning[tensor.name])) / tensor.step)
+                for tensor in graph.outputs
+                if tensor.step
+            ),
+            default=None,
+        )
+    # A file that computes NaN has no error in numbers.
+    figures = {key: None if isinstance(f, float) and not np.isfinite(f) else f for key, f in figures.items()}
+    reason = fault(got, wanted, meaning, graph, None if expected is None else precision, RUNTIMES[name].PLAIN)
+    steps = figures.get("rms_steps")
+    if trained and not reason and steps is not None and steps > MAX_TRAINED_STEPS:
+        reason = (
+            f"it is {steps:.1f} steps of its outputs (rms) from the model that trained with its rounding; a file must "
+            f"be within {MAX_TRAINED_STEPS}{AS_THE_FILE}"
+        )
+    return Proof(name, Verdict.WRONG if reason else Verdict.PROVEN, reason, **figures)
+
+
+def _agreement(wanted, got):
+    """Part of the samples with the same largest class; for one output of (samples, classes) alone."""
+    if len(got) != 1:
+        return None
+    (key,) = got
+    if got[key].ndim != 2 or got[key].shape[1] < 2:
+        return None
+    return float(np.mean(np.argmax(got[key], -1) == np.argmax(wanted[key], -1)))
+
+
+def calls_of(samples, graph):
+    """Samples to what the file takes, call by call: arrays of (calls, *shape), and how many samples they hold."""
+    count = len(next(iter(samples.values()))) if samples else 1
+    inputs = {}
+    for tensor in graph.inputs:
+        batch = tensor.shape[0] if tensor.shape else 1
+        values = samples[tensor.name]
+        # The last call is filled up with the last sample.
+        values = np.concatenate([values, np.repeat(values[-1:], -len(values) % batch, axis=0)])
+        inputs[tensor.name] = tensor.quantize(values).reshape(-1, *tensor.shape)
+    return inputs, count
+
+
+def values_of(outputs, graph, count):
+    """What the file gave, call by call, to real values sample by sample."""
+    values = {}
+    for tensor in graph.outputs:
+        real = tensor.dequantize(outputs[tensor.name])
+        if tensor.shape:
+            real = real.reshape(-1, *tensor.shape[1:])
+        values[tensor.name] = real[:count]
+    return values

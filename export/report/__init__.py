@@ -1,0 +1,1 @@
+"""What is told of a file: in text, tables, pictures and a page."""

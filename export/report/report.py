@@ -1,0 +1,165 @@
+"""What is known of an exported file: what it is, what made it, what it did on each runtime."""
+
+import hashlib
+import json
+import platform
+from dataclasses import asdict, dataclass, field, replace
+from importlib.metadata import PackageNotFoundError, version
+
+from keraslayers.export.file import files
+from keraslayers.export.file.tensor_names import layers_along, place
+from keraslayers.export.proof.proof import Proof, Verdict
+
+TOOLS = ("keraslayers", "keras", "tensorflow", "ai-edge-litert", "tflite-micro", "litert-quantizer", "numpy")
+
+
+class NotProvenError(RuntimeError):
+    """A file was required to be proven and is not."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What is known of a .tflite file.
+
+    Attributes:
+        name: of the model or file.
+        size: of the file in bytes.
+        sha256: of the file.
+        operators: how often each operator stands in it.
+        inputs, outputs: names, shapes, dtypes, quantization.
+        weight_dtypes: types of its constants, most elements first.
+        proofs: one a runtime.
+        float_operators: of a file of integers, how often each operator that computes in floats stands in it.
+        target, precision, io: how it was made; None for a file from elsewhere.
+        passes: by name how many changes each made to the model; of `bound_by_samples` what `bounds` gives.
+        preprocessing: what it does with pixels before the model; None if they come prepared.
+        parameters: of the Keras model; None for a file from elsewhere.
+        largest: of files for phones' GPUs, and of float16: the `layer` that gives the largest `value` on the samples;
+            float16 ends at 65504.
+        float_layers: names of the layers that a file in int8 leaves in floats.
+        layer_errors: what int8 or float16 costs layer by layer, the worst first, where that was asked for: each with
+            the `layer` and `snr_db`, the signal over the error that it adds, in decibels.
+        layers: names of the layers in the order in which the file computes them.
+        layer_sizes: bytes of weights by layer, the largest first; those of no layer that is known by `""`.
+        trials: of precision `"auto"` the files that were tried, each with `floats`, `score` and `size`.
+        tools: versions of what made and ran it.
+        host: the machine that ran it.
+    """
+
+    name: str
+    size: int
+    sha256: str
+    operators: dict
+    inputs: tuple
+    outputs: tuple
+    weight_dtypes: tuple
+    proofs: tuple[Proof, ...]
+    float_operators: dict = field(default_factory=dict)
+    target: str | None = None
+    precision: str | None = None
+    io: str | None = None
+    passes: dict | None = None
+    preprocessing: str | None = None
+    parameters: int | None = None
+    largest: object = None
+    float_layers: tuple = ()
+    layers: tuple = ()
+    layer_sizes: dict = field(default_factory=dict)
+    layer_errors: tuple = ()
+    trials: tuple = ()
+    tools: dict = field(default_factory=dict)
+    host: str = ""
+
+    @property
+    def ok(self):
+        """Whether the file is PROVEN on every runtime asked for."""
+        return bool(self.proofs) and all(proof.verdict is Verdict.PROVEN for proof in self.proofs)
+
+    @property
+    def bounds(self):
+        """By layer the pixels to which a file of integers clips offsets that the model leaves free."""
+        return (self.passes or {}).get("bound_by_samples", {})
+
+    @property
+    def sizes_along(self):
+        """Bytes of weights by layer in the order in which the file computes them."""
+        return {name: self.layer_sizes.get(name, 0) for name in dict.fromkeys((*self.layers, *self.layer_sizes))}
+
+    def proof(self, runtime):
+        """Returns the proof of that runtime."""
+        return {proof.runtime: proof for proof in self.proofs}[runtime]
+
+    def require(self):
+        """Returns the report if it is ok.
+
+        Raises:
+            NotProvenError: which says on what runtime, and why.
+        """
+        if not self.ok:
+            faults = [f"{p.runtime}: {p.verdict}, {p.reason}" for p in self.proofs if p.verdict is not Verdict.PROVEN]
+            raise NotProvenError(f"{self.name!r} is not proven. {'. '.join(faults)}.")
+        return self
+
+    def to_json(self):
+        """Returns the report as JSON text."""
+        return json.dumps({"ok": self.ok, **asdict(self)}, indent=2) + "\n"
+
+    def to_html(self, path):
+        """Writes the report as one HTML file that needs no other.
+
+        Raises:
+            ImportError: if the extra `keraslayers[report]` is not installed.
+            OSError: if the path cannot be written.
+        """
+        from keraslayers.export.report import page, pictures
+
+        path = files.writable("Report.to_html", "path", path)
+        files.write({path: page.render("report.html", report=self, pictures=pictures).encode()})
+
+    def __str__(self):
+        from keraslayers.export.report import tables
+
+        return tables.to_text(tables.of_report(self))
+
+
+def describe(blob, graph, proofs, *, layer_of=place, **made):
+    """Builds the Report of a file.
+
+    Args:
+        blob: the file.
+        graph: what `read_graph` says of it.
+        proofs: what it did.
+        layer_of: called with a tensor's name; returns that of its layer. By default what the name itself tells.
+        **made: further fields of Report.
+    """
+    layers = layers_along(graph, layer_of)
+    proofs = tuple(
+        replace(proof, left_at=tuple((i, name, layer_of(tensor) or tensor) for i, name, tensor in proof.left_at))
+        for proof in proofs
+    )
+    return Report(
+        size=len(blob),
+        sha256=hashlib.sha256(blob).hexdigest(),
+        operators=graph.operators,
+        inputs=tuple(asdict(tensor) for tensor in graph.inputs),
+        outputs=tuple(asdict(tensor) for tensor in graph.outputs),
+        weight_dtypes=graph.weight_dtypes,
+        float_operators=graph.float_operators if graph.integer else {},
+        proofs=proofs,
+        layers=tuple(name for name in layers if name),
+        layer_sizes=dict(sorted(((n, s) for n, s in layers.items() if s), key=lambda item: -item[1])),
+        tools={name: found for name in TOOLS if (found := _version(name))},
+        host=f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
+        **made,
+    )
+
+
+def _version(name):
+    if name == "keraslayers":
+        from keraslayers import __version__  # a checkout has no metadata
+
+        return __version__
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
