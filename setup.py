@@ -2,7 +2,7 @@
 
 from setuptools import setup
 
-ROOMS = ("app", "convert", "file", "optimize", "passes", "proof", "report", "runtimes", "source")
+ROOMS = ("app", "convert", "file", "optimize", "passes", "proof", "report", "rewrites", "runtimes", "source")
 CODE = {
     "keraslayers": "keraslayers",
     "keraslayers.analysis": "keraslayers/analysis",

@@ -14,13 +14,13 @@ class Builder:
 
     Args:
         graph: an `edit.Graph`.
-        before: the operator to build in front of.
+        before: the operator to build in front of; at the graph's end if None.
     """
 
-    def __init__(self, graph, before):
+    def __init__(self, graph, before=None):
         self.graph = graph
         self.before = before
-        self.name = before.output.name if before.outputs else ""
+        self.name = before.output.name if before is not None and before.outputs else ""
 
     def constant(self, values, like=None):
         """A constant of an array.
@@ -91,7 +91,7 @@ class Builder:
 
     def _is_earlier(self, operator):
         operators = self.graph.operators
-        return operators.index(operator) < operators.index(self.before)
+        return self.before is None or operators.index(operator) < operators.index(self.before)
 
     def transpose(self, x, order, output=None):
         """Axes in another order."""

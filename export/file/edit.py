@@ -309,6 +309,21 @@ class File:
     def main(self):
         return self.graphs[0]
 
+    def entrances(self):
+        """The graphs that apps run: the main one, and those of other signatures."""
+        return list(dict.fromkeys([self.main, *(signature.graph for signature in self.signatures)]))
+
+    def sweep(self):
+        """Takes away what nothing reads: operators, and graphs that none calls."""
+        waiting, called = self.entrances(), {}
+        while waiting:
+            graph = waiting.pop()
+            if graph not in called:
+                called[graph] = None
+                graph.sweep()
+                waiting += [getattr(op.options, name) for op in graph.operators for name in _calls(op)]
+        self.graphs = [graph for graph in self.graphs if graph in called]
+
     def write(self):
         """Returns the bytes of the file. Constants are copied once, into them.
 
@@ -478,14 +493,16 @@ def _tensors(graph, signatures):
 
 def _operator(operator, codes, many, number):
     made = schema()
-    key = (operator.name, operator.custom, operator.version)
+    # One label stands for all operators of a kind, and the highest of them stamps it: each gets its own.
+    version = min(operator.version, versions.least(operator) or operator.version)
+    key = (operator.name, operator.custom, version)
     if key not in codes:
         code = made.BuiltinOperator.CUSTOM if operator.custom else getattr(made.BuiltinOperator, operator.name)
         codes[key] = made.OperatorCodeT(
             deprecatedBuiltinCode=min(code, made.BuiltinOperator.PLACEHOLDER_FOR_GREATER_OP_CODES),
             builtinCode=code,
             customCode=operator.name if operator.custom else None,
-            version=operator.version,
+            version=version,
         )
     table = _copy(operator._table)
     table.opcodeIndex = list(codes).index(key)

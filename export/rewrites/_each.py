@@ -1,0 +1,26 @@
+"""What the rewrites share: the walk over a graph's operators."""
+
+from keraslayers.export.file.build import Builder
+
+
+def each(graph, kinds, change):
+    """Has every operator of some kinds changed that a rewrite wants to change.
+
+    Args:
+        graph: an `edit.Graph`.
+        kinds: names of operators.
+        change: called as change(build, operator) with a `Builder` in front of the operator, of known sizes; returns
+            whether it changed anything.
+
+    Returns:
+        A list of the places changed: the operator's name and that of the tensor it made.
+    """
+    places = []
+    for operator in list(graph.operators):
+        # One before may have taken this one away.
+        there = any(output.maker is operator for output in operator.outputs)
+        if operator.name in kinds and there and not operator.open:
+            tensor = operator.output.name
+            if change(Builder(graph, operator), operator):
+                places.append((operator.name, tensor))
+    return places

@@ -1,0 +1,47 @@
+"""Runs the rewrites that a target and a precision want over a file."""
+
+from keraslayers.export.file import edit
+from keraslayers.export.rewrites import REWRITES
+
+# One rewrite may open the way for another; in graphs of the world two rounds were enough.
+MOST_ROUNDS = 8
+
+
+def rewrite(blob, target, precision):
+    """Rewrites the bytes of a .tflite file.
+
+    Args:
+        blob: the file.
+        target: a `Target`.
+        precision: what it was made for.
+
+    Returns:
+        (the bytes, a dict by the rewrite's name of the places it changed: (operator, tensor) each). A file that
+        nothing is to be changed of comes back as it is.
+
+    Raises:
+        ValueError: if it is no file that can be rewritten.
+    """
+    wanted = {name: function for name, (function, wants) in REWRITES.items() if wants(target, precision)}
+    if not wanted:
+        return blob, {}
+    file = edit.read(blob)
+    done = {}
+    for graph in file.entrances():
+        for _ in range(MOST_ROUNDS):
+            if not _round(graph, wanted, done):
+                break
+    if not done:
+        return blob, {}
+    file.sweep()
+    return file.write(), done
+
+
+def _round(graph, wanted, done):
+    changed = False
+    for name, function in wanted.items():
+        if places := function(graph):
+            graph.sweep()
+            done.setdefault(name, []).extend(places)
+            changed = True
+    return changed

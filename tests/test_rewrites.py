@@ -1,0 +1,91 @@
+"""The law of rewrites, over every row of `tests/rewrite_cases`, and what holds for all of them together."""
+
+import numpy as np
+import pytest
+
+from keraslayers.export import TARGETS, prove
+from keraslayers.export.file import edit
+from keraslayers.export.file.graph import read_graph
+from keraslayers.export.rewrites import REWRITES
+from keraslayers.export.rewrites.rewrite import rewrite
+from tests.export_models import needs_gpu
+from tests.file_tools import inputs_of, run
+from tests.rewrite_cases import CASES
+
+CHANGED = [case for case in CASES if not case.stays]
+
+
+def rewritten(blob, *names):
+    """The file after some rewrites, and the count of changes in each of two runs."""
+    counts = []
+    for _ in range(2):
+        file = edit.read(blob)
+        places = [
+            place for graph in file.entrances() for name in names or REWRITES for place in REWRITES[name][0](graph)
+        ]
+        counts.append(len(places))
+        file.sweep()
+        blob = file.write() if places else blob
+    return blob, counts
+
+
+@pytest.mark.parametrize("case", CHANGED, ids=lambda case: case.id)
+def test_outputs_stay(case):
+    before = case.make()
+    after, (first, second) = rewritten(before, case.rewrite)
+    assert first > 0
+    assert second == 0, "a second run changes nothing"
+    given = inputs_of(before)
+    for wanted, got in zip(run(before, *given), run(after, *given), strict=True):
+        assert (wanted.shape, wanted.dtype) == (got.shape, got.dtype)
+        if case.exact:
+            np.testing.assert_array_equal(got, wanted)
+        elif wanted.dtype.kind == "f":
+            # Sums in another order: some units of the last place of the largest.
+            np.testing.assert_allclose(got, wanted, rtol=1e-5, atol=2e-6 * np.abs(wanted).max())
+        else:
+            assert np.max(np.abs(got.astype("int64") - wanted)) <= case.steps
+
+
+@pytest.mark.parametrize("case", CHANGED, ids=lambda case: case.id)
+def test_names_and_signature_stay(case):
+    before = edit.read(case.make())
+    after = edit.read(rewritten(case.make(), case.rewrite)[0])
+    for old, new in zip(before.signatures, after.signatures, strict=True):
+        assert (old.key, list(old.inputs), list(old.outputs)) == (new.key, list(new.inputs), list(new.outputs))
+    for side in ("inputs", "outputs"):
+        for old, new in zip(getattr(before.main, side), getattr(after.main, side), strict=True):
+            assert (old.name, old.shape, old.dtype) == (new.name, new.shape, new.dtype)
+            assert (old.scale, old.zero_point) == (new.scale, new.zero_point)
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.stays], ids=lambda case: case.id)
+def test_what_stays(case):
+    assert rewritten(case.make(), case.rewrite)[1] == [0, 0]
+
+
+@needs_gpu
+@pytest.mark.parametrize("case", [case for case in CHANGED if case.runtime == "gpu"], ids=lambda case: case.id)
+def test_what_was_refused_is_proven(case):
+    """With every rewrite of the target, as one leaves things to the next."""
+    before = case.make()
+    assert prove(before, runtimes="gpu").proofs[0].verdict.name == case.without
+    after, _ = rewrite(before, TARGETS["gpu"], "int8" if read_graph(before).integer else "float32")
+    report = prove(after, runtimes=["gpu", "cpu"])
+    assert [proof.verdict.name for proof in report.proofs] == ["PROVEN", "PROVEN"], report
+
+
+def test_every_rewrite_has_a_row_and_every_row_a_rewrite():
+    assert {case.rewrite for case in CHANGED} == set(REWRITES)
+
+
+@pytest.mark.parametrize("name", REWRITES)
+def test_docstrings_show_what_is_given_and_what_results(name):
+    doc = REWRITES[name][0].__doc__
+    assert "Given:" in doc
+    assert "Result:" in doc
+
+
+def test_some_target_wants_it():
+    wants = [wants for _, wants in REWRITES.values()]
+    assert all(any(want(target, "float32") or want(target, "int8") for target in TARGETS.values()) for want in wants)
