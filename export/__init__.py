@@ -1,4 +1,4 @@
-"""Any Keras 3 model to TFLite, with proof that the file runs on the real runtime and gives the right numbers."""
+"""Any Keras 3 model, and any tool's file, to TFLite that is proven to run on the real runtime with the right numbers."""
 
 if __name__ != "keraslayers.export":
     raise ImportError(
@@ -13,6 +13,7 @@ from keraslayers.export.precisions import PRECISIONS
 from keraslayers.export.proof.blame import Culprit, find_culprit
 from keraslayers.export.proof.proof import Proof, Verdict
 from keraslayers.export.prove_file import prove
+from keraslayers.export.repair import repair
 from keraslayers.export.report.report import NotProvenError, Report
 from keraslayers.export.targets import TARGETS, Target
 
@@ -29,5 +30,6 @@ __all__ = [
     "analyze_file",
     "find_culprit",
     "prove",
+    "repair",
     "to_tflite",
 ]

@@ -8,10 +8,10 @@ from keraslayers.export.artifact import Artifact
 from keraslayers.export.file.graph import read_graph
 from keraslayers.export.precisions import check_kernels
 from keraslayers.export.progress import step
-from keraslayers.export.proof.blame import find_culprit
-from keraslayers.export.proof.match import LOST
-from keraslayers.export.proof.proof import PROOF_SAMPLES, Verdict, prove_blob
+from keraslayers.export.proof.blame import blamed
+from keraslayers.export.proof.proof import PROOF_SAMPLES, prove_blob
 from keraslayers.export.report.report import describe
+from keraslayers.export.rewrites.rewrite import rewrite
 
 # Whether a report names the layer that a runtime fails on; to find it takes a dozen runs of parts of the file.
 BLAME = True
@@ -115,6 +115,8 @@ class _Made:
         floats: names of the layers that it leaves in floats.
         errors: what each layer loses in int8, where that was measured.
         trials: the files that were tried for precision "auto".
+        rewrites: by name the places that each changed in it.
+        original_size: bytes before that.
     """
 
     blob: bytes
@@ -122,6 +124,8 @@ class _Made:
     floats: tuple = ()
     errors: tuple = ()
     trials: tuple = ()
+    rewrites: dict = dataclasses.field(default_factory=dict)
+    original_size: int | None = None
 
 
 def _expected(plan):
@@ -184,6 +188,9 @@ def _converted(plan, ready):
             if mixes and is_cut((each.operator, each.inner) for each in read_graph(blob).computed):
                 with measured() as made:
                     blob = made.file()
+    original = len(blob)
+    with step(f"rewriting the file of {plan.model.name}"):
+        blob, rewrites = rewrite(blob, plan.target, precision)
     graph = read_graph(blob)
     if plan.trained:
         floats = check_integers(who, graph, plan.model)
@@ -191,7 +198,7 @@ def _converted(plan, ready):
         check_kernels(who, graph, precision, floats, namer(plan.model))
     if plan.pixels:
         require_pixels(who, graph)
-    return _Made(blob, graph, floats, errors, trials)
+    return _Made(blob, graph, floats, errors, trials, rewrites, original)
 
 
 def _proven(plan, made, expected):
@@ -205,7 +212,7 @@ def _proven(plan, made, expected):
         precision=plan.precision,
         trained=plan.trained,
     )
-    return tuple(_blamed(proof, made.blob, plan.samples, plan.model) for proof in proofs) if BLAME else proofs
+    return tuple(blamed(proof, made.blob, plan.samples, plan.model) for proof in proofs) if BLAME else proofs
 
 
 def _described(plan, made, passes, proofs):
@@ -238,12 +245,6 @@ def _described(plan, made, passes, proofs):
         layer_of=namer(plan.model),
         layer_errors=errors,
         trials=made.trials,
+        rewrites=made.rewrites,
+        original_size=made.original_size,
     )
-
-
-def _blamed(proof, blob, samples, model):
-    """The same proof; the reason why a runtime fails names the layer, where it is the runtime that does."""
-    if proof.verdict not in (Verdict.WRONG, Verdict.REJECTED) or LOST in proof.reason:
-        return proof
-    culprit = find_culprit(blob, proof.runtime, samples=samples, model=model)
-    return proof if culprit is None else dataclasses.replace(proof, reason=f"{proof.reason.rstrip('. ')}. {culprit}")

@@ -13,6 +13,16 @@ KERNELS = {
 }
 
 
+def precision_of(graph):
+    """The precision of a file from elsewhere, whose limits its numbers must keep, by what `read_graph` says of it."""
+    if graph.integer:
+        inner = {dtype for made in graph.computed if made.inner for dtype in made.dtypes}
+        return "int16x8" if "int16" in inner else "int8"
+    if "int4" in graph.weight_dtypes:
+        return "int4"
+    return "dynamic" if graph.hybrid else "float16" if "float16" in graph.weight_dtypes else "float32"
+
+
 def check_kernels(who, graph, precision, floats, layer_of):
     """Refuses a file that is not what was asked for: tools leave operators in floats without a word.
 

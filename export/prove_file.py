@@ -6,9 +6,11 @@ from pathlib import Path
 
 from keraslayers import _checks
 from keraslayers.export.file.graph import read_graph
+from keraslayers.export.precisions import precision_of
 from keraslayers.export.proof.proof import prove_blob
 from keraslayers.export.report.report import describe
 from keraslayers.export.runtimes import RUNTIMES
+from keraslayers.export.source.counterpart import expected_of
 from keraslayers.export.source.samples import make_up, name_samples
 
 # What `prove` proves without being told. A file for microcontrollers is another one.
@@ -19,13 +21,15 @@ NUMBERS = ("float16", "float32", "float64", "bool", "int8", "int16", "int32", "i
 MOST_ELEMENTS = 2**24
 
 
-def prove(tflite, runtimes=None, samples=None):
+def prove(tflite, runtimes=None, samples=None, model=None):
     """Proves an existing .tflite file against LiteRT's built-in kernels, the code that defines the format.
 
     Args:
         tflite: path of the file, or its bytes.
         runtimes: names out of `"cpu"`, `"gpu"`, `"micro"`; by default a phone's, the first two.
         samples: inputs to run, as in `to_tflite`; made up from a fixed seed by default.
+        model: the Keras model that the file was made of: its outputs must match, too, as far as the file's precision
+            lets them. Inputs and outputs are matched by their names, else in their order.
 
     Returns:
         A `Report`.
@@ -33,9 +37,26 @@ def prove(tflite, runtimes=None, samples=None):
     Raises:
         FileNotFoundError: if there is no such file.
         IsADirectoryError: if it is a folder.
-        ValueError: if it is no TFLite file, a runtime is unknown, or the samples do not fit.
+        ValueError: if it is no TFLite file, a runtime is unknown, or samples or model do not fit.
     """
     who = "prove"
+    runtimes = PHONE if runtimes is None else [runtimes] if isinstance(runtimes, str) else runtimes
+    runtimes = tuple(_checks.choice(who, "runtimes", runtime, RUNTIMES) for runtime in runtimes)
+    if not runtimes:
+        raise ValueError(f"`{who}`: `runtimes` is empty: nothing would be proven. Give some of {', '.join(RUNTIMES)}.")
+    blob, name, graph = opened(who, tflite)
+    samples = samples_for(who, graph, samples)
+    expected = None if model is None else expected_of(who, graph, model, samples)
+    return describe(
+        blob,
+        graph,
+        prove_blob(blob, graph, samples, runtimes, expected=expected, precision=precision_of(graph)),
+        name=name,
+    )
+
+
+def opened(who, tflite):
+    """A file from elsewhere: (its bytes, its name, what `read_graph` says of it); for what is raised see `prove`."""
     if isinstance(tflite, bytes | bytearray):
         blob, name = bytes(tflite), "model.tflite"
     else:
@@ -45,17 +66,17 @@ def prove(tflite, runtimes=None, samples=None):
         if not path.is_file():
             raise FileNotFoundError(f"`{who}`: `tflite`: there is no file {str(path)!r}.")
         blob, name = path.read_bytes(), path.name
-    runtimes = PHONE if runtimes is None else [runtimes] if isinstance(runtimes, str) else runtimes
-    runtimes = tuple(_checks.choice(who, "runtimes", runtime, RUNTIMES) for runtime in runtimes)
-    if not runtimes:
-        raise ValueError(f"`{who}`: `runtimes` is empty: nothing would be proven. Give some of {', '.join(RUNTIMES)}.")
     try:
         graph = read_graph(blob)
     except ValueError as error:
         raise ValueError(f"`{who}`: `tflite` {name!r} is {error}") from error.__cause__
     _check_borders(who, name, graph)
-    samples = make_up(graph.inputs) if samples is None else name_samples(who, samples, graph.inputs)
-    return describe(blob, graph, prove_blob(blob, graph, samples, runtimes), name=name)
+    return blob, name, graph
+
+
+def samples_for(who, graph, samples):
+    """By input name what to run a file on: what was given, else made up."""
+    return make_up(graph.inputs) if samples is None else name_samples(who, samples, graph.inputs)
 
 
 def _check_borders(who, name, graph):

@@ -151,6 +151,9 @@ def check(
         list[str] | None, typer.Option(help="cpu, gpu or micro; again for more. By default cpu and gpu.")
     ] = None,
     samples: Annotated[Path | None, typer.Option(help="Inputs to run: .npy, or .npz by input name.")] = None,
+    model: Annotated[
+        Path | None, typer.Option(help="The .keras model that the file was made of, to compare with it, too.")
+    ] = None,
     html: Annotated[Path | None, typer.Option(help="Write the report as a page, too.")] = None,
 ):
     """Prove any .tflite file on the runtimes of a phone, or others, against LiteRT's built-in kernels."""
@@ -158,9 +161,39 @@ def check(
         from keraslayers.export import prove
         from keraslayers.export.file import files
     html = html and files.writable("check", "html", html)
-    report = prove(file, runtimes=runtime or None, samples=_arguments.load_samples("check", samples))
+    given = _arguments.load_samples("check", samples)
+    loaded = model and _arguments.load_model("check", model)
+    report = prove(file, runtimes=runtime or None, samples=given, model=loaded)
     _show(report, html)
     raise typer.Exit(PROVEN if report.ok else NOT_PROVEN)
+
+
+@app.command()
+def repair(
+    file: Annotated[Path, typer.Argument(metavar="FILE.tflite", help="Any .tflite file, from whatever tool.")],
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="By default FILE.repaired.tflite.")] = None,
+    target: Annotated[str, typer.Option(help="cpu, gpu or micro.")] = "gpu",
+    samples: Annotated[Path | None, typer.Option(help="Inputs to run: .npy, or .npz by input name.")] = None,
+    model: Annotated[
+        Path | None, typer.Option(help="The .keras model that the file was made of, to compare with it, too.")
+    ] = None,
+    html: Annotated[Path | None, typer.Option(help="Write the report as a page, too.")] = None,
+):
+    """Rewrite any .tflite file so that a target's runtimes take it and compute it right, and prove the result."""
+    with quiet():
+        from keraslayers.export import repair as repaired
+        from keraslayers.export.file import files
+    output = files.writable("repair", "output", output or file.with_suffix(".repaired.tflite"), ".tflite")
+    if output.exists() and file.exists() and output.samefile(file):
+        raise ValueError(f"`repair`: `output` must be another file than the one to repair; got {str(output)!r}.")
+    html = html and files.writable("repair", "html", html)
+    given = _arguments.load_samples("repair", samples)
+    loaded = model and _arguments.load_model("repair", model)
+    artifact = repaired(file, target=target, samples=given, model=loaded)
+    artifact.save(output)
+    _show(artifact.report, html)
+    err.print(f"wrote {output} and {output.with_suffix('.json')}", highlight=False)
+    raise typer.Exit(PROVEN if artifact.report.ok else NOT_PROVEN)
 
 
 @app.command()

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from keras import layers
 
-from keraslayers.export import Culprit, find_culprit, passes, pipeline, to_tflite
+from keraslayers.export import Culprit, find_culprit, passes, to_tflite
 from keraslayers.export.file.graph import read_graph
 from keraslayers.export.passes.unroll_recurrent import MOST_STEPS
+from keraslayers.export.proof import blame
 from keraslayers.export.proof.blame import beginning
 from keraslayers.export.proof.remedies import Seen, remedy
 from keraslayers.export.runtimes.child import Outcome
@@ -69,7 +70,7 @@ def test_a_report_names_the_layer_that_a_runtime_fails_on(stock):
 
 
 def test_what_quantization_lost_is_not_the_runtimes_fault(monkeypatch):
-    monkeypatch.setattr(pipeline, "find_culprit", None)
+    monkeypatch.setattr(blame, "find_culprit", None)
     image = keras.Input((4, 4, 2), name="image")
     model = keras.Model(image, layers.Rescaling([1e4, 1.0])(image))
     x = samples(16, (4, 4, 2)) / [1e4, 1.0]

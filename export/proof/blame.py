@@ -1,14 +1,14 @@
 """Which operator of a file a runtime fails on, and which layer of the Keras model it came from."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from keraslayers import _checks
 from keraslayers.export.file.graph import read_graph
 from keraslayers.export.progress import step
-from keraslayers.export.proof.match import wrong_numbers
-from keraslayers.export.proof.proof import calls_of, values_of
+from keraslayers.export.proof.match import LOST, wrong_numbers
+from keraslayers.export.proof.proof import Verdict, calls_of, values_of
 from keraslayers.export.proof.remedies import Seen, remedy
 from keraslayers.export.runtimes import RUNTIMES, cpu
 from keraslayers.export.source.samples import make_up, name_samples
@@ -89,6 +89,21 @@ def _namer(model):
     from keraslayers.export.source.layer_names import namer  # here, as a file needs no Keras
 
     return namer(model)
+
+
+def blamed(proof, blob, samples, model=None):
+    """The same proof; the reason why a runtime fails names the operator, where it is the runtime that does.
+
+    Args:
+        proof: of the file.
+        blob: the file.
+        samples: by input name arrays.
+        model: the Keras model of the file, so that the layer can be named.
+    """
+    if proof.verdict not in (Verdict.WRONG, Verdict.REJECTED) or LOST in proof.reason:
+        return proof
+    culprit = find_culprit(blob, proof.runtime, samples=samples, model=model)
+    return proof if culprit is None else replace(proof, reason=f"{proof.reason.rstrip('. ')}. {culprit}")
 
 
 def _shortest(blob, fails, layer_of, runtime):

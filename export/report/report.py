@@ -32,6 +32,9 @@ class Report:
         float_operators: of a file of integers, how often each operator that computes in floats stands in it.
         target, precision, io: how it was made; None for a file from elsewhere.
         passes: by name how many changes each made to the model; of `bound_by_samples` what `bounds` gives.
+        rewrites: by name the operators of the file that each changed: (operator, layer) each.
+        original_size: bytes of the file before rewriting.
+        unrepaired: why a rewritten file was not kept; empty if it was, or if there was none.
         preprocessing: what it does with pixels before the model; None if they come prepared.
         parameters: of the Keras model; None for a file from elsewhere.
         largest: of files for phones' GPUs, and of float16: the `layer` that gives the largest `value` on the samples;
@@ -59,6 +62,9 @@ class Report:
     precision: str | None = None
     io: str | None = None
     passes: dict | None = None
+    rewrites: dict = field(default_factory=dict)
+    original_size: int | None = None
+    unrepaired: str = ""
     preprocessing: str | None = None
     parameters: int | None = None
     largest: object = None
@@ -79,6 +85,11 @@ class Report:
     def bounds(self):
         """By layer the pixels to which a file of integers clips offsets that the model leaves free."""
         return (self.passes or {}).get("bound_by_samples", {})
+
+    @property
+    def growth(self):
+        """How many times as large rewriting made the file; 1 where nothing was rewritten."""
+        return self.size / self.original_size if self.rewrites and self.original_size else 1.0
 
     @property
     def sizes_along(self):
@@ -111,10 +122,10 @@ class Report:
             ImportError: if the extra `keraslayers[report]` is not installed.
             OSError: if the path cannot be written.
         """
-        from keraslayers.export.report import page, pictures
+        from keraslayers.export.report import page, pictures, tables
 
         path = files.writable("Report.to_html", "path", path)
-        files.write({path: page.render("report.html", report=self, pictures=pictures).encode()})
+        files.write({path: page.render("report.html", report=self, pictures=pictures, tables=tables).encode()})
 
     def __str__(self):
         from keraslayers.export.report import tables
@@ -122,7 +133,7 @@ class Report:
         return tables.to_text(tables.of_report(self))
 
 
-def describe(blob, graph, proofs, *, layer_of=place, **made):
+def describe(blob, graph, proofs, *, layer_of=place, rewrites=None, **made):
     """Builds the Report of a file.
 
     Args:
@@ -130,6 +141,7 @@ def describe(blob, graph, proofs, *, layer_of=place, **made):
         graph: what `read_graph` says of it.
         proofs: what it did.
         layer_of: called with a tensor's name; returns that of its layer. By default what the name itself tells.
+        rewrites: by name the places that each rewrite changed: (operator, tensor) each.
         **made: further fields of Report.
     """
     layers = layers_along(graph, layer_of)
@@ -146,6 +158,10 @@ def describe(blob, graph, proofs, *, layer_of=place, **made):
         weight_dtypes=graph.weight_dtypes,
         float_operators=graph.float_operators if graph.integer else {},
         proofs=proofs,
+        rewrites={
+            name: tuple((operator, layer_of(tensor) or tensor) for operator, tensor in places)
+            for name, places in (rewrites or {}).items()
+        },
         layers=tuple(name for name in layers if name),
         layer_sizes=dict(sorted(((n, s) for n, s in layers.items() if s), key=lambda item: -item[1])),
         tools={name: found for name in TOOLS if (found := _version(name))},

@@ -11,6 +11,10 @@ COLOURS = {"PROVEN": "bold green", "WRONG": "bold red", "REJECTED": "bold red", 
 
 # Of many layers so many are named.
 MOST = 5
+# Of many that a rewrite changed.
+FEW = 2
+# A file that rewriting made so many times as large is told of.
+LARGER = 2
 # What a weight belongs to that no layer's name tells of.
 UNKNOWN = "(no layer)"
 
@@ -40,6 +44,18 @@ def left_out(proof):
 def changes(made):
     """How many changes a pass made; one of them tells what it did by layer."""
     return len(made) if isinstance(made, dict) else made
+
+
+def rewritten(name, places):
+    """How often a rewrite changed something, and where."""
+    by_operator = {}
+    for operator, layer in places:
+        by_operator.setdefault(operator, {})[layer] = None
+    where = [
+        f"{operator} of {', '.join([*layers][:FEW])}{', ...' if len(layers) > FEW else ''}"
+        for operator, layers in by_operator.items()
+    ]
+    return f"{name} {len(places)}x ({', '.join(where)})"
 
 
 def tried(trial):
@@ -85,6 +101,12 @@ def of_report(report):
     parts += [Text(f"{proof.runtime}: {left_out(proof)}") for proof in report.proofs if proof.left]
     if report.passes:
         parts.append(Text(f"passes: {', '.join(f'{name} {changes(made)}x' for name, made in report.passes.items())}"))
+    if report.rewrites:
+        parts.append(Text(f"rewrites: {'; '.join(rewritten(*item) for item in report.rewrites.items())}"))
+    if report.growth > LARGER:
+        parts.append(Text(f"rewriting made the file {report.growth:.1f} times as large"))
+    if report.unrepaired:
+        parts.append(Text(f"left as it was: {report.unrepaired}"))
     if report.preprocessing:
         parts.append(Text(f"preprocessing in the file: {report.preprocessing}"))
     parts += [

@@ -1,0 +1,111 @@
+"""Repair: any tool's file to one that a target's runtimes take and compute right; needs no TensorFlow."""
+
+import numpy as np
+
+from keraslayers.export.artifact import Artifact
+from keraslayers.export.file.graph import read_graph
+from keraslayers.export.measures import snr_db
+from keraslayers.export.precisions import precision_of
+from keraslayers.export.progress import step
+from keraslayers.export.proof.blame import blamed
+from keraslayers.export.proof.match import wrong_numbers
+from keraslayers.export.proof.proof import PROOF_SAMPLES, Verdict, calls_of, prove_blob, values_of
+from keraslayers.export.prove_file import opened, samples_for
+from keraslayers.export.report.report import describe
+from keraslayers.export.rewrites.rewrite import rewrite
+from keraslayers.export.runtimes import cpu
+from keraslayers.export.source.counterpart import expected_of
+from keraslayers.export.targets import find_target
+
+# A file in floats is the same after rewriting if its outputs on LiteRT's built-in kernels are: sums in another order
+# gave 120 dB and more through deep networks, an operator rewritten wrongly gives 20 and less.
+LEAST_DB = 90.0
+
+
+def repair(tflite, *, target="gpu", samples=None, model=None):
+    """Rewrites an existing .tflite file so that the target's runtimes run it, and proves the result.
+
+    The file may come from any tool. What it computes stays: a rewritten file whose outputs on LiteRT's built-in
+    kernels are not those of the file given is not kept, nor is one that is PROVEN on fewer runtimes. The report's
+    `rewrites` say what was changed where; a file that is PROVEN already, or cannot be helped, comes back as it was.
+
+    Args:
+        tflite: path of the file, or its bytes. It is not written to.
+        target: `"cpu"`, `"gpu"` or `"micro"`, or a `Target`: the runtimes that the file is proven on.
+        samples: inputs to run, as in `to_tflite`; made up from a fixed seed by default.
+        model: the Keras model that the file was made of, to compare with that, too; as in `prove`.
+
+    Returns:
+        An `Artifact`. Its report tells whether the file is PROVEN; nothing is raised if it is not, see
+        `Report.require`.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        IsADirectoryError: if it is a folder.
+        ValueError: if it is no TFLite file, the target is unknown, or samples or model do not fit.
+    """
+    who = "repair"
+    target = find_target(who, target)
+    blob, name, graph = opened(who, tflite)
+    given = samples_for(who, graph, samples)
+    expected = None if model is None else expected_of(who, graph, model, given)
+    precision = precision_of(graph)
+
+    def proven(blob, graph):
+        return prove_blob(blob, graph, given, target.runtimes, expected=expected, precision=precision)
+
+    about = {"name": name, "target": target.name, "rewrites": {}}
+    proofs = proven(blob, graph)
+    if not all(proof.verdict is Verdict.PROVEN for proof in proofs):
+        with step(f"rewriting {name}"):
+            try:
+                made, done = rewrite(blob, target, precision)
+            except ValueError as error:
+                error.add_note(f"`{who}`: `tflite` {name!r}.")
+                raise
+        if done:
+            after = read_graph(made)
+            if fault := moved(blob, graph, made, after, given):
+                about["unrepaired"] = f"rewriting it ({', '.join(done)}) moved its numbers: {fault}"
+            else:
+                tried = proven(made, after)
+                if lost := _lost(proofs, tried):
+                    about["unrepaired"] = f"rewriting it ({', '.join(done)}) lost it on {lost}"
+                else:
+                    about |= {"rewrites": done, "original_size": len(blob)}
+                    blob, graph, proofs = made, after, tried
+    proofs = tuple(blamed(proof, blob, given, model) for proof in proofs)
+    return Artifact(blob, describe(blob, graph, proofs, **about))
+
+
+def _lost(before, after):
+    """The runtimes on which a file was PROVEN before alone."""
+    pairs = zip(before, after, strict=True)
+    return ", ".join(old.runtime for old, new in pairs if Verdict.PROVEN is old.verdict is not new.verdict)
+
+
+def moved(blob, graph, made, after, samples):
+    """How the outputs of a file changed on LiteRT's built-in kernels; empty if they did not.
+
+    Args:
+        blob, graph: the file, and what `read_graph` says of it.
+        made, after: the same of what became of it.
+        samples: by input name arrays.
+    """
+    inputs, count = calls_of({name: values[:PROOF_SAMPLES] for name, values in samples.items()}, graph)
+    with step("comparing on LiteRT's built-in kernels"):
+        outcomes = [cpu.run_reference(*each, inputs) for each in ((blob, graph), (made, after))]
+    if outcomes[0].outputs is None:
+        return f"LiteRT's built-in kernels do not run it, so that nothing can be compared: {outcomes[0].reason}"
+    if outcomes[1].outputs is None:
+        return f"LiteRT's built-in kernels do not run the result: {outcomes[1].reason}"
+    wanted, got = (values_of(outcome.outputs, graph, count) for outcome in outcomes)
+    if graph.integer or graph.hybrid:
+        return wrong_numbers(got, wanted, graph, False)
+    for name, values in wanted.items():
+        if np.array_equal(values, got[name], equal_nan=True):
+            continue
+        ratio = snr_db(values, got[name])
+        if ratio is not None and not ratio >= LEAST_DB:
+            return f"output `{name}` is {ratio:.0f} dB over the difference"
+    return ""

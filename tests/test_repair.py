@@ -1,0 +1,137 @@
+"""`repair`: any tool's file, mended for a target, never made worse."""
+
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from keraslayers.export import prove, repair, to_tflite
+from keraslayers.export.file import edit
+from keraslayers.export.file.graph import read_graph
+from tests.export_models import needs_gpu
+from tests.file_tools import Made, inputs_of, run
+
+
+def refused():
+    """What the GPU refuses for a tensor of five axes in it."""
+    f = Made()
+    x = f.input((1, 6, 8))
+    wide = f.new("RESHAPE", (x, f.integers((1, 2, 3, 2, 4))), (1, 2, 3, 2, 4), newShape=[1, 2, 3, 2, 4])
+    y = f.new("RESHAPE", (wide, f.integers((1, 4, 12))), (1, 4, 12), newShape=[1, 4, 12])
+    return f.done(f.new("RELU", (y,), (1, 4, 12)))
+
+
+@needs_gpu
+def test_a_refused_file_is_mended(tmp_path):
+    path = tmp_path / "tool.tflite"
+    path.write_bytes(refused())
+    assert not prove(path).ok
+    made = repair(path)
+    assert made.report.ok
+    assert [proof.runtime for proof in made.report.proofs] == ["gpu", "cpu"]
+    assert list(made.report.rewrites) == ["fold_reshapes"]
+    assert "rewrites: fold_reshapes 1x (RESHAPE of reshape_1)" in str(made.report).replace("\n", " ")
+    assert path.read_bytes() == refused(), "the file given is as it was"
+    given = inputs_of(refused())
+    assert np.array_equal(run(refused(), *given)[0], run(made.tflite, *given)[0])
+
+
+def test_a_proven_file_comes_back_as_it_was():
+    made = repair(refused(), target="cpu")
+    assert made.tflite == refused()
+    assert made.report.ok
+    assert made.report.rewrites == {}
+
+
+@pytest.fixture
+def breaking(monkeypatch):
+    """A rewrite that is wrong: it takes a RELU away."""
+
+    def take_away(graph):
+        places = [(op.name, op.output.name) for op in graph.operators if op.name == "RELU"]
+        for operator in [op for op in graph.operators if op.name == "RELU"]:
+            operator.name = "ABS"
+        return places
+
+    monkeypatch.setattr("keraslayers.export.rewrites.rewrite.REWRITES", {"wrong": (take_away, lambda *_: True)})
+
+
+@needs_gpu
+def test_what_moved_is_not_kept(breaking):
+    made = repair(refused())
+    assert made.tflite == refused()
+    assert "rewriting it (wrong) moved its numbers: output `y0` is" in made.report.unrepaired
+    assert "left as it was: rewriting it (wrong) moved its numbers" in str(made.report).replace("\n", " ")
+    assert made.report.rewrites == {}
+
+
+@pytest.fixture(scope="module")
+def trained():
+    image = keras.Input((8, 8, 3), name="image")
+    x = layers.Conv2D(4, 3, activation="relu")(image)
+    return keras.Model(image, layers.Dense(5, name="classes")(layers.Flatten()(x)))
+
+
+def test_a_file_is_compared_with_its_model(trained):
+    x = np.random.default_rng(0).normal(size=(16, 8, 8, 3)).astype("float32")
+    for precision in ("float32", "int8"):
+        blob = to_tflite(trained, precision=precision, samples=x).tflite
+        proof = prove(blob, "cpu", samples=x, model=trained).proof("cpu")
+        assert (proof.verdict, proof.reference) == ("PROVEN", "the Keras model")
+    other = keras.models.clone_model(trained)
+    report = prove(blob, "cpu", samples=x, model=other)
+    assert report.proof("cpu").verdict == "WRONG", "that model has other weights"
+    assert repair(blob, target="cpu", samples=x, model=trained).report.ok
+
+
+def test_a_model_of_other_names_is_matched_by_order(trained):
+    file = edit.read(to_tflite(trained).tflite)
+    (signature,) = file.signatures
+    signature.inputs = {"args_0": signature.inputs["image"]}
+    signature.outputs = {"output_0": signature.outputs["classes"]}
+    assert prove(file.write(), "cpu", model=trained).proof("cpu").reference == "the Keras model"
+
+
+def test_a_model_of_something_else_is_refused(trained):
+    image = keras.Input((9, 9, 3), name="image")
+    larger = keras.Model(image, layers.Dense(5)(layers.Flatten()(image)))
+    with pytest.raises(
+        ValueError, match=r"`prove`: `model` must take .* inputs are `image` \(1, 8, 8, 3\), the model's"
+    ):
+        prove(to_tflite(trained).tflite, "cpu", model=larger)
+    with pytest.raises(TypeError, match=r"`repair`: `model` must be a `keras.Model`"):
+        repair(to_tflite(trained).tflite, model="model.keras")
+
+
+def test_what_cannot_be_repaired_is_said():
+    with pytest.raises(ValueError, match="`repair`: `tflite` 'model.tflite' is not a TFLite file"):
+        repair(b"no such thing")
+    with pytest.raises(FileNotFoundError, match=r"`repair`: `tflite`: there is no file 'no.tflite'"):
+        repair("no.tflite")
+
+
+def test_repair_needs_no_tensorflow(tmp_path):
+    (tmp_path / "tool.tflite").write_bytes(refused())
+    code = """
+import sys
+sys.orig_argv[1:3] = ["-m", "keraslayers"]  # as on the command line, where the layers wait
+from keraslayers.export import repair
+repair(sys.argv[1], target="cpu")
+print(sorted({"keras", "tensorflow"} & set(sys.modules)))
+"""
+    command = [sys.executable, "-c", code, tmp_path / "tool.tflite"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_reports_tell_of_growth(tmp_path):
+    from keraslayers.export.report.report import describe
+
+    blob = refused()
+    report = describe(blob, read_graph(blob), (), name="m", rewrites={"unroll": [("WHILE", "a/b")]}, original_size=100)
+    assert f"rewriting made the file {len(blob) / 100:.1f} times as large" in str(report)
+    report.to_html(tmp_path / "m.html")
+    assert f"{len(blob) / 100:.1f} times as large" in (tmp_path / "m.html").read_text()
