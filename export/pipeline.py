@@ -218,17 +218,17 @@ def _proven(plan, made, expected):
 def _described(plan, made, passes, proofs):
     """The report; it warns where the model comes near the end of float16."""
     from keraslayers._rewrite import graph_of
-    from keraslayers.export.convert.half import HALF, half_errors, largest_value
+    from keraslayers.export.convert.float16 import FLOAT16_MAX, float16_errors, largest_value
     from keraslayers.export.source.layer_names import namer
     from keraslayers.export.source.preprocessing import name_of
 
-    half, errors = None, made.errors
+    largest, errors = None, made.errors
     if (plan.precision == "float16" or "gpu" in plan.target.runtimes) and graph_of(plan.model) is not None:
-        half = largest_value(plan.interface, plan.samples)
-        if half.value > HALF / 4:
-            warnings.warn(f"`{plan.who}`: model {plan.model.name!r}: {half}.", stacklevel=3)
+        largest = largest_value(plan.interface, plan.samples)
+        if largest.value > FLOAT16_MAX / 4:
+            warnings.warn(f"`{plan.who}`: model {plan.model.name!r}: {largest}.", stacklevel=3)
         if plan.layer_errors and plan.precision == "float16":
-            errors = half_errors(plan.interface, plan.samples)
+            errors = float16_errors(plan.interface, plan.samples)
     return describe(
         made.blob,
         made.graph,
@@ -240,7 +240,7 @@ def _described(plan, made, passes, proofs):
         passes=passes,
         preprocessing=name_of(plan.preprocessing),
         parameters=plan.model.count_params(),
-        largest=half,
+        largest=largest,
         float_layers=made.floats,
         layer_of=namer(plan.model),
         layer_errors=errors,

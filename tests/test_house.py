@@ -83,7 +83,8 @@ def test_rooms_say_what_is_in_them(room):
 
 
 def test_arrows_that_run_up_and_circles_are_seen():
-    code = "def f():\n    from keraslayers.export.pipeline import to_tflite\nfrom keraslayers.export import plan, proof"
+    lazy = "def later():\n    from keraslayers.export.pipeline import to_tflite\n"
+    code = f"{lazy}from keraslayers.export import plan, proof"
     assert upward("optimize", imported(code)) == ["pipeline", "plan"]
     assert upward("passes", imported("import keraslayers.export.source.samples")) == ["source"]
     assert circle({"file": {"runtimes"}, "runtimes": {"measures"}, "measures": {"file"}})

@@ -10,7 +10,7 @@ from keras import layers, ops
 import keraslayers
 from keraslayers import export
 from keraslayers.export import optimize
-from keraslayers.export.optimize import bent, deploy, kernels, lower, rules
+from keraslayers.export.optimize import bounded_deformable, deploy, kernels, lower, rules
 from keraslayers.export.proof.match import MAX_TRAINED_STEPS
 from keraslayers.export.runtimes import gpu
 from tests.export_models import enliven, samples
@@ -132,15 +132,15 @@ IN_FLOATS = {
 }
 # Rows of others: what the last layer of each row is, and what separable layers are made of.
 PARTS = {
-    bent.Hats,
-    bent.Masks,
-    bent.Mixed,
-    bent.Offsets,
-    kernels.DepthwiseHalf,
-    kernels.HorizontalHalf,
-    kernels.PointwiseHalf,
-    kernels.Same,
-    kernels.VerticalHalf,
+    bounded_deformable.Hats,
+    bounded_deformable.Masks,
+    bounded_deformable.Mixed,
+    bounded_deformable.Offsets,
+    kernels.DepthwisePart,
+    kernels.HorizontalPart,
+    kernels.IdentityConvolution,
+    kernels.PointwisePart,
+    kernels.VerticalPart,
     lower.BoundedDeformable,
 }
 

@@ -3,12 +3,13 @@
 import keras
 from keras import layers, ops
 
-from keraslayers.export.optimize.bent import Product
+from keraslayers.export.optimize.bounded_deformable import Product
+from keraslayers.export.optimize.config_wrapper import ConfigWrapper
 from keraslayers.export.optimize.constant import ConstantKernel
 from keraslayers.export.optimize.floats import Floats, Kept
+from keraslayers.export.optimize.identity_convolution import IdentityConvolution
 from keraslayers.export.optimize.kernels import Rounded, has_kernel, kernel_of, plain
 from keraslayers.export.optimize.ranges import Range
-from keraslayers.export.optimize.ruled import Ruled
 from keraslayers.export.optimize.rules import (
     CONVOLUTIONS,
     FIXED,
@@ -21,7 +22,6 @@ from keraslayers.export.optimize.rules import (
     operation_name,
     registered,
 )
-from keraslayers.export.optimize.same import Same
 from keraslayers.export.optimize.scales import Scales
 from keraslayers.export.passes._graph import borrow, owner
 from keraslayers.export.passes._relu import relu_kind
@@ -150,7 +150,7 @@ class _Assembly:
                 "Build the model with data_format='channels_last'."
             )
         after = self._alone(last.outputs[0])
-        # `Same` reshapes what is no image behind itself, so that the converter would not find the ReLU.
+        # `IdentityConvolution` reshapes what is no image behind itself, so that the converter would not find the ReLU.
         joins = norm is not layer or len(last.outputs[0].shape) == 4
         if after is not None and _relu(owner(after.operation)) and joins and (norm is not None or _linear(layer)):
             activation, last = _relu(owner(after.operation)), after
@@ -207,9 +207,9 @@ class _Assembly:
                 found[id(tensor)] = value
             return
         if registered(layer) is not None:
-            ruled = Ruled(layer, registered(layer), self.parts.mode, name=name)
-            value = ruled(*args, **kwargs)
-            quantizer = ruled.output_quantizer
+            wrapped = ConfigWrapper(layer, registered(layer), self.parts.mode, name=name)
+            value = wrapped(*args, **kwargs)
+            quantizer = wrapped.output_quantizer
             if quantizer is not None:
                 value = Range(quantizer, self.parts.mode, name=self._fresh(f"{name}_range"))(value)
         elif id(node) in self.fused:
@@ -232,7 +232,7 @@ class _Assembly:
         """The `Rounded` of a group, which shares its rounded kernel with all other groups of the same layer."""
         if norm is layer:
             # A normalization that stands alone is that of a convolution which changes nothing.
-            layer = Same(name=f"{name}_same")
+            layer = IdentityConvolution(name=f"{name}_identity")
             layer.build(norm.get_build_config()["input_shape"])
         variable = kernel_of(layer).variable
         if id(variable) not in self.rounded:

@@ -4,10 +4,10 @@ from contextlib import contextmanager
 
 from keraslayers._rewrite import owner
 from keraslayers.export.file.graph import ENDS
+from keraslayers.export.optimize.config_wrapper import ConfigWrapper
 from keraslayers.export.optimize.floats import Floats, Kept
 from keraslayers.export.optimize.kernels import Rounded
 from keraslayers.export.optimize.model import plan_of
-from keraslayers.export.optimize.ruled import Ruled
 from keraslayers.export.optimize.stripping import strip
 from keraslayers.export.source.layer_names import namer
 
@@ -51,7 +51,7 @@ def deployed(model):
 
     The converter takes a kernel's scales from its numbers: of rounded ones it finds the scales they were rounded with.
     """
-    layers = [layer for layer in model._flatten_layers() if isinstance(layer, Rounded | Ruled)]
+    layers = [layer for layer in model._flatten_layers() if isinstance(layer, Rounded | ConfigWrapper)]
     try:
         for layer in layers:
             layer.constants = layer.fold()
@@ -77,7 +77,7 @@ def check_integers(who, graph, model):
     for layer in model._flatten_layers(include_self=False):
         if isinstance(owner(layer), Kept):
             skipped.add(layer.name)
-        elif isinstance(layer, Floats) or (isinstance(layer, Ruled) and layer.output_quantizer is None):
+        elif isinstance(layer, Floats) or (isinstance(layer, ConfigWrapper) and layer.output_quantizer is None):
             free.add(layer.name)
     layer_of, wrong = namer(model), []
     for made in graph.computed:

@@ -8,11 +8,11 @@ import numpy as np
 from keras import layers, ops
 
 from keraslayers.export.optimize._state import State
-from keraslayers.export.optimize.bent import Hats, Masks, Mixed, Offsets
-from keraslayers.export.optimize.halves import DepthwiseHalf, HorizontalHalf, PointwiseHalf, VerticalHalf
+from keraslayers.export.optimize.bounded_deformable import Hats, Masks, Mixed, Offsets
+from keraslayers.export.optimize.identity_convolution import IdentityConvolution
 from keraslayers.export.optimize.layout import DEPTHWISE, LAST, TRANSPOSED, channels, restored, rows
 from keraslayers.export.optimize.ranges import ROUND
-from keraslayers.export.optimize.same import Same
+from keraslayers.export.optimize.separable_parts import DepthwisePart, HorizontalPart, PointwisePart, VerticalPart
 from keraslayers.export.passes._graph import Altered
 from keraslayers.padded import PaddedConv2D
 
@@ -23,16 +23,16 @@ KERNELS = {
     layers.Conv2DTranspose: TRANSPOSED,
     layers.Dense: LAST,
     layers.DepthwiseConv2D: DEPTHWISE,
-    DepthwiseHalf: DEPTHWISE,
+    DepthwisePart: DEPTHWISE,
     Hats: LAST,
-    HorizontalHalf: LAST,
+    HorizontalPart: LAST,
+    IdentityConvolution: DEPTHWISE,
     Masks: LAST,
     Mixed: LAST,
     Offsets: LAST,
     PaddedConv2D: LAST,
-    PointwiseHalf: LAST,
-    Same: DEPTHWISE,
-    VerticalHalf: LAST,
+    PointwisePart: LAST,
+    VerticalPart: LAST,
 }
 
 
@@ -77,7 +77,7 @@ def kernel_of(layer):
 
 def user_name(layer):
     """The name of the user's layer whose kernel is pruned or clustered where this one's is."""
-    return layer.whole.name if isinstance(layer, HorizontalHalf | PointwiseHalf | VerticalHalf) else layer.name
+    return layer.whole.name if isinstance(layer, HorizontalPart | PointwisePart | VerticalPart) else layer.name
 
 
 def kernel_key(name, variable):

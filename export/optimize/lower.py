@@ -5,10 +5,10 @@ import numpy as np
 from keras import layers, ops
 
 from keraslayers.deformable import DeformableConv2D
-from keraslayers.export.optimize.bent import bend
-from keraslayers.export.optimize.halves import DepthwiseHalf, HorizontalHalf, PointwiseHalf, VerticalHalf
+from keraslayers.export.optimize.bounded_deformable import in_parts
 from keraslayers.export.optimize.kernels import has_kernel, plain
 from keraslayers.export.optimize.rules import described, is_final, operation_name
+from keraslayers.export.optimize.separable_parts import DepthwisePart, HorizontalPart, PointwisePart, VerticalPart
 from keraslayers.export.passes._graph import Altered, first, rewrite
 from keraslayers.export.passes._relu import function_kind
 from keraslayers.export.passes.bound_deformable import BoundedDeformable
@@ -121,14 +121,14 @@ def _split_activation(layer, fresh, *args, **kwargs):
 
 
 def _split_separable(layer, fresh, *args, **kwargs):
-    x = DepthwiseHalf(layer, fresh(f"{layer.name}_depthwise"))(first(args, kwargs))
-    x = PointwiseHalf(layer, fresh(f"{layer.name}_pointwise"))(x)
+    x = DepthwisePart(layer, fresh(f"{layer.name}_depthwise"))(first(args, kwargs))
+    x = PointwisePart(layer, fresh(f"{layer.name}_pointwise"))(x)
     return x if layer.activation is None else layer.activation(x)
 
 
 def _split_spatially(layer, fresh, *args, **kwargs):
-    x = VerticalHalf(layer, fresh(f"{layer.name}_vertical"))(first(args, kwargs))
-    return layer.activation(HorizontalHalf(layer, fresh(f"{layer.name}_horizontal"))(x))
+    x = VerticalPart(layer, fresh(f"{layer.name}_vertical"))(first(args, kwargs))
+    return layer.activation(HorizontalPart(layer, fresh(f"{layer.name}_horizontal"))(x))
 
 
 def _scale(layer, fresh, *args, **kwargs):
@@ -207,8 +207,8 @@ def _split(operation, fresh, x):
     ]
 
 
-def _bend(layer, fresh, *args, **kwargs):
-    outputs = bend(layer, fresh, *args, **kwargs)
+def _split_deformable(layer, fresh, *args, **kwargs):
+    outputs = in_parts(layer, fresh, *args, **kwargs)
     _rename(layer, fresh, keras.tree.flatten((args, kwargs)), keras.tree.flatten(outputs))
     return outputs
 
@@ -232,7 +232,7 @@ def _normalize_locally(layer, fresh, *args, **kwargs):
 
 
 _LAYERS = {
-    BoundedDeformable: _bend,
+    BoundedDeformable: _split_deformable,
     DeformableConv2D: _ask_for_a_bound,
     LocalResponseNormalization: _normalize_locally,
     layers.Normalization: _normalize,

@@ -17,7 +17,7 @@ from keraslayers.export.optimize.kernels import RoundedKernel, kernel_of, user_n
 from keraslayers.export.optimize.lower import lower
 from keraslayers.export.optimize.model import Optimized, Plan, check, copy, differs, plan_of
 from keraslayers.export.optimize.origins import Origins
-from keraslayers.export.optimize.preserve import preserving
+from keraslayers.export.optimize.preserving_quantizers import preserving_quantizer
 from keraslayers.export.optimize.ranges import FLOAT, MEASURE, ROUND, Mode
 from keraslayers.export.optimize.rules import IN_FLOATS, check_skip
 from keraslayers.export.optimize.stripping import strip
@@ -165,7 +165,7 @@ class Parts:
         user = user_name(layer)
         if user in self.sparse | self.clustered:
             kept = user in self.sparse, user in self.clustered
-            quantizer, stand_in = preserving(self.tfmot, kernel_of(layer), user, *kept)
+            quantizer, stand_in = preserving_quantizer(self.tfmot, kernel_of(layer), user, *kept)
         made = RoundedKernel(layer, quantizer, stand_in, name=name)
         self.kernels.append(made)
         return made

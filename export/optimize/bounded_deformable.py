@@ -5,10 +5,10 @@ from keras import ops
 
 from keraslayers._deformable_bounded import arrange, has_masks, masks, mixed, offsets
 from keraslayers.export.optimize.floats import Kept
-from keraslayers.export.optimize.halves import Half, Last
+from keraslayers.export.optimize.separable_parts import Part, PartWithBias
 
 
-def bend(layer, fresh, *args, **kwargs):
+def in_parts(layer, fresh, *args, **kwargs):
     """What a `BoundedDeformable` computes, by layers that each are one operator of a file.
 
     As in any int8 file, the product of what was seen with the hats stays in floats: XNNPACK has no other.
@@ -33,13 +33,13 @@ def bend(layer, fresh, *args, **kwargs):
     return whole.activation(outputs)
 
 
-class _Part(Half):
+class _DeformablePart(Part):
     def __init__(self, whole, geometry, name):
         super().__init__(whole, name)
         self.geometry = geometry
 
 
-class _Moves(_Part):
+class _Moves(_DeformablePart):
     """One of the convolutions that find where to look, all of which share one kernel."""
 
     use_bias = True
@@ -75,7 +75,7 @@ class Masks(_Moves):
         return masks(inputs, self.geometry, self.kernel.value, self.bias.value)
 
 
-class Mixed(_Part, Last):
+class Mixed(_DeformablePart, PartWithBias):
     """The convolution of the samples."""
 
     @property

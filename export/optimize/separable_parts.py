@@ -6,7 +6,7 @@ from keras import ops
 from keraslayers._bias import add_bias
 
 
-class Half(keras.layers.Layer):
+class Part(keras.layers.Layer):
     """A part of a layer of the user's, the whole: it computes with that one's weights."""
 
     # The converter makes one operator of it and a ReLU.
@@ -23,11 +23,11 @@ class Half(keras.layers.Layer):
         return keras.KerasTensor(spec.shape, spec.dtype)
 
 
-class _First(Half):
+class _PartWithoutBias(Part):
     use_bias = False
 
 
-class Last(Half):
+class PartWithBias(Part):
     """Has the bias; the activation is neither's."""
 
     @property
@@ -39,7 +39,7 @@ class Last(Half):
         return self.whole.use_bias
 
 
-class DepthwiseHalf(_First):
+class DepthwisePart(_PartWithoutBias):
     """The depthwise convolution of a `SeparableConv2D`."""
 
     @property
@@ -53,7 +53,7 @@ class DepthwiseHalf(_First):
         )
 
 
-class PointwiseHalf(Last):
+class PointwisePart(PartWithBias):
     """The 1x1 convolution of a `SeparableConv2D`, with its bias and without its activation."""
 
     @property
@@ -65,7 +65,7 @@ class PointwiseHalf(Last):
         return ops.add(outputs, self.bias) if self.use_bias else outputs
 
 
-class VerticalHalf(_First):
+class VerticalPart(_PartWithoutBias):
     """The first convolution of a `SpatialSeparableConv2D`."""
 
     @property
@@ -78,7 +78,7 @@ class VerticalHalf(_First):
         return ops.conv(inputs, self.kernel, strides, whole.padding, whole.data_format, dilation)
 
 
-class HorizontalHalf(Last):
+class HorizontalPart(PartWithBias):
     """The second one, with the bias and without the activation."""
 
     @property

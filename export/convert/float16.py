@@ -15,9 +15,7 @@ from keraslayers.export.progress import each
 from keraslayers.export.source.layer_names import labels_of
 
 # Beyond it float16 has infinity alone.
-HALF = 65504.0
-
-
+FLOAT16_MAX = 65504.0
 # More samples than these are not measured: a network is run on them layer by layer.
 MOST_SAMPLES = 32
 # Stands for infinity and for what is no number: reports hold numbers.
@@ -45,7 +43,7 @@ class Largest:
     def __str__(self):
         return (
             f"the largest value on the samples is {self.value:.4g}, {'inside' if self.inside else 'out'} of layer "
-            f"`{self.layer}`; float16, in which phones' GPUs compute, ends at {HALF:.0f}"
+            f"`{self.layer}`; float16, in which phones' GPUs compute, ends at {FLOAT16_MAX:.0f}"
         )
 
 
@@ -83,7 +81,7 @@ def _measured(layer, node):
         yield node.input_tensors[0], lambda value: value * value, True
 
 
-def half_errors(interface, samples):
+def float16_errors(interface, samples):
     """What 16 bits cost layer by layer: weights and outputs rounded to float16, of one layer with weights at a time.
 
     Args:
@@ -107,20 +105,20 @@ def half_errors(interface, samples):
     return tuple(sorted(found, key=lambda error: error.snr_db))
 
 
-def _outputs(interface, samples, halved=None):
+def _outputs(interface, samples, rounded=None):
     """The model's outputs on the first few samples, one of its layers in 16 bits."""
 
     def call(layer, *args, **kwargs):
         inner = graph_of(layer)
         if inner is not None:
             return inner._run_through_graph(first(args, kwargs), call_fn=call)
-        return _in_half(layer, *args, **kwargs) if layer is halved else layer(*args, **kwargs)
+        return _in_float16(layer, *args, **kwargs) if layer is rounded else layer(*args, **kwargs)
 
     outputs = graph_of(interface.model)._run_through_graph(interface.few(samples), call_fn=call)
     return [ops.convert_to_numpy(y).astype("float64") for y in keras.tree.flatten(outputs)]
 
 
-def _in_half(layer, *args, **kwargs):
+def _in_float16(layer, *args, **kwargs):
     weights = [[_rounded(v) for v in kind] for kind in (layer.trainable_variables, layer.non_trainable_variables)]
     outputs, _ = layer.stateless_call(*weights, *args, **kwargs)
     return keras.tree.map_structure(_rounded, outputs)

@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 
-class Same(keras.layers.Layer):
+class IdentityConvolution(keras.layers.Layer):
     """A depthwise 1x1 convolution with weights of one and a bias of zero, none of which trains.
 
     Input shape: (batch, ..., channels), all known but the batch. Output shape: the same.

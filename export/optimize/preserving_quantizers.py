@@ -1,7 +1,7 @@
 """Quantizers of tfmot that keep zeros and clusters of a kernel."""
 
 
-def preserving(tfmot, kernel, name, sparse, clustered):
+def preserving_quantizer(tfmot, kernel, name, sparse, clustered):
     """A quantizer for a pruned or clustered kernel, and what it takes for the layer.
 
     Args:

@@ -7,7 +7,7 @@ from keraslayers.export.optimize._state import State
 from keraslayers.export.optimize.ranges import ROUND
 
 
-class Ruled(keras.layers.Layer):
+class ConfigWrapper(keras.layers.Layer):
     """Computes a layer with the weights that its rule names rounded by the quantizers it names.
 
     Args:
