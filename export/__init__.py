@@ -1,4 +1,4 @@
-"""Any Keras 3 model, and any tool's file, to TFLite that is proven to run on the real runtime with the right numbers."""
+"""Any Keras 3 model, and any tool's file, to TFLite, with proof that it runs on the real runtime with right numbers."""
 
 if __name__ != "keraslayers.export":
     raise ImportError(
