@@ -316,3 +316,33 @@ def test_a_layer_of_this_library_loads_in_the_command(tmp_path):
     # Nothing of what TensorFlow writes about itself.
     assert "oneDNN" not in done.stderr
     assert "Saved artifact" not in done.stdout
+
+
+def test_repair_writes_another_file(folder, tmp_path, capfd):
+    source = tmp_path / "tool.tflite"
+    source.write_bytes((folder / "lenet.tflite").read_bytes())
+    samples, model = folder / "x.npz", folder / "lenet.keras"
+    options = ["--target", "cpu", "--samples", samples, "--model", model, "--html", tmp_path / "tool.html"]
+    code, out, err = run(capfd, "repair", source, *options)
+    assert code == 0
+    assert "PROVEN" in out
+    assert "against the Keras model" in " ".join(out.split())
+    made = tmp_path / "tool.repaired.tflite"
+    assert str(made) in err.replace("\n", "")
+    assert made.read_bytes() == source.read_bytes(), "there was nothing to repair"
+    assert json.loads(made.with_suffix(".json").read_text())["ok"]
+    assert (tmp_path / "tool.html").exists()
+
+
+def test_repair_never_writes_over_the_file(folder, capfd):
+    before = (folder / "lenet.tflite").read_bytes()
+    message = refused(capfd, "repair", folder / "lenet.tflite", "-o", folder / "lenet.tflite")
+    assert "`output` must be another file than the one to repair" in message
+    assert (folder / "lenet.tflite").read_bytes() == before
+
+
+def test_check_compares_with_the_model(folder, capfd):
+    options = ["--runtime", "cpu", "--samples", folder / "x.npy", "--model", folder / "lenet.keras"]
+    code, out, _ = run(capfd, "check", folder / "lenet.tflite", *options)
+    assert code == 0
+    assert "against the Keras model" in " ".join(out.split())
