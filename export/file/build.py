@@ -136,7 +136,9 @@ class Builder:
         A result that is not the output itself takes its place among the readers, by way of a RESHAPE where shape or
         quantization differ or where it is an output of the graph.
         """
+        taken = {}  # one may be the result for several
         for result, output in zip(results, self.before.outputs, strict=True):
+            result = taken.get(result, result)
             if result is output:
                 continue
             same = (result.shape, result.dtype) == (output.shape, output.dtype) and result.quantized_as(output)
@@ -144,6 +146,7 @@ class Builder:
                 maker = result.maker  # it was made for this: no step more
                 maker.outputs = tuple(output if tensor is result else tensor for tensor in maker.outputs)
                 result.maker, output.maker = None, maker
+                taken[result] = output
             elif same and not self.graph.given(output):
                 self.graph.redirect(output, result)
             else:

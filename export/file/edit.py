@@ -56,6 +56,10 @@ class Tensor:
         tensor._link()
         return tensor
 
+    def twin(self):
+        """Another like it, with the same bytes, that no operator reads."""
+        return Tensor._read(_copy(self._table), self.buffer)
+
     def _link(self):
         self.maker, self.readers, self._values = None, {}, None
         self.shape = () if self._table.shape is None else tuple(int(size) for size in self._table.shape)
@@ -177,6 +181,12 @@ class Operator:
     def __repr__(self):
         return f"{', '.join(map(repr, self.outputs))} = {self.name}({', '.join(map(repr, self.inputs))})"
 
+    def twin(self, inputs, outputs):
+        """The same operator of other tensors, not yet in a graph."""
+        twin = _copy(self)
+        twin.inputs, twin.outputs, twin.options = tuple(inputs), tuple(outputs), _copy(self.options)
+        return twin
+
     @property
     def output(self):
         """The first of what it makes."""
@@ -207,11 +217,13 @@ class Graph:
         name: its own.
         inputs, outputs: tensors, in the order of the file. They stay what they are, whatever becomes of the operators.
         operators: in an order in which what is read was made before.
+        file: the `File` that it is of.
     """
 
     def __init__(self, name, inputs, outputs, operators):
         self.name, self.inputs, self.outputs, self.operators = name, inputs, outputs, operators
         self.kept = set()  # tensors that signatures name
+        self.file = None
         for operator in operators:
             self._tie(operator)
 
@@ -222,7 +234,8 @@ class Graph:
             if tensor is not None:
                 tensor.readers[operator] = None
 
-    def _untie(self, operator):
+    def untie(self, operator):
+        """Has its tensors know no more of an operator."""
         for tensor in operator.outputs:
             if tensor.maker is operator:
                 tensor.maker = None
@@ -239,11 +252,11 @@ class Graph:
     def remove(self, operator):
         """Takes an operator away; what it made is to be made by another, or read by none."""
         self.operators.remove(operator)
-        self._untie(operator)
+        self.untie(operator)
 
     def rewire(self, operator, inputs):
         """Has an operator read other tensors."""
-        self._untie(operator)
+        self.untie(operator)
         operator.inputs = tuple(inputs)
         self._tie(operator)
 
@@ -263,7 +276,7 @@ class Graph:
         for operator in reversed(self.operators):
             wanted = any(output.readers or output in kept for output in operator.outputs)
             if not wanted and not operator.effects:
-                self._untie(operator)
+                self.untie(operator)
                 gone.add(operator)
         self.operators = [operator for operator in self.operators if operator not in gone]
         return len(gone)
@@ -304,6 +317,10 @@ class File:
     description: bytes | None = None
     version: int = 3
     _order: list = field(default_factory=list)
+
+    def __post_init__(self):
+        for graph in self.graphs:
+            graph.file = self
 
     @property
     def main(self):
@@ -523,6 +540,8 @@ def _operator(operator, codes, many, number):
 
 
 def _copy(table):
+    if table is None:
+        return None
     copy = type(table).__new__(type(table))
     vars(copy).update(vars(table))
     return copy
