@@ -5,9 +5,10 @@ LiteRT's built-in kernels the file gives the same before and after; run again, i
 quantization and metadata stay; and where the runtime refused or erred before, the file is PROVEN after.
 """
 
+from keraslayers.export.rewrites._each import each
 from keraslayers.export.rewrites.fold_reshapes import fold_reshapes
 
-__all__ = ["REWRITES", "fold_reshapes"]
+__all__ = ["REWRITES", "each", "fold_reshapes"]
 
 
 def _on_gpu(target, precision):
