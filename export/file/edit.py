@@ -85,9 +85,19 @@ class Tensor:
 
     @property
     def open(self):
-        """Whether the file leaves one of its sizes, or their number, to be set when it is run."""
+        """Whether the file leaves one of its sizes to be set when it is run."""
+        return bool(self.open_axes)
+
+    @property
+    def open_axes(self):
+        """The axes whose sizes the file leaves open."""
         signature = self._table.shapeSignature
-        return (signature is not None and min(signature, default=0) < 0) or self._table.shape is None
+        return () if signature is None else tuple(axis for axis, size in enumerate(signature) if size < 0)
+
+    def fix(self, shape):
+        """Gives it sizes that are known from now on."""
+        self.shape = tuple(int(size) for size in shape)
+        self._table.shape, self._table.shapeSignature = list(self.shape), None
 
     @property
     def size(self):
@@ -308,6 +318,7 @@ class File:
         metadata: `Buffer` by name.
         files: what is attached in a zip archive behind it: (zipfile.ZipInfo, bytes) each.
         description: a line of the converter's.
+        tensors: those of the file that was read, graph by graph, by their numbers there; they keep that order.
     """
 
     graphs: list
@@ -316,7 +327,7 @@ class File:
     files: list = field(default_factory=list)
     description: bytes | None = None
     version: int = 3
-    _order: list = field(default_factory=list)
+    tensors: list = field(default_factory=list)
 
     def __post_init__(self):
         for graph in self.graphs:
@@ -438,7 +449,7 @@ def _write(file):
     # Buffer 0 stands for no data.
     datas = [None]
     number = {graph: i for i, graph in enumerate(file.graphs)}
-    place = {tensor: i for i, tensor in enumerate(file._order)}
+    place = {tensor: i for i, tensor in enumerate(file.tensors)}
 
     def number_of(buffer):
         if buffer.data is None:

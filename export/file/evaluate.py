@@ -2,7 +2,6 @@
 
 import numpy as np
 
-
 _COUNTING = {
     "ABS": np.abs,
     "ADD": np.add,

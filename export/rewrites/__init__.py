@@ -5,13 +5,14 @@ LiteRT's built-in kernels the file gives the same before and after; run again, i
 quantization and metadata stay; and where the runtime refused or erred before, the file is PROVEN after.
 """
 
+from keraslayers.export.rewrites._each import each
 from keraslayers.export.rewrites.drop_state import drop_state
 from keraslayers.export.rewrites.fold_constants import fold_constants
 from keraslayers.export.rewrites.fold_reshapes import fold_reshapes
 from keraslayers.export.rewrites.inline_calls import inline_calls
 from keraslayers.export.rewrites.unroll_loops import unroll_loops
 
-__all__ = ["REWRITES", "drop_state", "fold_constants", "fold_reshapes", "inline_calls", "unroll_loops"]
+__all__ = ["REWRITES", "drop_state", "each", "fold_constants", "fold_reshapes", "inline_calls", "unroll_loops"]
 
 
 def _on_all(target, precision):

@@ -12,11 +12,52 @@ from keraslayers.export.rewrites._parts import Parts, Rows, compute, flat
 # Numbers that count are few; larger constants are not made anew for every copy.
 MOST_NUMBERS = 4096
 # Kinds whose outputs have the shape of their inputs, the smaller ones repeated.
-_ELEMENTWISE = """
-    ABS ADD CAST COS DEQUANTIZE DIV ELU EQUAL EXP FLOOR FLOOR_DIV FLOOR_MOD GELU GREATER GREATER_EQUAL HARD_SWISH
-    LEAKY_RELU LESS LESS_EQUAL LOG LOGICAL_AND LOGICAL_NOT LOGICAL_OR LOGISTIC MAXIMUM MINIMUM MUL NEG NOT_EQUAL POW
-    QUANTIZE RELU RELU6 RSQRT SELECT SELECT_V2 SIN SOFTMAX SQRT SQUARE SQUARED_DIFFERENCE SUB TANH ZEROS_LIKE
-""".split()
+_ELEMENTWISE = [
+    "ABS",
+    "ADD",
+    "CAST",
+    "COS",
+    "DEQUANTIZE",
+    "DIV",
+    "ELU",
+    "EQUAL",
+    "EXP",
+    "FLOOR",
+    "FLOOR_DIV",
+    "FLOOR_MOD",
+    "GELU",
+    "GREATER",
+    "GREATER_EQUAL",
+    "HARD_SWISH",
+    "LEAKY_RELU",
+    "LESS",
+    "LESS_EQUAL",
+    "LOG",
+    "LOGICAL_AND",
+    "LOGICAL_NOT",
+    "LOGICAL_OR",
+    "LOGISTIC",
+    "MAXIMUM",
+    "MINIMUM",
+    "MUL",
+    "NEG",
+    "NOT_EQUAL",
+    "POW",
+    "QUANTIZE",
+    "RELU",
+    "RELU6",
+    "RSQRT",
+    "SELECT",
+    "SELECT_V2",
+    "SIN",
+    "SOFTMAX",
+    "SQRT",
+    "SQUARE",
+    "SQUARED_DIFFERENCE",
+    "SUB",
+    "TANH",
+    "ZEROS_LIKE",
+]
 
 
 class UnknownError(Exception):
@@ -246,7 +287,7 @@ def _reshape(copier, operator, inputs, values):
 def _select(copier, operator, inputs, values):
     if values[0] is None or values[0].size == 0 or values[0].min() != values[0].max():
         return None
-    chosen, other = inputs[1:] if values[0].reshape(-1)[0] else inputs[:0:-1]
+    chosen = inputs[1 if values[0].reshape(-1)[0] else 2]
     whole = np.broadcast_shapes(*(x.shape for x in inputs))
     return chosen if chosen.shape == whole and chosen.quantized_as(operator.output) else None
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from keraslayers.export.file.edit import File, Graph, Tensor
 from keraslayers.export.file.build import Builder
+from keraslayers.export.file.edit import File, Graph, Tensor
 from keraslayers.export.file.graph import read_graph
 from keraslayers.export.file.schema import FIELDS
 from keraslayers.export.runtimes import cpu

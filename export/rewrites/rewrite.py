@@ -2,6 +2,7 @@
 
 from keraslayers.export.file import edit
 from keraslayers.export.rewrites import REWRITES
+from keraslayers.export.rewrites.fix_batch import fix_batch
 
 # One rewrite may open the way for another; in graphs of the world two rounds were enough.
 MOST_ROUNDS = 8
@@ -26,7 +27,8 @@ def rewrite(blob, target, precision):
     if not wanted:
         return blob, {}
     file = edit.read(blob)
-    done = {}
+    fixed = fix_batch(file, blob) if "gpu" in target.runtimes else []
+    done = {"fix_batch": fixed} if fixed else {}
     for graph in file.entrances():
         for _ in range(MOST_ROUNDS):
             if not _round(graph, wanted, done):

@@ -33,6 +33,7 @@ class Outcome:
         partitions: in how many pieces it took them.
         latency_ms: median time of one call on this host, in milliseconds.
         device: what computed, in the runtime's words.
+        shapes: of each call those of the file's tensors, where they were asked for.
         arena_bytes: the memory that the runtime was given to compute in, where that is for the program to choose.
     """
 
@@ -47,6 +48,7 @@ class Outcome:
     partitions: int | None = None
     latency_ms: float | None = None
     device: str = ""
+    shapes: list | None = None
     arena_bytes: int | None = None
 
 

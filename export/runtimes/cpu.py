@@ -3,6 +3,8 @@
 import importlib.util
 from collections import Counter
 
+import numpy as np
+
 LIMITS = ("int16x8 runs on built-in kernels alone, without XNNPACK",)
 PLAIN = False
 
@@ -32,7 +34,18 @@ def run_reference(blob, graph, inputs, *, plain=False):
     return run_in_child(__file__, blob, graph, inputs, timed=False, options=options)[0]
 
 
-def load(path, inputs, outputs, delegates, threads, plain=False):
+def shapes(blob, graph):
+    """The shapes of the main graph's tensors by their numbers, when it is run: none if they depend on the values."""
+    from keraslayers.export.runtimes.child import run_in_child
+
+    # Of zeros and of ones: where a file looks for something, it finds another number of it.
+    inputs = {t.name: np.stack([np.zeros(t.shape, t.dtype), np.ones(t.shape, t.dtype)]) for t in graph.inputs}
+    options = {"delegates": False, "threads": 1, "shapes": True}
+    first, second = run_in_child(__file__, blob, graph, inputs, timed=False, options=options)[0].shapes or ([], [])
+    return first if first == second else []
+
+
+def load(path, inputs, outputs, delegates, threads, plain=False, shapes=False):
     """Loads a file, in the child; for the arguments and what is returned see `worker.py`."""
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
@@ -46,6 +59,9 @@ def load(path, inputs, outputs, delegates, threads, plain=False):
         for (_, index), value in zip(inputs, values, strict=True):
             interpreter.set_tensor(index, value)
         interpreter.invoke()
+        if shapes:
+            found = [tensor["shape"].tolist() for tensor in interpreter.get_tensor_details()]
+            figures.setdefault("shapes", []).append(found)
         return [interpreter.get_tensor(index) for _, index, _, _ in outputs]
 
     nodes = interpreter._get_ops_details()
