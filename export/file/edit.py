@@ -74,6 +74,10 @@ class Tensor:
     def quantization(self):
         return self._table.quantization
 
+    def quantize(self, quantization):
+        """Gives it other parameters, as `quantized.quantization` gives; its integers stand for other numbers then."""
+        self._table.quantization = quantization
+
     @property
     def variable(self):
         return self._table.isVariable

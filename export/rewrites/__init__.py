@@ -6,13 +6,37 @@ quantization and metadata stay; and where the runtime refused or erred before, t
 """
 
 from keraslayers.export.rewrites._each import each
+from keraslayers.export.rewrites.align_ranks import align_ranks
+from keraslayers.export.rewrites.crop_transposed import crop_transposed
 from keraslayers.export.rewrites.drop_state import drop_state
 from keraslayers.export.rewrites.fold_constants import fold_constants
 from keraslayers.export.rewrites.fold_reshapes import fold_reshapes
 from keraslayers.export.rewrites.inline_calls import inline_calls
+from keraslayers.export.rewrites.keep_padding import keep_padding
+from keraslayers.export.rewrites.merge_groups import merge_groups
+from keraslayers.export.rewrites.pool_maxima import pool_maxima
+from keraslayers.export.rewrites.split_transposed_relu import split_transposed_relu
+from keraslayers.export.rewrites.subsample_pointwise import subsample_pointwise
 from keraslayers.export.rewrites.unroll_loops import unroll_loops
+from keraslayers.export.rewrites.widen_pointwise import widen_pointwise
 
-__all__ = ["REWRITES", "drop_state", "each", "fold_constants", "fold_reshapes", "inline_calls", "unroll_loops"]
+__all__ = [
+    "REWRITES",
+    "align_ranks",
+    "crop_transposed",
+    "drop_state",
+    "each",
+    "fold_constants",
+    "fold_reshapes",
+    "inline_calls",
+    "keep_padding",
+    "merge_groups",
+    "pool_maxima",
+    "split_transposed_relu",
+    "subsample_pointwise",
+    "unroll_loops",
+    "widen_pointwise",
+]
 
 
 def _on_all(target, precision):
@@ -30,5 +54,13 @@ REWRITES = {
     "unroll_loops": (unroll_loops, _on_gpu),
     "drop_state": (drop_state, _on_all),
     "fold_constants": (fold_constants, _on_gpu),
+    "align_ranks": (align_ranks, _on_gpu),
     "fold_reshapes": (fold_reshapes, _on_gpu),
+    "split_transposed_relu": (split_transposed_relu, _on_gpu),
+    "crop_transposed": (crop_transposed, _on_gpu),
+    "keep_padding": (keep_padding, _on_gpu),
+    "pool_maxima": (pool_maxima, _on_gpu),
+    "subsample_pointwise": (subsample_pointwise, _on_gpu),
+    "widen_pointwise": (widen_pointwise, _on_gpu),
+    "merge_groups": (merge_groups, _on_gpu),
 }
