@@ -40,7 +40,7 @@ def test_outputs_stay(case):
         assert (wanted.shape, wanted.dtype) == (got.shape, got.dtype)
         if case.within:
             assert np.max(np.abs(got - wanted)) <= case.within * np.max(np.abs(wanted))
-        elif case.exact:
+        elif case.exact and not case.steps:
             np.testing.assert_array_equal(got, wanted)
         elif wanted.dtype.kind == "f":
             # Sums in another order: some units of the last place of the largest.
