@@ -37,6 +37,16 @@ class Builder:
         data = values.reshape(-1).astype(FIELDS[values.dtype.name], copy=False).view("uint8")
         return Tensor(f"{self.name};constant", shape, values.dtype.name, quantization, data)
 
+    def packed(self, data, shape, like):
+        """A constant of the type and quantization of another, whose elements NumPy has no type for.
+
+        Args:
+            data: its bytes.
+            shape: its sizes.
+            like: the other.
+        """
+        return Tensor(f"{self.name};constant", shape, like.dtype, like.quantization, np.ascontiguousarray(data))
+
     def behind(self, operator):
         """A builder behind an operator."""
         place = self.graph.operators.index(operator) + 1

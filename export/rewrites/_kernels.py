@@ -4,13 +4,18 @@ import numpy as np
 
 
 def stored(kernel):
-    """The constant behind a kernel: itself, or what is widened when the file is loaded; None if there is none.
-
-    Kernels of types that NumPy has not, as those of 4 bits, have none either.
-    """
+    """The constant behind a kernel: itself, or what is widened when the file is loaded; None if there is none."""
     maker = kernel.maker
     source = maker.inputs[0] if maker is not None and maker.name == "DEQUANTIZE" else kernel
-    return source if source.values is not None else None
+    return source if source.constant and (source.values is not None or source.dtype == "int4") else None
+
+
+def numbers(constant):
+    """The values of a constant; those of 4 bits, of which two make a byte, the lower half first, as int8."""
+    if constant.dtype != "int4":
+        return constant.values
+    halves = np.stack([constant.buffer.data << 4, constant.buffer.data & 0xF0], -1).reshape(-1).view("int8") >> 4
+    return halves[: constant.size].reshape(constant.shape)
 
 
 def remade(build, kernel, values):
@@ -22,18 +27,23 @@ def remade(build, kernel, values):
         values: as they are stored.
     """
     source = stored(kernel)
-    made = build.constant(np.asarray(values, source.values.dtype), like=source)
+    if source.dtype == "int4":
+        halves = np.resize(values.astype("uint8") & 0xF, -(-values.size // 2) * 2)
+        made = build.packed(halves[::2] | halves[1::2] << 4, values.shape, source)
+    else:
+        made = build.constant(np.asarray(values, source.values.dtype), like=source)
     return made if source is kernel else build.computed("DEQUANTIZE", (made,), made.shape, like=kernel)
 
 
 def zero(constant, axis=0):
     """What stands for 0 in a quantized constant, by channel along an axis so that it broadcasts; 0 of floats."""
     points = None if constant.quantization is None else constant.quantization.zeroPoint
+    dtype = numbers(constant).dtype
     if points is None or len(points) == 0:
-        return np.zeros((), constant.values.dtype)
+        return np.zeros((), dtype)
     shape = [1] * len(constant.shape)
     shape[axis] = -1 if len(points) > 1 else 1
-    return np.asarray(points).astype(constant.values.dtype).reshape(shape)
+    return np.asarray(points).astype(dtype).reshape(shape)
 
 
 def integer(operator):
@@ -60,7 +70,8 @@ def merged(constant, count, groups):
     """
     filters = constant.shape[0]
     place = np.arange(filters) // (filters // groups) % count  # of each filter's group among those it is merged with
-    parts = [np.where((place == i)[:, None, None, None], constant.values, zero(constant)) for i in range(count)]
+    values = numbers(constant)
+    parts = [np.where((place == i)[:, None, None, None], values, zero(constant)) for i in range(count)]
     return np.concatenate(parts, axis=-1)
 
 

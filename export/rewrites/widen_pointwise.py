@@ -4,7 +4,7 @@ import numpy as np
 
 from keraslayers.export.file.schema import schema
 from keraslayers.export.rewrites._each import each
-from keraslayers.export.rewrites._kernels import groups, integer, merged, remade, stored, zero
+from keraslayers.export.rewrites._kernels import groups, integer, merged, numbers, remade, stored, zero
 
 # Up to so many groups a dense kernel holds at most twice the numbers of a widened one, and XNNPACK took 0.3 to 0.8
 # times as long for it. Of eight groups it was faster still on large images, and slower on those of 7x7.
@@ -34,7 +34,7 @@ def _widen(build, operator):
     if not strided and count <= MOST_DENSE:
         values = merged(constant, count, count)
     else:
-        values = np.concatenate([constant.values, np.broadcast_to(zero(constant), constant.shape)], axis=2)
+        values = np.concatenate([numbers(constant), np.broadcast_to(zero(constant), constant.shape)], axis=2)
         # It adds a place at most, behind the image, where the zeros are.
         options.padding = schema().Padding.SAME
     build.graph.rewire(operator, (x, remade(build, kernel, values), *bias))

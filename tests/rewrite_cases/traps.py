@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from keraslayers.export.file.edit import Tensor
 from tests.file_tools import Made
 from tests.rewrite_cases import Case
 
@@ -40,7 +41,9 @@ def convolved(f, x, filters, size, groups=1, stride=1, padding=SAME, how="float"
             kernel = f.new("DEQUANTIZE", (kernel,), kernel.shape, "float32")
         return f.new("CONV_2D", (x, kernel, f.weights(noise(filters))), shape, **options)
     kernel = f.weights(codes(filters, *size, channels), scale)
-    if how == "hybrid":
+    if how == "four":  # two to a byte
+        kernel = Tensor("kernel", kernel.shape, "int4", kernel.quantization, codes(kernel.size // 2).view("uint8"))
+    if how in ("hybrid", "four"):
         return f.new("CONV_2D", (x, kernel, f.weights(noise(filters))), shape, **options)
     bias = f.weights(np.arange(filters, dtype="int32"), scale * x.scale)
     return f.new("CONV_2D", (x, kernel, bias), shape, scale=0.1, **options)
@@ -155,6 +158,7 @@ CASES = [
     ),
     Case("widen_pointwise", "wide", convolution((6, 7, 96), 96, (1, 1), "int8", groups=8), "WRONG"),
     Case("widen_pointwise", "hybrid", convolution((6, 7, 96), 96, (1, 1), "hybrid", groups=8), "WRONG", exact=False),
+    Case("widen_pointwise", "4 bits", convolution((6, 7, 96), 96, (1, 1), "four", groups=8), exact=False),
     Case("widen_pointwise", "strides", convolution((6, 7, 8), 16, (1, 1), "int8", stride=(1, 2)), "WRONG"),
     Case("widen_pointwise", "floats", convolution((6, 7, 8), 16, (1, 1), groups=2), stays=True),
     Case("widen_pointwise", "one of each", convolution((6, 7, 8), 16, (1, 1), "int8"), stays=True),
