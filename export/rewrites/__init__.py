@@ -9,10 +9,10 @@ from keraslayers.export.rewrites._each import each
 from keraslayers.export.rewrites.drop_state import drop_state
 from keraslayers.export.rewrites.fold_constants import fold_constants
 from keraslayers.export.rewrites.fold_reshapes import fold_reshapes
-from keraslayers.export.rewrites.inline_calls import inline_calls
+from keraslayers.export.rewrites.inline_branches import inline_branches
 from keraslayers.export.rewrites.unroll_loops import unroll_loops
 
-__all__ = ["REWRITES", "drop_state", "each", "fold_constants", "fold_reshapes", "inline_calls", "unroll_loops"]
+__all__ = ["REWRITES", "drop_state", "each", "fold_constants", "fold_reshapes", "inline_branches", "unroll_loops"]
 
 
 def _on_all(target, precision):
@@ -26,7 +26,7 @@ def _on_gpu(target, precision):
 # Name -> (function, whether a file of that precision for that target wants it), in the order in which they run: what
 # takes operators apart comes before what looks at the parts.
 REWRITES = {
-    "inline_calls": (inline_calls, _on_gpu),
+    "inline_branches": (inline_branches, _on_gpu),
     "unroll_loops": (unroll_loops, _on_gpu),
     "drop_state": (drop_state, _on_all),
     "fold_constants": (fold_constants, _on_gpu),

@@ -12,52 +12,11 @@ from keraslayers.export.rewrites._parts import Parts, Rows, compute, flat
 # Numbers that count are few; larger constants are not made anew for every copy.
 MOST_NUMBERS = 4096
 # Kinds whose outputs have the shape of their inputs, the smaller ones repeated.
-_ELEMENTWISE = [
-    "ABS",
-    "ADD",
-    "CAST",
-    "COS",
-    "DEQUANTIZE",
-    "DIV",
-    "ELU",
-    "EQUAL",
-    "EXP",
-    "FLOOR",
-    "FLOOR_DIV",
-    "FLOOR_MOD",
-    "GELU",
-    "GREATER",
-    "GREATER_EQUAL",
-    "HARD_SWISH",
-    "LEAKY_RELU",
-    "LESS",
-    "LESS_EQUAL",
-    "LOG",
-    "LOGICAL_AND",
-    "LOGICAL_NOT",
-    "LOGICAL_OR",
-    "LOGISTIC",
-    "MAXIMUM",
-    "MINIMUM",
-    "MUL",
-    "NEG",
-    "NOT_EQUAL",
-    "POW",
-    "QUANTIZE",
-    "RELU",
-    "RELU6",
-    "RSQRT",
-    "SELECT",
-    "SELECT_V2",
-    "SIN",
-    "SOFTMAX",
-    "SQRT",
-    "SQUARE",
-    "SQUARED_DIFFERENCE",
-    "SUB",
-    "TANH",
-    "ZEROS_LIKE",
-]
+_ELEMENTWISE = """
+    ABS ADD CAST COS DEQUANTIZE DIV ELU EQUAL EXP FLOOR FLOOR_DIV FLOOR_MOD GELU GREATER GREATER_EQUAL HARD_SWISH
+    LEAKY_RELU LESS LESS_EQUAL LOG LOGICAL_AND LOGICAL_NOT LOGICAL_OR LOGISTIC MAXIMUM MINIMUM MUL NEG NOT_EQUAL POW
+    QUANTIZE RELU RELU6 RSQRT SELECT SELECT_V2 SIN SOFTMAX SQRT SQUARE SQUARED_DIFFERENCE SUB TANH ZEROS_LIKE
+"""
 
 
 class UnknownError(Exception):
@@ -145,7 +104,7 @@ class Copier:
         )
         if as_known and not output.open:
             return output.shape
-        if operator.name not in _ELEMENTWISE:
+        if operator.name not in _ELEMENTWISE.split():
             raise UnknownError
         return np.broadcast_shapes(*(x.shape for x in inputs))
 
