@@ -37,8 +37,8 @@ def fold_constants(graph):
         for output in operator.outputs
         if output.readers.keys() - left.keys()  # what they alone read is not needed
     ]
-    values = _computed(left, results) if results else ()
-    return places + [_put(graph, tensor, numbers) for tensor, numbers in zip(results, values, strict=True)]
+    values = _computed(left, results) if results else []
+    return places + [_put(graph, *pair) for pair in zip(results, values, strict=bool(values))]
 
 
 def _known(operator, left):
@@ -66,11 +66,10 @@ def _put(graph, tensor, values):
 
 
 def _computed(operators, results):
-    """The numbers that some tensors hold."""
+    """The numbers that some tensors hold; none where LiteRT has no kernel for an operator among them."""
     call = Tensor("call", (1,), "float32")  # a file without inputs is never called
-    graph = Graph("constants", [call], results, list(operators))
+    part = Graph("constants", [call], results, list(operators))
     named = {str(number): tensor for number, tensor in enumerate(results)}  # several may have one name
-    blob = File([graph], [Signature("", graph, {"call": call}, named)]).write()
-    about = read_graph(blob)
-    outcome = cpu.run_reference(blob, about, {tensor.name: np.zeros((1, 1), "float32") for tensor in about.inputs})
-    return [outcome.outputs[tensor.name][0] for tensor in about.outputs]
+    blob = File([part], [Signature("constants", part, {"call": call}, named)]).write()
+    made = cpu.run_reference(blob, read_graph(blob), {"call": np.zeros((1, 1), "float32")}).outputs
+    return [] if made is None else [made[name][0] for name in named]
