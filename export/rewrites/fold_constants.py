@@ -7,11 +7,11 @@ from keraslayers.export.file.edit import File, Graph, Signature, Tensor
 from keraslayers.export.file.evaluate import evaluate
 from keraslayers.export.file.graph import read_graph
 from keraslayers.export.file.schema import FIELDS
+from keraslayers.export.rewrites._each import RANDOM
 from keraslayers.export.runtimes import cpu
 
 # Weights that are stored in fewer bits and widened when a file is loaded stay so.
 WIDENING = ("DENSIFY", "DEQUANTIZE")
-RANDOM = ("MULTINOMIAL", "RANDOM_STANDARD_NORMAL", "RANDOM_UNIFORM", "STABLEHLO_RNG_BIT_GENERATOR")
 # A constant that is larger stays computed, unless that makes the file smaller: a file may repeat one number a lot.
 MOST_NUMBERS = 2**16
 
