@@ -11,7 +11,7 @@ from keraslayers.export.rewrites.crop_transposed import crop_transposed
 from keraslayers.export.rewrites.drop_state import drop_state
 from keraslayers.export.rewrites.fold_constants import fold_constants
 from keraslayers.export.rewrites.fold_reshapes import fold_reshapes
-from keraslayers.export.rewrites.inline_calls import inline_calls
+from keraslayers.export.rewrites.inline_branches import inline_branches
 from keraslayers.export.rewrites.keep_padding import keep_padding
 from keraslayers.export.rewrites.merge_groups import merge_groups
 from keraslayers.export.rewrites.pool_maxima import pool_maxima
@@ -28,7 +28,7 @@ __all__ = [
     "each",
     "fold_constants",
     "fold_reshapes",
-    "inline_calls",
+    "inline_branches",
     "keep_padding",
     "merge_groups",
     "pool_maxima",
@@ -50,7 +50,7 @@ def _on_gpu(target, precision):
 # Name -> (function, whether a file of that precision for that target wants it), in the order in which they run: what
 # takes operators apart comes before what looks at the parts.
 REWRITES = {
-    "inline_calls": (inline_calls, _on_gpu),
+    "inline_branches": (inline_branches, _on_gpu),
     "unroll_loops": (unroll_loops, _on_gpu),
     "drop_state": (drop_state, _on_all),
     "fold_constants": (fold_constants, _on_gpu),
