@@ -6,13 +6,41 @@ quantization and metadata stay; and where the runtime refused or erred before, t
 """
 
 from keraslayers.export.rewrites._each import each
+from keraslayers.export.rewrites.align_selection import align_selection
+from keraslayers.export.rewrites.copy_outputs import copy_outputs
 from keraslayers.export.rewrites.drop_state import drop_state
 from keraslayers.export.rewrites.fold_constants import fold_constants
 from keraslayers.export.rewrites.fold_reshapes import fold_reshapes
 from keraslayers.export.rewrites.inline_calls import inline_calls
+from keraslayers.export.rewrites.lower_broadcast import lower_broadcast
+from keraslayers.export.rewrites.lower_gather import lower_gather
+from keraslayers.export.rewrites.lower_indices import lower_indices
+from keraslayers.export.rewrites.lower_one_hot import lower_one_hot
+from keraslayers.export.rewrites.lower_pack import lower_pack
+from keraslayers.export.rewrites.lower_reshapes import lower_reshapes
+from keraslayers.export.rewrites.lower_scatter import lower_scatter
+from keraslayers.export.rewrites.lower_split import lower_split
 from keraslayers.export.rewrites.unroll_loops import unroll_loops
 
-__all__ = ["REWRITES", "drop_state", "each", "fold_constants", "fold_reshapes", "inline_calls", "unroll_loops"]
+__all__ = [
+    "REWRITES",
+    "align_selection",
+    "copy_outputs",
+    "drop_state",
+    "each",
+    "fold_constants",
+    "fold_reshapes",
+    "inline_calls",
+    "lower_broadcast",
+    "lower_gather",
+    "lower_indices",
+    "lower_one_hot",
+    "lower_pack",
+    "lower_reshapes",
+    "lower_scatter",
+    "lower_split",
+    "unroll_loops",
+]
 
 
 def _on_all(target, precision):
@@ -30,5 +58,15 @@ REWRITES = {
     "unroll_loops": (unroll_loops, _on_gpu),
     "drop_state": (drop_state, _on_all),
     "fold_constants": (fold_constants, _on_gpu),
+    "lower_reshapes": (lower_reshapes, _on_gpu),
+    "lower_indices": (lower_indices, _on_gpu),
+    "lower_split": (lower_split, _on_gpu),
+    "lower_pack": (lower_pack, _on_gpu),
+    "lower_gather": (lower_gather, _on_gpu),
+    "lower_scatter": (lower_scatter, _on_gpu),
+    "lower_one_hot": (lower_one_hot, _on_gpu),
+    "lower_broadcast": (lower_broadcast, _on_gpu),
+    "align_selection": (align_selection, _on_gpu),
     "fold_reshapes": (fold_reshapes, _on_gpu),
+    "copy_outputs": (copy_outputs, _on_gpu),
 }
