@@ -3,7 +3,7 @@
 import numpy as np
 
 from keraslayers.export.file.edit import Operator, Tensor
-from keraslayers.export.file.schema import FIELDS, OPTIONS, schema
+from keraslayers.export.file.schema import FIELDS, OPTIONS, dtypes, schema
 
 
 class Builder:
@@ -91,6 +91,13 @@ class Builder:
     def computed(self, kind, inputs, shape, like=None, dtype=None, **options):
         """As `add`, into a new tensor of a shape; of the type and quantization of `like`, the first input's if None."""
         return self.add(kind, inputs, self.tensor(shape, like or inputs[0], dtype), **options)
+
+    def cast(self, x, dtype):
+        """The same numbers in another type."""
+        if x.values is not None:
+            return self.constant(x.values.astype(dtype))
+        codes = dtypes()
+        return self.computed("CAST", (x,), x.shape, dtype=dtype, inDataType=codes[x.dtype], outDataType=codes[dtype])
 
     def reshape(self, x, shape, output=None):
         """The same elements in another shape; of what was itself reshaped the source is taken."""

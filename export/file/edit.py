@@ -274,6 +274,12 @@ class Graph:
         operator.inputs = tuple(inputs)
         self._tie(operator)
 
+    def make(self, operator, *outputs):
+        """Has an operator make other tensors; what it made is to be made by another, or read by none."""
+        self.untie(operator)
+        operator.outputs = outputs
+        self._tie(operator)
+
     def redirect(self, old, new):
         """Has every operator that reads one tensor read another; the graph's own outputs stay."""
         for operator in list(old.readers):

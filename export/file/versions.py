@@ -12,6 +12,7 @@ _BY_DTYPE = {
     "ARG_MIN": {"int8": 2, "bool": 3},
     "AVERAGE_POOL_2D": _SHORT,
     "BATCH_MATMUL": _SHORT,
+    "BROADCAST_TO": {"int8": 3, "int16": 3},
     "CONCATENATION": {**_SHORT, "uint32": 4},
     "DEPTH_TO_SPACE": _BYTE,
     "DIV": {},
@@ -48,6 +49,8 @@ _BY_DTYPE = {
     "TRANSPOSE": {"int8": 2, "bool": 3, "int16": 5},
     "UNPACK": {"int8": 2, "uint8": 2, "bool": 3, "int16": 4},
 }
+# Kinds that began as custom operators.
+_FIRST = {"BROADCAST_TO": 2}
 # With more than four axes; of the first group where they are not the same on both sides.
 _WIDE_BROADCAST = {"DIV": 2, "MAXIMUM": 3, "MINIMUM": 3, "SUB": 3}
 _WIDE = {"PAD": 4, "PADV2": 4, "SLICE": 5, "STRIDED_SLICE": 4, "TRANSPOSE": 4}
@@ -71,7 +74,7 @@ def least(operator):
     if operator.name not in _BY_DTYPE or not inputs:
         return None
     dtype = inputs[operator.name in _SECOND].dtype
-    version = _BY_DTYPE[operator.name].get(dtype, 1)
+    version = _BY_DTYPE[operator.name].get(dtype, _FIRST.get(operator.name, 1))
     if max(len(tensor.shape) for tensor in inputs) > 4:
         version = max(version, _WIDE.get(operator.name, 1))
         if len({tensor.shape for tensor in inputs[:2]}) > 1:
