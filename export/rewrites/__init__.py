@@ -6,13 +6,25 @@ quantization and metadata stay; and where the runtime refused or erred before, t
 """
 
 from keraslayers.export.rewrites._each import each
+from keraslayers.export.rewrites.align_constants import align_constants
 from keraslayers.export.rewrites.drop_state import drop_state
 from keraslayers.export.rewrites.fold_constants import fold_constants
 from keraslayers.export.rewrites.fold_reshapes import fold_reshapes
 from keraslayers.export.rewrites.inline_calls import inline_calls
+from keraslayers.export.rewrites.spread_slopes import spread_slopes
 from keraslayers.export.rewrites.unroll_loops import unroll_loops
 
-__all__ = ["REWRITES", "drop_state", "each", "fold_constants", "fold_reshapes", "inline_calls", "unroll_loops"]
+__all__ = [
+    "REWRITES",
+    "align_constants",
+    "drop_state",
+    "each",
+    "fold_constants",
+    "fold_reshapes",
+    "inline_calls",
+    "spread_slopes",
+    "unroll_loops",
+]
 
 
 def _on_all(target, precision):
@@ -30,5 +42,7 @@ REWRITES = {
     "unroll_loops": (unroll_loops, _on_gpu),
     "drop_state": (drop_state, _on_all),
     "fold_constants": (fold_constants, _on_gpu),
+    "align_constants": (align_constants, _on_gpu),
+    "spread_slopes": (spread_slopes, _on_gpu),
     "fold_reshapes": (fold_reshapes, _on_gpu),
 }
