@@ -6,6 +6,7 @@ quantization and metadata stay; and where the runtime refused or erred before, t
 """
 
 from keraslayers.export.rewrites._each import each
+from keraslayers.export.rewrites.align_constants import align_constants
 from keraslayers.export.rewrites.align_ranks import align_ranks
 from keraslayers.export.rewrites.align_selection import align_selection
 from keraslayers.export.rewrites.copy_outputs import copy_outputs
@@ -26,12 +27,14 @@ from keraslayers.export.rewrites.lower_split import lower_split
 from keraslayers.export.rewrites.merge_groups import merge_groups
 from keraslayers.export.rewrites.pool_maxima import pool_maxima
 from keraslayers.export.rewrites.split_transposed_relu import split_transposed_relu
+from keraslayers.export.rewrites.spread_slopes import spread_slopes
 from keraslayers.export.rewrites.subsample_pointwise import subsample_pointwise
 from keraslayers.export.rewrites.unroll_loops import unroll_loops
 from keraslayers.export.rewrites.widen_pointwise import widen_pointwise
 
 __all__ = [
     "REWRITES",
+    "align_constants",
     "align_ranks",
     "align_selection",
     "copy_outputs",
@@ -53,6 +56,7 @@ __all__ = [
     "merge_groups",
     "pool_maxima",
     "split_transposed_relu",
+    "spread_slopes",
     "subsample_pointwise",
     "unroll_loops",
     "widen_pointwise",
@@ -91,6 +95,8 @@ REWRITES = {
     "widen_pointwise": (widen_pointwise, _on_gpu),
     "merge_groups": (merge_groups, _on_gpu),
     "align_ranks": (align_ranks, _on_gpu),
+    "align_constants": (align_constants, _on_gpu),
+    "spread_slopes": (spread_slopes, _on_gpu),
     "fold_reshapes": (fold_reshapes, _on_gpu),
     "copy_outputs": (copy_outputs, _on_gpu),
 }

@@ -305,7 +305,7 @@ def _cases():
     yield case("lower_indices", "dots", DOTS)
     yield case("lower_indices", "beyond", BEYOND)
     yield case("lower_indices", "fewer_bounds", FEWER)
-    yield case("lower_indices", "integers", FIRST_OF_INTEGERS, dtype="int32")
+    yield case("lower_indices", "integers", first_of_integers, dtype="int32")
     yield case("lower_indices", "plain", PLAIN, "PROVEN", stays=True)
     yield from both("lower_split", "swapped", swapped, "WRONG")
     yield case("lower_split", "swapped_input", swapped_input)
@@ -365,7 +365,7 @@ def _cases():
     yield case("copy_outputs", "once", once, "PROVEN", stays=True)
 
 
-def FIRST_OF_INTEGERS(f, x):
+def first_of_integers(f, x):
     bounds = f.integers((0, 1, 0)), f.integers((0, 2, 0)), f.integers((1, 1, 1))
     part = f.new("STRIDED_SLICE", (x, *bounds), (1, 8), beginMask=5, endMask=5, shrinkAxisMask=2)
     return f.new("ADD", (part, f.constant(np.int32(3))), (1, 8))
