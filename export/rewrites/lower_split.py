@@ -13,7 +13,8 @@ def lower_split(graph):
     """Writes SPLIT, SPLIT_V and UNPACK as slices where the GPU errs.
 
     LiteRT's GPU runtime makes one operator of these and a concatenation of their parts: in another order it computes
-    them wrongly, and does not start if they cut the graph's input. It refuses tensors of more than four axes.
+    them wrongly, and does not start if they cut the graph's input. It refuses tensors of more than four axes, and dies
+    where a part of integers is read by nobody, as that of the forget gate in a first step.
 
     Given:   a, b = SPLIT(x); CONCATENATION(b, a) -> y
     Result:  a = SLICE(x); b = SLICE(x); CONCATENATION(b, a) -> y
@@ -26,7 +27,7 @@ def _lower(build, operator):
     if found is None:
         return False
     x, axis = found
-    if len(x.shape) <= 4 and not _joined(operator):
+    if len(x.shape) <= 4 and not _joined(operator) and not (x.scale and _unread(build.graph, operator)):
         return False
     sizes = [1 if operator.name == "UNPACK" else output.shape[axis] for output in operator.outputs]
     begins = accumulate(sizes, initial=0)
@@ -51,6 +52,10 @@ def _joined(operator):
     """Whether a concatenation takes parts of it alone, by way of reshapes at most."""
     joining = [reader for part in operator.outputs for reader in _readers(part) if reader.name in _JOINING]
     return any(all(before_reshapes(x).maker is operator for x in reader.inputs) for reader in joining)
+
+
+def _unread(graph, operator):
+    return any(not part.readers and not graph.given(part) for part in operator.outputs)
 
 
 def _readers(tensor):
