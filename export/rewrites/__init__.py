@@ -25,6 +25,14 @@ from keraslayers.export.rewrites.lower_reshapes import lower_reshapes
 from keraslayers.export.rewrites.lower_scatter import lower_scatter
 from keraslayers.export.rewrites.lower_split import lower_split
 from keraslayers.export.rewrites.merge_groups import merge_groups
+from keraslayers.export.rewrites.narrow_axis import narrow_axis
+from keraslayers.export.rewrites.narrow_borders import narrow_borders
+from keraslayers.export.rewrites.narrow_elementwise import narrow_elementwise
+from keraslayers.export.rewrites.narrow_pad import narrow_pad
+from keraslayers.export.rewrites.narrow_products import narrow_products
+from keraslayers.export.rewrites.narrow_reduction import narrow_reduction
+from keraslayers.export.rewrites.narrow_slice import narrow_slice
+from keraslayers.export.rewrites.narrow_transpose import narrow_transpose
 from keraslayers.export.rewrites.pool_maxima import pool_maxima
 from keraslayers.export.rewrites.split_transposed_relu import split_transposed_relu
 from keraslayers.export.rewrites.spread_slopes import spread_slopes
@@ -54,6 +62,14 @@ __all__ = [
     "lower_scatter",
     "lower_split",
     "merge_groups",
+    "narrow_axis",
+    "narrow_borders",
+    "narrow_elementwise",
+    "narrow_pad",
+    "narrow_products",
+    "narrow_reduction",
+    "narrow_slice",
+    "narrow_transpose",
     "pool_maxima",
     "split_transposed_relu",
     "spread_slopes",
@@ -77,6 +93,7 @@ REWRITES = {
     "inline_branches": (inline_branches, _on_gpu),
     "unroll_loops": (unroll_loops, _on_gpu),
     "drop_state": (drop_state, _on_all),
+    "narrow_borders": (narrow_borders, _on_gpu),
     "fold_constants": (fold_constants, _on_gpu),
     "lower_reshapes": (lower_reshapes, _on_gpu),
     "lower_indices": (lower_indices, _on_gpu),
@@ -87,6 +104,13 @@ REWRITES = {
     "lower_one_hot": (lower_one_hot, _on_gpu),
     "lower_broadcast": (lower_broadcast, _on_gpu),
     "align_selection": (align_selection, _on_gpu),
+    "narrow_transpose": (narrow_transpose, _on_gpu),
+    "narrow_elementwise": (narrow_elementwise, _on_gpu),
+    "narrow_reduction": (narrow_reduction, _on_gpu),
+    "narrow_slice": (narrow_slice, _on_gpu),
+    "narrow_axis": (narrow_axis, _on_gpu),
+    "narrow_pad": (narrow_pad, _on_gpu),
+    "narrow_products": (narrow_products, _on_gpu),
     "split_transposed_relu": (split_transposed_relu, _on_gpu),
     "crop_transposed": (crop_transposed, _on_gpu),
     "keep_padding": (keep_padding, _on_gpu),
