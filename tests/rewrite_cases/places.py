@@ -4,7 +4,7 @@ import numpy as np
 
 from keraslayers.export.file.edit import Operator
 from keraslayers.export.file.schema import schema
-from tests.file_tools import Made, scales
+from tests.file_tools import Made
 from tests.rewrite_cases import Case
 
 RANDOM = np.random.default_rng(3)
@@ -78,6 +78,10 @@ def five_axes_dropped(f, x):
     return relu(f, part)
 
 
+def turned(*axes):
+    return lambda f, x: relu(f, like(f, "REVERSE_V2", (x, f.integers(axes)), x.shape, x))
+
+
 # Parts
 
 
@@ -123,7 +127,7 @@ def gated(f, x):
 
 def packed_twice(f, x):
     y = relu(f, x)
-    return relu(f, like(f, "PACK", (y, y), (1, 6, 2, 8), x, valuesCount=2, axis=2))
+    return relu(f, like(f, "PACK", (y, y), (1, 2, 6, 8), x, valuesCount=2, axis=1))
 
 
 def packed_to_five(f, x):
@@ -305,9 +309,15 @@ def _cases():
     yield case("lower_indices", "dots", DOTS)
     yield case("lower_indices", "beyond", BEYOND)
     yield case("lower_indices", "fewer_bounds", FEWER)
-    yield case("lower_indices", "integers", FIRST_OF_INTEGERS, dtype="int32")
+    yield case("lower_reverse", "channels", turned(-1), "WRONG", shape=(1, 6, 7))
+    yield case("lower_reverse", "channels_and_rows", turned(1, 2), "WRONG", shape=(1, 6, 7))
+    yield case("lower_reverse", "four_channels", turned(1, 2), "PROVEN", stays=True)
+    yield case("lower_reverse", "rows", turned(1), "PROVEN", shape=(1, 6, 7), stays=True)
+    yield case("lower_reverse", "int8", turned(-1), "PROVEN", shape=(1, 6, 7), dtype="int8", stays=True)
+    yield case("lower_indices", "integers", first_of_integers, dtype="int32")
     yield case("lower_indices", "plain", PLAIN, "PROVEN", stays=True)
-    yield from both("lower_split", "swapped", swapped, "WRONG")
+    yield case("lower_split", "swapped", swapped, "WRONG")
+    yield case("lower_split", "swapped_int8", swapped, "PROVEN", dtype="int8", stays=True)
     yield case("lower_split", "swapped_input", swapped_input)
     yield case("lower_split", "cut_unevenly", cut_unevenly, "WRONG")
     yield case("lower_split", "turned_by_packing", turned_by_packing, "WRONG")
@@ -365,7 +375,7 @@ def _cases():
     yield case("copy_outputs", "once", once, "PROVEN", stays=True)
 
 
-def FIRST_OF_INTEGERS(f, x):
+def first_of_integers(f, x):
     bounds = f.integers((0, 1, 0)), f.integers((0, 2, 0)), f.integers((1, 1, 1))
     part = f.new("STRIDED_SLICE", (x, *bounds), (1, 8), beginMask=5, endMask=5, shrinkAxisMask=2)
     return f.new("ADD", (part, f.constant(np.int32(3))), (1, 8))
