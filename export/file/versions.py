@@ -55,7 +55,7 @@ _FIRST = {"BROADCAST_TO": 2}
 _WIDE_BROADCAST = {"DIV": 2, "MAXIMUM": 3, "MINIMUM": 3, "SUB": 3}
 _WIDE = {"PAD": 4, "PADV2": 4, "SLICE": 5, "STRIDED_SLICE": 4, "TRANSPOSE": 4}
 # What comes first among its inputs says where.
-_SECOND = ("SPLIT", "TRANSPOSE_CONV")
+_SECOND = ("SPLIT",)
 
 
 def least(operator):
@@ -130,4 +130,18 @@ def _dense(operator, inputs):
     return {"int8": 4, "float32": 3 if kernel.dtype == "int8" else 1}.get(x.dtype, 1)
 
 
-_WITH_KERNEL = {"CONV_2D": _convolution, "DEPTHWISE_CONV_2D": _convolution, "FULLY_CONNECTED": _dense}
+def _transposed(operator, inputs):
+    x = inputs[2]
+    if x.dtype == "int16":
+        return None
+    if operator.activation != "NONE":
+        return 4
+    return 3 if len(inputs) > 3 else 2 if x.dtype == "int8" else 1
+
+
+_WITH_KERNEL = {
+    "CONV_2D": _convolution,
+    "DEPTHWISE_CONV_2D": _convolution,
+    "FULLY_CONNECTED": _dense,
+    "TRANSPOSE_CONV": _transposed,
+}
