@@ -635,7 +635,9 @@ def test_lower_log_softmax(act):
 
 def test_a_target_tells_its_passes_and_limits():
     gpu, micro = TARGETS["gpu"], TARGETS["micro"]
-    assert set(gpu.passes("float32")) >= {"lower_channel_shuffle", "lower_split", "merge_groups"}
+    assert set(gpu.passes("float32")) >= {"lower_channel_shuffle", "unroll_recurrent"}
+    assert set(gpu.rewrites("float32")) >= {"lower_split", "merge_groups"}
+    assert set(micro.rewrites("int8")) == {"drop_state"}
     assert gpu.passes("int8") != gpu.passes("float32")
     assert "lower_relu" not in micro.passes("int8")
     # What it says is what is done.
