@@ -7,6 +7,7 @@ quantization and metadata stay; and where the runtime refused or erred before, t
 
 from keraslayers.export.rewrites._each import each
 from keraslayers.export.rewrites.align_constants import align_constants
+from keraslayers.export.rewrites.align_integers import align_integers
 from keraslayers.export.rewrites.align_ranks import align_ranks
 from keraslayers.export.rewrites.align_selection import align_selection
 from keraslayers.export.rewrites.copy_outputs import copy_outputs
@@ -22,17 +23,21 @@ from keraslayers.export.rewrites.lower_indices import lower_indices
 from keraslayers.export.rewrites.lower_one_hot import lower_one_hot
 from keraslayers.export.rewrites.lower_pack import lower_pack
 from keraslayers.export.rewrites.lower_reshapes import lower_reshapes
+from keraslayers.export.rewrites.lower_reverse import lower_reverse
 from keraslayers.export.rewrites.lower_scatter import lower_scatter
 from keraslayers.export.rewrites.lower_split import lower_split
 from keraslayers.export.rewrites.merge_groups import merge_groups
 from keraslayers.export.rewrites.narrow_axis import narrow_axis
 from keraslayers.export.rewrites.narrow_borders import narrow_borders
 from keraslayers.export.rewrites.narrow_elementwise import narrow_elementwise
+from keraslayers.export.rewrites.narrow_integers import narrow_integers
 from keraslayers.export.rewrites.narrow_pad import narrow_pad
 from keraslayers.export.rewrites.narrow_products import narrow_products
 from keraslayers.export.rewrites.narrow_reduction import narrow_reduction
 from keraslayers.export.rewrites.narrow_slice import narrow_slice
 from keraslayers.export.rewrites.narrow_transpose import narrow_transpose
+from keraslayers.export.rewrites.nest_concatenations import nest_concatenations
+from keraslayers.export.rewrites.part_twins import part_twins
 from keraslayers.export.rewrites.pool_maxima import pool_maxima
 from keraslayers.export.rewrites.split_transposed_relu import split_transposed_relu
 from keraslayers.export.rewrites.spread_slopes import spread_slopes
@@ -43,6 +48,7 @@ from keraslayers.export.rewrites.widen_pointwise import widen_pointwise
 __all__ = [
     "REWRITES",
     "align_constants",
+    "align_integers",
     "align_ranks",
     "align_selection",
     "copy_outputs",
@@ -59,17 +65,21 @@ __all__ = [
     "lower_one_hot",
     "lower_pack",
     "lower_reshapes",
+    "lower_reverse",
     "lower_scatter",
     "lower_split",
     "merge_groups",
     "narrow_axis",
     "narrow_borders",
     "narrow_elementwise",
+    "narrow_integers",
     "narrow_pad",
     "narrow_products",
     "narrow_reduction",
     "narrow_slice",
     "narrow_transpose",
+    "nest_concatenations",
+    "part_twins",
     "pool_maxima",
     "split_transposed_relu",
     "spread_slopes",
@@ -81,6 +91,10 @@ __all__ = [
 
 def _on_all(target, precision):
     return True
+
+
+def _on_cpu(target, precision):
+    return "cpu" in target.runtimes
 
 
 def _on_gpu(target, precision):
@@ -95,8 +109,10 @@ REWRITES = {
     "drop_state": (drop_state, _on_all),
     "narrow_borders": (narrow_borders, _on_gpu),
     "fold_constants": (fold_constants, _on_gpu),
+    "narrow_integers": (narrow_integers, _on_gpu),
     "lower_reshapes": (lower_reshapes, _on_gpu),
     "lower_indices": (lower_indices, _on_gpu),
+    "lower_reverse": (lower_reverse, _on_gpu),
     "lower_split": (lower_split, _on_gpu),
     "lower_pack": (lower_pack, _on_gpu),
     "lower_gather": (lower_gather, _on_gpu),
@@ -118,9 +134,12 @@ REWRITES = {
     "subsample_pointwise": (subsample_pointwise, _on_gpu),
     "widen_pointwise": (widen_pointwise, _on_gpu),
     "merge_groups": (merge_groups, _on_gpu),
+    "part_twins": (part_twins, _on_gpu),
+    "align_integers": (align_integers, _on_gpu),
     "align_ranks": (align_ranks, _on_gpu),
     "align_constants": (align_constants, _on_gpu),
     "spread_slopes": (spread_slopes, _on_gpu),
+    "nest_concatenations": (nest_concatenations, _on_cpu),
     "fold_reshapes": (fold_reshapes, _on_gpu),
     "copy_outputs": (copy_outputs, _on_gpu),
 }

@@ -26,7 +26,8 @@ def _lower(build, operator):
     if found is None:
         return False
     x, axis = found
-    if len(x.shape) <= 4 and not _joined(operator):
+    # In integers of 8 bits what stands between keeps them apart.
+    if len(x.shape) <= 4 and (x.scale is not None or not _joined(operator)):
         return False
     sizes = [1 if operator.name == "UNPACK" else output.shape[axis] for output in operator.outputs]
     begins = accumulate(sizes, initial=0)
