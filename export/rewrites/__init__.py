@@ -11,6 +11,7 @@ from keraslayers.export.rewrites.drop_state import drop_state
 from keraslayers.export.rewrites.fold_constants import fold_constants
 from keraslayers.export.rewrites.fold_reshapes import fold_reshapes
 from keraslayers.export.rewrites.inline_calls import inline_calls
+from keraslayers.export.rewrites.multiply_matrices import multiply_matrices
 from keraslayers.export.rewrites.spread_slopes import spread_slopes
 from keraslayers.export.rewrites.unroll_loops import unroll_loops
 
@@ -22,6 +23,7 @@ __all__ = [
     "fold_constants",
     "fold_reshapes",
     "inline_calls",
+    "multiply_matrices",
     "spread_slopes",
     "unroll_loops",
 ]
@@ -44,5 +46,6 @@ REWRITES = {
     "fold_constants": (fold_constants, _on_gpu),
     "align_constants": (align_constants, _on_gpu),
     "spread_slopes": (spread_slopes, _on_gpu),
+    "multiply_matrices": (multiply_matrices, _on_gpu),
     "fold_reshapes": (fold_reshapes, _on_gpu),
 }
