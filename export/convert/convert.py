@@ -12,6 +12,7 @@ from keraslayers._rewrite import owner
 from keraslayers.export.convert import converter
 from keraslayers.export.convert.four_bits import four_bits
 from keraslayers.export.convert.refusals import refused_layers
+from keraslayers.export.convert.unrolled import unrolled
 from keraslayers.export.passes.unroll_recurrent import MOST_STEPS, is_loop
 from keraslayers.export.precisions import INTEGER, IO
 from keraslayers.export.source.layer_names import labels_of, layers_of, scope, scoped
@@ -43,14 +44,19 @@ def convert(interface, model, shapes, precision, samples, io):
     """
     integer = precision in INTEGER
     with saved(interface, model, shapes, samples if integer else None) as ask:
-        blob = ask(
-            "convert",
-            types="float16" if precision == "float16" else None,
-            kernels=None if samples is None else _KERNELS.get(precision),
-            io=io if integer and IO[io] == precision else "float32",
-            optimize=precision not in ("float32", "int4"),  # those of 4 bits are made of a file in floats
-            batch=next(iter(shapes.values()))[0],
-        )
+        batch = next(iter(shapes.values()))[0]
+        outside = io if integer and IO[io] == precision else "float32"
+        if ask.unrolled:
+            blob = ask("quantize_file", shorts=precision == "int16x8", io=outside, batch=batch)
+        else:
+            blob = ask(
+                "convert",
+                types="float16" if precision == "float16" else None,
+                kernels=None if samples is None else _KERNELS.get(precision),
+                io=outside,
+                optimize=precision not in ("float32", "int4"),  # those of 4 bits are made of a file in floats
+                batch=batch,
+            )
     return four_bits(blob) if precision == "int4" else blob
 
 
@@ -60,7 +66,8 @@ def saved(interface, model, shapes, samples):
 
     Returns:
         A function to have something done with it: `ask(do, **request)`, as `converter.ask`. It returns the file that
-        was made, or what else the converter's answer is.
+        was made, or what else the converter's answer is. Its `unrolled` tells whether `floats.tflite` lies beside the
+        model, from which integers are to be made: the converter dies of loops in integers, but not of their steps.
     """
     if keras.backend.backend() != "tensorflow":
         raise RuntimeError(
@@ -104,7 +111,18 @@ def saved(interface, model, shapes, samples):
                 ) from error
             return made.read_bytes() if made.exists() else result
 
+        ask.unrolled = samples is not None and _loops(function)
+        if ask.unrolled:
+            blob = ask("convert", types=None, kernels=None, io="float32", optimize=False, batch=None)
+            (Path(folder) / "floats.tflite").write_bytes(unrolled(blob, interface.model))
         yield ask
+
+
+def _loops(function):
+    """Whether something is computed again and again."""
+    graph = function.graph.as_graph_def()
+    nodes = [*graph.node, *(node for each in graph.library.function for node in each.node_def)]
+    return any(node.op in ("StatelessWhile", "While") for node in nodes)
 
 
 @contextlib.contextmanager

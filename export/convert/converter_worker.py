@@ -59,6 +59,42 @@ def convert(tf, folder, types, kernels, io, optimize, batch):
     Path(folder, "model.tflite").write_bytes(converter.convert())
 
 
+def quantize_file(tf, folder, shorts, io, batch):
+    """Makes `model.tflite` in integers of `floats.tflite`, which stands in the folder.
+
+    Args:
+        tf, folder, io, batch: see above.
+        shorts: whether activations are to have 16 bits.
+    """
+    from tensorflow.lite.python.optimize import calibrator
+
+    outside = getattr(tf, io)
+    if shorts:
+        quantizer = calibrator.Calibrator(Path(folder, "floats.tflite").read_bytes())
+        blob = quantizer.calibrate_and_quantize(
+            calibration(folder, batch), outside, outside, allow_float=False, activations_type=tf.int16
+        )
+    else:
+        Path(folder, "calibrated.tflite").write_bytes(with_ranges(tf, folder, batch))
+        blob = mixed(folder, outside, [])
+    Path(folder, "model.tflite").write_bytes(blob)
+
+
+def with_ranges(tf, folder, batch):
+    """A file in floats with the ranges of all that it computes: `floats.tflite` where it is there."""
+    floats = Path(folder, "floats.tflite")
+    if floats.exists():
+        from tensorflow.lite.python.optimize import calibrator
+
+        return calibrator.Calibrator(floats.read_bytes()).calibrate(calibration(folder, batch))
+    converter = tf.lite.TFLiteConverter.from_saved_model(folder)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    converter.representative_dataset = calibration(folder, batch)
+    converter._experimental_calibrate_only = True
+    return converter.convert()
+
+
 def calibrate(tf, folder, batch):
     """Makes `calibrated.tflite`, floats with their ranges; returns all that is computed.
 
@@ -67,12 +103,7 @@ def calibrate(tf, folder, batch):
     """
     from ai_edge_litert import schema_py_generated as schema
 
-    converter = tf.lite.TFLiteConverter.from_saved_model(folder)
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-    converter.representative_dataset = calibration(folder, batch)
-    converter._experimental_calibrate_only = True
-    blob = converter.convert()
+    blob = with_ranges(tf, folder, batch)
     Path(folder, "calibrated.tflite").write_bytes(blob)
     model = schema.ModelT.InitFromPackedBuf(blob, 0)
     names = {code: name for name, code in vars(schema.BuiltinOperator).items() if isinstance(code, int)}
@@ -137,7 +168,7 @@ def outputs(blob, folder, batch, most=16):
     ]
 
 
-WAYS = {way.__name__: way for way in (convert, calibrate, quantize, lose)}
+WAYS = {way.__name__: way for way in (convert, quantize_file, calibrate, quantize, lose)}
 
 
 def calibration(folder, batch, most=None):

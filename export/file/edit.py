@@ -74,6 +74,10 @@ class Tensor:
     def quantization(self):
         return self._table.quantization
 
+    def quantize(self, quantization):
+        """Gives it other parameters, as `quantized.quantization` gives; its integers stand for other numbers then."""
+        self._table.quantization = quantization
+
     @property
     def variable(self):
         return self._table.isVariable
@@ -270,6 +274,12 @@ class Graph:
         operator.inputs = tuple(inputs)
         self._tie(operator)
 
+    def make(self, operator, *outputs):
+        """Has an operator make other tensors; what it made is to be made by another, or read by none."""
+        self.untie(operator)
+        operator.outputs = outputs
+        self._tie(operator)
+
     def redirect(self, old, new):
         """Has every operator that reads one tensor read another; the graph's own outputs stay."""
         for operator in list(old.readers):
@@ -343,13 +353,9 @@ class File:
 
     def sweep(self):
         """Takes away what nothing reads: operators, and graphs that none calls."""
-        waiting, called = self.entrances(), {}
-        while waiting:
-            graph = waiting.pop()
-            if graph not in called:
-                called[graph] = None
-                graph.sweep()
-                waiting += [getattr(op.options, name) for op in graph.operators for name in _calls(op)]
+        for graph in self.graphs:
+            graph.sweep()
+        called = called_by(self.entrances())
         self.graphs = [graph for graph in self.graphs if graph in called]
 
     def write(self):
@@ -359,6 +365,15 @@ class File:
             ValueError: if they are more than the format holds.
         """
         return _write(self)
+
+
+def called_by(graphs):
+    """Some graphs, and all that they call."""
+    found = list(graphs)
+    for graph in found:  # which grows meanwhile
+        called = [getattr(operator.options, name) for operator in graph.operators for name in _calls(operator)]
+        found += [other for other in dict.fromkeys(called) if other not in found]
+    return found
 
 
 def read(blob):

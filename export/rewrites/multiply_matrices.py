@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from keraslayers.export.rewrites._each import each
-from keraslayers.export.rewrites._weights import moved, stored
+from keraslayers.export.rewrites._kernels import moved, stored
 
 # Of the right-hand matrices, all of a batch together: beyond, the GPU computes wrong numbers and says nothing.
 MOST_ROWS = 2**15
