@@ -17,13 +17,17 @@ from keraslayers.export.rewrites.fold_reshapes import fold_reshapes
 from keraslayers.export.rewrites.inline_branches import inline_branches
 from keraslayers.export.rewrites.keep_padding import keep_padding
 from keraslayers.export.rewrites.lower_broadcast import lower_broadcast
+from keraslayers.export.rewrites.lower_dense import lower_dense
 from keraslayers.export.rewrites.lower_gather import lower_gather
 from keraslayers.export.rewrites.lower_indices import lower_indices
+from keraslayers.export.rewrites.lower_normalization import lower_normalization
 from keraslayers.export.rewrites.lower_one_hot import lower_one_hot
 from keraslayers.export.rewrites.lower_pack import lower_pack
+from keraslayers.export.rewrites.lower_pad import lower_pad
 from keraslayers.export.rewrites.lower_reshapes import lower_reshapes
 from keraslayers.export.rewrites.lower_scatter import lower_scatter
 from keraslayers.export.rewrites.lower_split import lower_split
+from keraslayers.export.rewrites.lower_sums import lower_sums
 from keraslayers.export.rewrites.merge_groups import merge_groups
 from keraslayers.export.rewrites.multiply_matrices import multiply_matrices
 from keraslayers.export.rewrites.pool_maxima import pool_maxima
@@ -47,13 +51,17 @@ __all__ = [
     "inline_branches",
     "keep_padding",
     "lower_broadcast",
+    "lower_dense",
     "lower_gather",
     "lower_indices",
+    "lower_normalization",
     "lower_one_hot",
     "lower_pack",
+    "lower_pad",
     "lower_reshapes",
     "lower_scatter",
     "lower_split",
+    "lower_sums",
     "merge_groups",
     "multiply_matrices",
     "pool_maxima",
@@ -97,6 +105,10 @@ REWRITES = {
     "widen_pointwise": (widen_pointwise, _on_gpu),
     "merge_groups": (merge_groups, _on_gpu),
     "align_ranks": (align_ranks, _on_gpu),
+    "lower_dense": (lower_dense, _on_gpu),
+    "lower_pad": (lower_pad, _on_gpu),
+    "lower_sums": (lower_sums, _on_gpu),
+    "lower_normalization": (lower_normalization, _on_gpu),
     "align_constants": (align_constants, _on_gpu),
     "spread_slopes": (spread_slopes, _on_gpu),
     "multiply_matrices": (multiply_matrices, _on_gpu),
