@@ -18,15 +18,20 @@ from keraslayers.export.rewrites.fold_reshapes import fold_reshapes
 from keraslayers.export.rewrites.inline_branches import inline_branches
 from keraslayers.export.rewrites.keep_padding import keep_padding
 from keraslayers.export.rewrites.lower_broadcast import lower_broadcast
+from keraslayers.export.rewrites.lower_dense import lower_dense
 from keraslayers.export.rewrites.lower_gather import lower_gather
 from keraslayers.export.rewrites.lower_indices import lower_indices
+from keraslayers.export.rewrites.lower_normalization import lower_normalization
 from keraslayers.export.rewrites.lower_one_hot import lower_one_hot
 from keraslayers.export.rewrites.lower_pack import lower_pack
+from keraslayers.export.rewrites.lower_pad import lower_pad
 from keraslayers.export.rewrites.lower_reshapes import lower_reshapes
 from keraslayers.export.rewrites.lower_reverse import lower_reverse
 from keraslayers.export.rewrites.lower_scatter import lower_scatter
 from keraslayers.export.rewrites.lower_split import lower_split
+from keraslayers.export.rewrites.lower_sums import lower_sums
 from keraslayers.export.rewrites.merge_groups import merge_groups
+from keraslayers.export.rewrites.multiply_matrices import multiply_matrices
 from keraslayers.export.rewrites.narrow_axis import narrow_axis
 from keraslayers.export.rewrites.narrow_borders import narrow_borders
 from keraslayers.export.rewrites.narrow_elementwise import narrow_elementwise
@@ -60,15 +65,20 @@ __all__ = [
     "inline_branches",
     "keep_padding",
     "lower_broadcast",
+    "lower_dense",
     "lower_gather",
     "lower_indices",
+    "lower_normalization",
     "lower_one_hot",
     "lower_pack",
+    "lower_pad",
     "lower_reshapes",
     "lower_reverse",
     "lower_scatter",
     "lower_split",
+    "lower_sums",
     "merge_groups",
+    "multiply_matrices",
     "narrow_axis",
     "narrow_borders",
     "narrow_elementwise",
@@ -137,9 +147,14 @@ REWRITES = {
     "part_twins": (part_twins, _on_gpu),
     "align_integers": (align_integers, _on_gpu),
     "align_ranks": (align_ranks, _on_gpu),
+    "lower_dense": (lower_dense, _on_gpu),
+    "lower_pad": (lower_pad, _on_gpu),
+    "lower_sums": (lower_sums, _on_gpu),
+    "lower_normalization": (lower_normalization, _on_gpu),
     "align_constants": (align_constants, _on_gpu),
     "spread_slopes": (spread_slopes, _on_gpu),
     "nest_concatenations": (nest_concatenations, _on_cpu),
+    "multiply_matrices": (multiply_matrices, _on_gpu),
     "fold_reshapes": (fold_reshapes, _on_gpu),
     "copy_outputs": (copy_outputs, _on_gpu),
 }
