@@ -1,14 +1,13 @@
-"""Padding of many axes, and of few."""
+"""Padding of many axes."""
 
 from keraslayers.export.rewrites._blocks import MOST_AXES, is_wide
 from keraslayers.export.rewrites._each import each
 
 
 def narrow_pad(graph):
-    """Pads a tensor of more than four axes in four, and mirrors one of two in four.
+    """Pads a tensor of more than four axes in four.
 
-    What is not padded goes with the axis before it; mirroring needs the padded axes as they are. LiteRT's GPU runtime
-    mirrors images alone.
+    What is not padded goes with the axis before it; mirroring needs the padded axes as they are.
 
     Given:   x [1, 2, 2, 16, 8] -> PAD (1 before axis 3) -> y [1, 2, 2, 17, 8]
     Result:  x -> RESHAPE [4, 128] -> PAD (8 before axis 1) -> RESHAPE -> y
@@ -19,8 +18,7 @@ def narrow_pad(graph):
 def _narrow(build, operator):
     x, amounts, *value = operator.inputs
     mirrors = operator.name == "MIRROR_PAD"
-    few = mirrors and len(x.shape) < 3
-    if not (is_wide(operator) or few) or amounts.values is None or x.channelwise or 0 in x.shape:
+    if not is_wide(operator) or amounts.values is None or x.channelwise or 0 in x.shape:
         return False
     groups = []  # of axes that are one: the size, what is put before and behind
     for size, pair in zip(x.shape, amounts.values.tolist(), strict=True):
