@@ -59,8 +59,8 @@ def saved(interface, model, shapes, samples):
     """Writes a model down for the converter; see `convert` for the arguments.
 
     Returns:
-        A function to have something done with it: `ask(do, **request)`, as `converter.ask`. It returns the file that
-        was made, or what else the converter's answer is.
+        A function to have something done with it: `ask(do, given=None, **request)`, as `converter.ask`; `given` are the
+        bytes of a file to do it with. It returns the file that was made, or what else the converter's answer is.
     """
     if keras.backend.backend() != "tensorflow":
         raise RuntimeError(
@@ -93,8 +93,10 @@ def saved(interface, model, shapes, samples):
             np.savez(Path(folder) / "samples.npz", **{f"={name}": values for name, values in samples.items()})
         made = Path(folder) / "model.tflite"
 
-        def ask(do, **request):
+        def ask(do, given=None, **request):
             made.unlink(missing_ok=True)
+            if given is not None:
+                (Path(folder) / "given.tflite").write_bytes(given)
             try:
                 result = converter.ask(folder, do, **request)
             except converter.ConverterError as error:

@@ -60,30 +60,12 @@ def convert(tf, folder, types, kernels, io, optimize, batch):
 
 
 def calibrate(tf, folder, batch):
-    """Makes `calibrated.tflite`, floats with their ranges; returns all that is computed.
+    """Makes `calibrated.tflite` of `given.tflite`, a file in floats: the same with the ranges of what it computes."""
+    from tensorflow.lite.python.optimize import calibrator
 
-    Returns:
-        A list of [tensor, operator, whether another operator reads it].
-    """
-    from ai_edge_litert import schema_py_generated as schema
-
-    converter = tf.lite.TFLiteConverter.from_saved_model(folder)
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-    converter.representative_dataset = calibration(folder, batch)
-    converter._experimental_calibrate_only = True
-    blob = converter.convert()
+    blob = calibrator.add_intermediate_tensors(Path(folder, "given.tflite").read_bytes())
+    blob = calibrator.Calibrator(blob).calibrate(calibration(folder, batch))
     Path(folder, "calibrated.tflite").write_bytes(blob)
-    model = schema.ModelT.InitFromPackedBuf(blob, 0)
-    names = {code: name for name, code in vars(schema.BuiltinOperator).items() if isinstance(code, int)}
-    codes = [names[max(code.builtinCode, code.deprecatedBuiltinCode)] for code in model.operatorCodes]
-    main = model.subgraphs[0]
-    read = {index for operator in main.operators for index in operator.inputs}
-    return [
-        [main.tensors[index].name.decode(), codes[operator.opcodeIndex], index in read]
-        for operator in main.operators
-        for index in operator.outputs
-    ]
 
 
 def quantize(tf, folder, io, nodes):

@@ -1,56 +1,44 @@
-"""Files in int8 some of whose layers stay in floats."""
+"""Files in int8: a conversion to floats, rewritten, its ranges measured, quantized but for what stays in floats."""
 
 import contextlib
 import functools
-from collections import defaultdict
+from collections import Counter, defaultdict
 
 import keras
 
 from keraslayers import _checks
 from keraslayers.export.convert.convert import saved
+from keraslayers.export.convert.floats import in_floats
 from keraslayers.export.convert.layer_errors import LayerError, decibels
+from keraslayers.export.file import edit
 from keraslayers.export.measures import signal
 from keraslayers.export.progress import each
+from keraslayers.export.rewrites.rewrite import rewrite
 from keraslayers.export.source.layer_names import labels_of, layers_of, namer
-
-# XNNPACK has no kernels in int8 for products of two activations: the graph would fall into pieces, and the built-in
-# product takes ten times as long as XNNPACK's in floats. Nor has it any for GELU and for what normalizations of single
-# samples compute: a small vision transformer fell into 11 pieces and took three times as long. These layers stay in
-# floats whole.
-IN_FLOATS = {"BATCH_MATMUL", "GELU", "SQUARED_DIFFERENCE", "RSQRT"}
-# Nor has it any for a softmax. In floats, nets with one in the middle took 0.58 of the time (over 64 channels of every
-# pixel), 0.96 (over all pixels), and the same within 2 per cent (over four kernels, over two branches). One that ends a
-# net cuts nothing; it goes with the others where there are some.
-SOFTMAX = "SOFTMAX"
-NORMALIZATIONS = (
-    keras.layers.GroupNormalization,
-    keras.layers.LayerNormalization,
-    keras.layers.RMSNormalization,
-    keras.layers.UnitNormalization,
-)
-
-
-def is_cut(computed):
-    """Whether XNNPACK would take a graph in int8 in pieces.
-
-    Args:
-        computed: of each operator its name, and whether other operators compute with what it computes.
-    """
-    return any(operator in IN_FLOATS or (operator == SOFTMAX and inner) for operator, inner in computed)
 
 
 class Calibrated:
-    """A model whose ranges are measured, from which files with one or another layer in floats are soon made."""
+    """A file in floats whose ranges are measured, from which files in int8 are made in no time.
 
-    def __init__(self, ask, layer_of, io, batch, normalizations):
+    Attributes:
+        rewrites: what was rewritten in it, by name the places, as `rewrite` tells.
+        growth: how much larger that made it.
+    """
+
+    def __init__(self, ask, layer_of, io, batch, target):
         self._ask, self._io, self._batch = ask, io, batch
+        made = ask("convert", types=None, kernels=None, io="float32", optimize=False, batch=batch)
+        # Before the quantization: what is rewritten needs no scales then, and the converter's quantizer dies of loops.
+        blob, self.rewrites = rewrite(made, target, "int8")
+        self.growth = len(blob) / len(made)
+        file = _told_apart(edit.read(blob))
+        ask("calibrate", given=file.write(), batch=batch)
+        floats = in_floats(file.main) if "cpu" in target.runtimes else set()
         self._nodes, self._floats = defaultdict(list), []
-        made = ask("calibrate", batch=batch)
-        mixes = normalizations is not None and is_cut(entry[1:] for entry in made)
-        for tensor, operator, _ in made:
-            layer = layer_of(tensor)
-            floats = mixes and (operator in IN_FLOATS or operator == SOFTMAX or layer in normalizations)
-            (self._floats if floats else self._nodes[layer or tensor]).append(tensor)
+        for operator in file.main.operators:
+            for tensor in operator.outputs:
+                layer = layer_of(tensor.name) or tensor.name
+                (self._floats if operator in floats else self._nodes[layer]).append(tensor.name)
 
     @functools.cached_property
     def errors(self):
@@ -68,17 +56,25 @@ class Calibrated:
         return self._ask("quantize", io=self._io, nodes=[*self._floats, *nodes])
 
 
-@contextlib.contextmanager
-def calibrated(interface, model, shapes, samples, io, on_phone):
-    """Measures a model's ranges; see `convert.convert` for the arguments. Returns a `Calibrated`.
+def _told_apart(file):
+    """The same file, in which no two tensors that are computed have a name in common: the quantizer goes by names."""
+    seen = Counter()
+    for operator in file.main.operators:
+        for tensor in operator.outputs:
+            seen[tensor.name] += 1
+            if seen[tensor.name] > 1:
+                tensor.name = f"{tensor.name};{seen[tensor.name]}"
+    return file
 
-    On phones what XNNPACK has no int8 kernels for stays in floats.
+
+@contextlib.contextmanager
+def calibrated(interface, model, shapes, samples, io, target):
+    """Converts a model and measures its ranges; see `convert.convert` for the arguments. Returns a `Calibrated`.
+
+    In files for phones what XNNPACK has no int8 kernels for stays in floats.
     """
-    normalizations = None
-    if on_phone:
-        normalizations = {layer.name for layer in layers_of(interface.model) if isinstance(layer, NORMALIZATIONS)}
     with saved(interface, model, shapes, samples) as ask:
-        yield Calibrated(ask, namer(interface.model), io, next(iter(shapes.values()))[0], normalizations)
+        yield Calibrated(ask, namer(interface.model), io, next(iter(shapes.values()))[0], target)
 
 
 def find_layers(who, skip, model):
