@@ -13,8 +13,8 @@ MOVES = ("BROADCAST_TO", "EXPAND_DIMS", "RESHAPE", "SQUEEZE")
 # to the numbers beside it.
 SCORES = ("ADD", "CAST", "DIV", "MAXIMUM", "MINIMUM", "MUL", "SELECT", "SELECT_V2", "SUB", *MOVES)
 # What normalizations compute with the numbers and their statistics.
-APPLIED = ("ADD", "DIV", "MUL", "NEG", "SUB")
-STATISTICS = ("MAXIMUM", "MEAN", "RESHAPE", "SQRT", "SQUARE", "SQUARED_DIFFERENCE", "SUM", *APPLIED)
+APPLIED = ("ADD", "DIV", "MAXIMUM", "MINIMUM", "MUL", "NEG", "SUB")
+STATISTICS = ("MEAN", "RESHAPE", "SQRT", "SQUARE", "SQUARED_DIFFERENCE", "SUM", *APPLIED)
 
 
 def in_floats(graph):
