@@ -6,7 +6,7 @@ from functools import partial
 
 from keraslayers.export.artifact import Artifact
 from keraslayers.export.file.graph import read_graph
-from keraslayers.export.precisions import check_kernels
+from keraslayers.export.precisions import INTEGER, check_kernels
 from keraslayers.export.progress import step
 from keraslayers.export.proof.blame import blamed
 from keraslayers.export.proof.proof import PROOF_SAMPLES, prove_blob
@@ -170,11 +170,11 @@ def _converted(plan, ready):
     from keraslayers.export.source.preprocessing import require_pixels, span
 
     who, precision, floats, errors, trials = plan.who, plan.precision, plan.floats, (), ()
-    ranges = None if plan.trained or not plan.given else span(plan.samples) if plan.pixels else plan.samples
+    ranges = span(plan.samples) if plan.pixels else plan.samples
     rewrites, growth = {}, 1.0
     with step(f"converting {plan.model.name} to {precision}"):
-        if precision == "int8" and not plan.trained:
-            with calibrated(plan.interface, ready, plan.shapes, ranges, plan.io, plan.target) as made:
+        if precision in INTEGER and not plan.trained:
+            with calibrated(plan.interface, ready, plan.shapes, ranges, precision, plan.io, plan.target) as made:
                 if plan.auto:
                     score = score_of(who, plan.evaluate, model_predictor(who, plan.interface, plan.pixels))
                     blob, floats, trials = search(who, made, plan.evaluate, plan.max_drop, score)
@@ -184,7 +184,7 @@ def _converted(plan, ready):
                 rewrites, growth = made.rewrites, made.growth
         else:
             with deployed(plan.model):
-                blob = convert(plan.interface, ready, plan.shapes, precision, ranges, plan.io)
+                blob = convert(plan.interface, ready, plan.shapes, precision, plan.io)
     original = round(len(blob) / growth)  # of files in int8 what the one in floats tells of it
     with step(f"rewriting the file of {plan.model.name}"):
         blob, more = rewrite(blob, plan.target, precision)

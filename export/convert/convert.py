@@ -13,26 +13,18 @@ from keraslayers.export.convert import converter
 from keraslayers.export.convert.four_bits import four_bits
 from keraslayers.export.convert.refusals import refused_layers
 from keraslayers.export.passes.unroll_recurrent import MOST_STEPS, is_loop
-from keraslayers.export.precisions import INTEGER, IO
+from keraslayers.export.precisions import IO
 from keraslayers.export.source.layer_names import labels_of, layers_of, scope, scoped
 
-# Sets of kernels of integers alone, by precision.
-_KERNELS = {
-    "int8": "TFLITE_BUILTINS_INT8",
-    "int16x8": "EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8",
-}
 
-
-def convert(interface, model, shapes, precision, samples, io):
-    """Converts a Keras model.
+def convert(interface, model, shapes, precision, io):
+    """Converts a Keras model to a file whose ranges need no samples.
 
     Args:
         interface: of the user's model: gives names and order.
         model: what to convert in its place.
         shapes: by input name the static shape, batch included.
-        precision: one of `precisions.PRECISIONS`.
-        samples: by input name arrays of (samples, ...), to measure the ranges of an integer file; None where the
-            model holds trained ones, and for other files.
+        precision: one of `precisions.PRECISIONS`; of integers only where the model holds trained ranges.
         io: dtype of inputs and outputs.
 
     Returns:
@@ -41,22 +33,22 @@ def convert(interface, model, shapes, precision, samples, io):
     Raises:
         RuntimeError: if the converter refuses the model, in its own words.
     """
-    integer = precision in INTEGER
-    with saved(interface, model, shapes, samples if integer else None) as ask:
+    with saved(interface, model, shapes) as ask:
         blob = ask(
             "convert",
             types="float16" if precision == "float16" else None,
-            kernels=None if samples is None else _KERNELS.get(precision),
-            io=io if integer and IO[io] == precision else "float32",
+            io=io if IO[io] == precision else "float32",
             optimize=precision not in ("float32", "int4"),  # those of 4 bits are made of a file in floats
-            batch=next(iter(shapes.values()))[0],
         )
     return four_bits(blob) if precision == "int4" else blob
 
 
 @contextlib.contextmanager
-def saved(interface, model, shapes, samples):
+def saved(interface, model, shapes, samples=None):
     """Writes a model down for the converter; see `convert` for the arguments.
+
+    Args:
+        samples: by input name arrays of (samples, ...), where ranges are to be measured.
 
     Returns:
         A function to have something done with it: `ask(do, given=None, **request)`, as `converter.ask`; `given` are the

@@ -33,17 +33,15 @@ def main():
         answers.flush()
 
 
-def convert(tf, folder, types, kernels, io, optimize, batch):
+def convert(tf, folder, types, io, optimize):
     """Makes `model.tflite`.
 
     Args:
         tf: tensorflow.
         folder: of the SavedModel.
         types: name of the dtype for weights, or None.
-        kernels: name of the set of kernels that alone may be used, or None for all.
         io: dtype of inputs and outputs.
         optimize: whether weights or more become integers.
-        batch: of the file; samples go through it in calls of so many.
     """
     converter = tf.lite.TFLiteConverter.from_saved_model(folder)
     if optimize:
@@ -52,20 +50,33 @@ def convert(tf, folder, types, kernels, io, optimize, batch):
         converter.inference_input_type = converter.inference_output_type = getattr(tf, io)
     if types:
         converter.target_spec.supported_types = [getattr(tf, types)]
-    if kernels:
-        # Integer kernels only: an operator without one is an error, not a float in the middle.
-        converter.target_spec.supported_ops = [getattr(tf.lite.OpsSet, kernels)]
-        converter.representative_dataset = calibration(folder, batch)
     Path(folder, "model.tflite").write_bytes(converter.convert())
 
 
 def calibrate(tf, folder, batch):
-    """Makes `calibrated.tflite` of `given.tflite`, a file in floats: the same with the ranges of what it computes."""
+    """Makes `calibrated.tflite` of `given.tflite`, a file in floats: the same with the ranges of what it computes.
+
+    Args:
+        tf, folder: see above.
+        batch: of the file; samples go through it in calls of so many.
+    """
     from tensorflow.lite.python.optimize import calibrator
 
     blob = calibrator.add_intermediate_tensors(Path(folder, "given.tflite").read_bytes())
     blob = calibrator.Calibrator(blob).calibrate(calibration(folder, batch))
     Path(folder, "calibrated.tflite").write_bytes(blob)
+
+
+def quantize_shorts(tf, folder, io, batch):
+    """Makes `model.tflite` of `given.tflite`: weights of 8 bits, activations of 16."""
+    from tensorflow.lite.python.optimize import calibrator
+
+    blob = calibrator.add_intermediate_tensors(Path(folder, "given.tflite").read_bytes())
+    outside = getattr(tf, io)
+    blob = calibrator.Calibrator(blob).calibrate_and_quantize(
+        calibration(folder, batch), outside, outside, allow_float=False, activations_type=tf.int16
+    )
+    Path(folder, "model.tflite").write_bytes(blob)
 
 
 def quantize(tf, folder, io, nodes):
@@ -119,7 +130,7 @@ def outputs(blob, folder, batch, most=16):
     ]
 
 
-WAYS = {way.__name__: way for way in (convert, calibrate, quantize, lose)}
+WAYS = {way.__name__: way for way in (convert, calibrate, quantize, quantize_shorts, lose)}
 
 
 def calibration(folder, batch, most=None):

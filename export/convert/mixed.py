@@ -1,4 +1,4 @@
-"""Files in int8: a conversion to floats, rewritten, its ranges measured, quantized but for what stays in floats."""
+"""Files of integers: a conversion to floats, rewritten, its ranges measured, quantized but for what stays in floats."""
 
 import contextlib
 import functools
@@ -14,25 +14,29 @@ from keraslayers.export.file import edit
 from keraslayers.export.measures import signal
 from keraslayers.export.progress import each
 from keraslayers.export.rewrites.rewrite import rewrite
+from keraslayers.export.rewrites.unroll_loops import MOST_STEPS
 from keraslayers.export.source.layer_names import labels_of, layers_of, namer
 
 
 class Calibrated:
-    """A file in floats whose ranges are measured, from which files in int8 are made in no time.
+    """A file in floats, ready for the quantizer, from which files of integers are made in no time.
 
     Attributes:
         rewrites: what was rewritten in it, by name the places, as `rewrite` tells.
-        growth: how much larger that made it.
+        growth: how many times larger that made it.
     """
 
-    def __init__(self, ask, layer_of, io, batch, target):
-        self._ask, self._io, self._batch = ask, io, batch
-        made = ask("convert", types=None, kernels=None, io="float32", optimize=False, batch=batch)
+    def __init__(self, ask, model, precision, io, batch, target):
+        self._ask, self._precision, self._io, self._batch = ask, precision, io, batch
+        made = ask("convert", types=None, io="float32", optimize=False)
         # Before the quantization: what is rewritten needs no scales then, and the converter's quantizer dies of loops.
-        blob, self.rewrites = rewrite(made, target, "int8")
+        blob, self.rewrites = rewrite(made, target, precision)
         self.growth = len(blob) / len(made)
-        file = _told_apart(edit.read(blob))
-        ask("calibrate", given=file.write(), batch=batch)
+        file, layer_of = _told_apart(edit.read(blob)), namer(model)
+        _refuse_loops(file.main, model, layer_of)
+        self._given = file.write()
+        if precision == "int8":
+            ask("calibrate", given=self._given, batch=batch)
         floats = in_floats(file.main) if "cpu" in target.runtimes else set()
         self._nodes, self._floats = defaultdict(list), []
         for operator in file.main.operators:
@@ -51,9 +55,23 @@ class Calibrated:
         return tuple(sorted(found, key=lambda error: error.snr_db))
 
     def file(self, floats=()):
-        """Bytes of the file with the layers of those names in floats."""
+        """Bytes of the file; of one in int8 with the layers of those names in floats."""
+        if self._precision == "int16x8":
+            return self._ask("quantize_shorts", given=self._given, io=self._io, batch=self._batch)
         nodes = [tensor for layer, tensors in self._nodes.items() if layer in floats for tensor in tensors]
         return self._ask("quantize", io=self._io, nodes=[*self._floats, *nodes])
+
+
+def _refuse_loops(graph, model, layer_of):
+    for operator in graph.operators:
+        if operator.name == "WHILE":
+            tensor = operator.output.name
+            raise RuntimeError(
+                f"`to_tflite`: model {model.name!r} has a loop that cannot be quantized, in "
+                f"{f'layer `{layer}`' if (layer := layer_of(tensor)) else repr(tensor)}: it has more than {MOST_STEPS} "
+                "steps, or goes on as its numbers say. Give it a shorter input of a fixed length, or take "
+                "precision='dynamic', which keeps it in floats."
+            )
 
 
 def _told_apart(file):
@@ -68,13 +86,13 @@ def _told_apart(file):
 
 
 @contextlib.contextmanager
-def calibrated(interface, model, shapes, samples, io, target):
-    """Converts a model and measures its ranges; see `convert.convert` for the arguments. Returns a `Calibrated`.
+def calibrated(interface, model, shapes, samples, precision, io, target):
+    """Converts a model to floats and measures ranges; see `convert.convert` for the arguments. Returns a `Calibrated`.
 
-    In files for phones what XNNPACK has no int8 kernels for stays in floats.
+    In files in int8 for phones what XNNPACK has no kernels of integers for stays in floats.
     """
     with saved(interface, model, shapes, samples) as ask:
-        yield Calibrated(ask, namer(interface.model), io, next(iter(shapes.values()))[0], target)
+        yield Calibrated(ask, interface.model, precision, io, next(iter(shapes.values()))[0], target)
 
 
 def find_layers(who, skip, model):

@@ -343,13 +343,9 @@ class File:
 
     def sweep(self):
         """Takes away what nothing reads: operators, and graphs that none calls."""
-        waiting, called = self.entrances(), {}
-        while waiting:
-            graph = waiting.pop()
-            if graph not in called:
-                called[graph] = None
-                graph.sweep()
-                waiting += [getattr(op.options, name) for op in graph.operators for name in _calls(op)]
+        for graph in self.graphs:
+            graph.sweep()
+        called = called_by(self.entrances())
         self.graphs = [graph for graph in self.graphs if graph in called]
 
     def write(self):
@@ -359,6 +355,15 @@ class File:
             ValueError: if they are more than the format holds.
         """
         return _write(self)
+
+
+def called_by(graphs):
+    """Some graphs, and all that they call."""
+    found = list(graphs)
+    for graph in found:  # which grows meanwhile
+        called = [getattr(operator.options, name) for operator in graph.operators for name in _calls(operator)]
+        found += [other for other in dict.fromkeys(called) if other not in found]
+    return found
 
 
 def read(blob):

@@ -20,16 +20,21 @@ FIELDS = {
 # The table of options by operator, of those that are written anew.
 OPTIONS = {
     "ADD": "AddOptions",
+    "ASSIGN_VARIABLE": "AssignVariableOptions",
     "AVERAGE_POOL_2D": "Pool2DOptions",
     "BATCH_MATMUL": "BatchMatMulOptions",
+    "CALL": "CallOptions",
+    "CALL_ONCE": "CallOnceOptions",
     "CAST": "CastOptions",
     "CONCATENATION": "ConcatenationOptions",
     "CONV_2D": "Conv2DOptions",
     "DEPTHWISE_CONV_2D": "DepthwiseConv2DOptions",
     "DEPTH_TO_SPACE": "DepthToSpaceOptions",
     "DIV": "DivOptions",
+    "DYNAMIC_UPDATE_SLICE": "DynamicUpdateSliceOptions",
     "FULLY_CONNECTED": "FullyConnectedOptions",
     "GATHER": "GatherOptions",
+    "IF": "IfOptions",
     "LEAKY_RELU": "LeakyReluOptions",
     "MAX_POOL_2D": "Pool2DOptions",
     "MEAN": "ReducerOptions",
@@ -38,6 +43,7 @@ OPTIONS = {
     "PACK": "PackOptions",
     "PAD": "PadOptions",
     "PADV2": "PadV2Options",
+    "READ_VARIABLE": "ReadVariableOptions",
     "REDUCE_ALL": "ReducerOptions",
     "REDUCE_ANY": "ReducerOptions",
     "REDUCE_MAX": "ReducerOptions",
@@ -46,6 +52,8 @@ OPTIONS = {
     "RESHAPE": "ReshapeOptions",
     "RESIZE_BILINEAR": "ResizeBilinearOptions",
     "RESIZE_NEAREST_NEIGHBOR": "ResizeNearestNeighborOptions",
+    "SELECT_V2": "SelectV2Options",
+    "SHAPE": "ShapeOptions",
     "SOFTMAX": "SoftmaxOptions",
     "SPACE_TO_DEPTH": "SpaceToDepthOptions",
     "SPLIT": "SplitOptions",
@@ -57,6 +65,8 @@ OPTIONS = {
     "TRANSPOSE": "TransposeOptions",
     "TRANSPOSE_CONV": "TransposeConvOptions",
     "UNPACK": "UnpackOptions",
+    "VAR_HANDLE": "VarHandleOptions",
+    "WHILE": "WhileOptions",
 }
 
 

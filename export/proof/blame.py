@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from keraslayers import _checks
+from keraslayers.export.file import edit
+from keraslayers.export.file.edit import File, Graph, Signature, called_by
 from keraslayers.export.file.graph import read_graph
 from keraslayers.export.progress import step
 from keraslayers.export.proof.match import LOST, wrong_numbers
@@ -62,23 +62,23 @@ def find_culprit(tflite, runtime="gpu", *, samples=None, model=None):
     graph = read_graph(tflite)
     samples = make_up(graph.inputs) if samples is None else name_samples(who, samples, graph.inputs)
     inputs, count = calls_of({name: values[:SAMPLES] for name, values in samples.items()}, graph)
-    by_index = {tensor.index: inputs[tensor.name] for tensor in graph.inputs}
     layer_of = _nameless if model is None else _namer(model)
 
     def fails(part):
         graph = read_graph(part)
-        given = {tensor.name: by_index[tensor.index] for tensor in graph.inputs}
-        outcome = RUNTIMES[runtime].run(part, graph, given)
+        if not graph.outputs:
+            return False  # what only changes a state is not compared
+        outcome = RUNTIMES[runtime].run(part, graph, inputs)
         if outcome.outputs is None:
             return True
-        meant = cpu.run_reference(part, graph, given).outputs
+        meant = cpu.run_reference(part, graph, inputs).outputs
         if meant is None:
             return True  # no kernel defines what it computes, so that no runtime can be right
         meaning = values_of(meant, graph, count)
         got = values_of(outcome.outputs, graph, count)
         return bool(wrong_numbers(got, meaning, graph, RUNTIMES[runtime].PLAIN))
 
-    return _shortest(tflite, fails, layer_of, runtime)
+    return _shortest(edit.read(tflite), fails, layer_of, runtime)
 
 
 def _nameless(tensor):
@@ -102,96 +102,64 @@ def blamed(proof, blob, samples, model=None):
     """
     if proof.verdict not in (Verdict.WRONG, Verdict.REJECTED) or LOST in proof.reason:
         return proof
-    culprit = find_culprit(blob, proof.runtime, samples=samples, model=model)
-    return proof if culprit is None else replace(proof, reason=f"{proof.reason.rstrip('. ')}. {culprit}")
+    try:
+        found = find_culprit(blob, proof.runtime, samples=samples, model=model) or ""
+    except (ValueError, RuntimeError) as error:  # the file is there all the same
+        found = f"The operator that it begins at could not be looked for: {error}"
+    return replace(proof, reason=f"{proof.reason.rstrip('. ')}. {found}") if found else proof
 
 
-def _shortest(blob, fails, layer_of, runtime):
-    model = _unpack(blob)
-    operators = model.subgraphs[0].operators
+def _shortest(file, fails, layer_of, runtime):
+    operators = file.main.operators
     with step("looking for the operator to blame"):
-        if not fails(beginning(blob, len(operators))):
+        if not fails(beginning(file, len(operators))):
             return None
         right, wrong = 0, len(operators)
         while wrong - right > 1:
             middle = (right + wrong) // 2
-            right, wrong = (right, middle) if fails(beginning(blob, middle)) else (middle, wrong)
-    seen = _seen(model, operators[wrong - 1])
-    tensor = model.subgraphs[0].tensors[operators[wrong - 1].outputs[0]].name.decode()
-    return Culprit(seen.name, tensor, layer_of(tensor), remedy(runtime, seen))
+            right, wrong = (right, middle) if fails(beginning(file, middle)) else (middle, wrong)
+    first = operators[wrong - 1]
+    tensor = next((tensor.name for tensor in (*first.outputs, *first.inputs) if tensor is not None), "")
+    return Culprit(first.name, tensor, layer_of(tensor), remedy(runtime, _seen(first)))
 
 
-def beginning(blob, count):
-    """The first `count` operators of a file as a file.
+def beginning(file, count):
+    """The first `count` operators of an `edit.File` as the bytes of a file.
 
     Given:   x -> a -> b -> c -> y, where c reads a, too
     Result:  (of 2) x -> a -> b; a and b are the outputs
     """
-    model = _unpack(blob)
-    main = model.subgraphs[0]
-    rest = main.operators[count:]
-    main.operators = main.operators[:count]
-    read = {index for operator in rest for index in operator.inputs} | set(main.outputs)
-    main.outputs = [index for index in _made(main) if index in read]
-    return _pack(model)
+    main = file.main
+    operators, rest = main.operators[:count], main.operators[count:]
+    read = {tensor for operator in rest for tensor in operator.inputs} | set(main.outputs)
+    outputs = [tensor for operator in operators for tensor in operator.outputs if tensor in read]
+    part = Graph(main.name, main.inputs, outputs, operators)
+    # Inputs keep their names; of what the file has in its middle several tensors may have one.
+    inputs = next((each.inputs for each in file.signatures if each.graph is main), None)
+    signature = Signature("", part, inputs or {tensor.name: tensor for tensor in main.inputs}, _numbered(outputs))
+    return File([part, *called_by([part])[1:]], [signature], tensors=file.tensors).write()
 
 
-def _made(main):
-    return [index for operator in main.operators for index in operator.outputs]
+def _numbered(tensors):
+    return {str(number): tensor for number, tensor in enumerate(tensors)}
 
 
-def _pack(model):
-    import flatbuffers
-
-    model.signatureDefs = None  # they name outputs that are gone
-    builder = flatbuffers.Builder()
-    builder.Finish(model.Pack(builder), b"TFL3")
-    return bytes(builder.Output())
-
-
-def _unpack(blob):
-    from ai_edge_litert import schema_py_generated as schema
-
-    return schema.ModelT.InitFromPackedBuf(blob, 0)
-
-
-def _seen(model, operator, deep=True):
-    """An operator of the main graph with what a remedy depends on; those before it without what is before them."""
-    from ai_edge_litert import schema_py_generated as schema
-
-    main = model.subgraphs[0]
-    maker = {index: other for other in main.operators for index in other.outputs} if deep else {}
-    dtypes = _names(schema.TensorType)
-    inputs = tuple(int(index) for index in operator.inputs if index >= 0)
-    made = set(_made(main)) | set(main.inputs)
-    code = model.operatorCodes[operator.opcodeIndex]
+def _seen(operator, deep=True):
+    """An operator with what a remedy depends on; those before it without what is before them."""
+    inputs = [tensor for tensor in operator.inputs if tensor is not None]
     return Seen(
-        name=_names(schema.BuiltinOperator)[max(code.builtinCode, code.deprecatedBuiltinCode)],
-        options=operator.builtinOptions,
-        inputs=inputs,
-        shapes=tuple(_shape(main, index) for index in inputs),
-        dtypes=tuple(dtypes[main.tensors[index].type].lower() for index in inputs),
-        outputs=tuple(_shape(main, index) for index in operator.outputs),
-        constants={place: _integers(model, index) for place, index in enumerate(inputs) if index not in made},
-        made_by=tuple(_seen(model, maker[index], deep=False) if index in maker else None for index in inputs),
+        name=operator.name,
+        options=operator.options,
+        inputs=tuple(map(id, inputs)),
+        shapes=tuple(tensor.shape for tensor in inputs),
+        dtypes=tuple(tensor.dtype for tensor in inputs),
+        outputs=tuple(tensor.shape for tensor in operator.outputs),
+        constants={
+            place: tensor.values.reshape(-1) if tensor.dtype == "int32" else None
+            for place, tensor in enumerate(inputs)
+            if tensor.constant
+        },
+        made_by=tuple(
+            _seen(tensor.maker, deep=False) if deep and tensor.maker is not None else None for tensor in inputs
+        ),
     )
-
-
-def _shape(main, index):
-    shape = main.tensors[index].shape
-    return () if shape is None else tuple(int(size) for size in shape)
-
-
-def _integers(model, index):
-    """The values of a constant of 32-bit integers; None of another."""
-    from ai_edge_litert import schema_py_generated as schema
-
-    tensor = model.subgraphs[0].tensors[index]
-    data = model.buffers[tensor.buffer].data
-    if tensor.type != schema.TensorType.INT32 or data is None:
-        return None
-    return np.frombuffer(np.asarray(data, "uint8").tobytes(), "<i4")
-
-
-def _names(enumeration):
-    return {number: name for name, number in vars(enumeration).items() if isinstance(number, int)}

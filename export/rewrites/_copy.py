@@ -7,57 +7,17 @@ import numpy as np
 from keraslayers.export.file.build import Builder
 from keraslayers.export.file.edit import Graph, Tensor
 from keraslayers.export.file.evaluate import evaluate, slices, strided
+from keraslayers.export.rewrites._each import RANDOM
 from keraslayers.export.rewrites._parts import Parts, Rows, compute, flat
 
 # Numbers that count are few; larger constants are not made anew for every copy.
 MOST_NUMBERS = 4096
 # Kinds whose outputs have the shape of their inputs, the smaller ones repeated.
-_ELEMENTWISE = [
-    "ABS",
-    "ADD",
-    "CAST",
-    "COS",
-    "DEQUANTIZE",
-    "DIV",
-    "ELU",
-    "EQUAL",
-    "EXP",
-    "FLOOR",
-    "FLOOR_DIV",
-    "FLOOR_MOD",
-    "GELU",
-    "GREATER",
-    "GREATER_EQUAL",
-    "HARD_SWISH",
-    "LEAKY_RELU",
-    "LESS",
-    "LESS_EQUAL",
-    "LOG",
-    "LOGICAL_AND",
-    "LOGICAL_NOT",
-    "LOGICAL_OR",
-    "LOGISTIC",
-    "MAXIMUM",
-    "MINIMUM",
-    "MUL",
-    "NEG",
-    "NOT_EQUAL",
-    "POW",
-    "QUANTIZE",
-    "RELU",
-    "RELU6",
-    "RSQRT",
-    "SELECT",
-    "SELECT_V2",
-    "SIN",
-    "SOFTMAX",
-    "SQRT",
-    "SQUARE",
-    "SQUARED_DIFFERENCE",
-    "SUB",
-    "TANH",
-    "ZEROS_LIKE",
-]
+_ELEMENTWISE = """
+    ABS ADD CAST COS DEQUANTIZE DIV ELU EQUAL EXP FLOOR FLOOR_DIV FLOOR_MOD GELU GREATER GREATER_EQUAL HARD_SWISH
+    LEAKY_RELU LESS LESS_EQUAL LOG LOGICAL_AND LOGICAL_NOT LOGICAL_OR LOGISTIC MAXIMUM MINIMUM MUL NEG NOT_EQUAL POW
+    QUANTIZE RELU RELU6 RSQRT SELECT SELECT_V2 SIN SOFTMAX SQRT SQUARE SQUARED_DIFFERENCE SUB TANH ZEROS_LIKE
+"""
 
 
 class UnknownError(Exception):
@@ -79,6 +39,7 @@ class Copier:
         self.rows = Rows()
         self.constants = {}
         self.computed = {}
+        self.made_of = {}
 
     def copy(self, graph, inputs):
         """Copies a graph.
@@ -128,6 +89,10 @@ class Copier:
             Tensor(tensor.name, self._shape(operator, inputs, tensor), tensor.dtype, tensor.quantization)
             for tensor in operator.outputs
         ]
+        made = self.made_of.setdefault(_key(operator, inputs), outputs) if _repeats(operator) else outputs
+        same = all(old.quantized_as(new) for old, new in zip(made, outputs, strict=True))
+        if made is not outputs and same:
+            return made  # a layer that gives its state computes both twice
         self.made.insert(operator.twin(inputs, outputs))
         return outputs
 
@@ -145,7 +110,7 @@ class Copier:
         )
         if as_known and not output.open:
             return output.shape
-        if operator.name not in _ELEMENTWISE:
+        if operator.name not in _ELEMENTWISE.split():
             raise UnknownError
         return np.broadcast_shapes(*(x.shape for x in inputs))
 
@@ -184,6 +149,24 @@ class _Apart(Builder):
 
     def _is_earlier(self, operator):
         return operator in self._mine
+
+
+def _repeats(operator):
+    """Whether it gives the same of the same."""
+    return not operator.effects and operator.name not in RANDOM
+
+
+def _key(operator, inputs):
+    """What two operators have in common that compute the same."""
+    options = None if operator.options is None else repr(sorted(vars(operator.options).items()))
+    return operator.name, options, tuple(map(_same, inputs))
+
+
+def _same(tensor):
+    """What a tensor has in common with others of the same numbers."""
+    if tensor is None or tensor.values is None or tensor.size > MOST_NUMBERS or tensor.scale or tensor.channelwise:
+        return tensor
+    return tensor.dtype, tensor.shape, tensor.values.tobytes()
 
 
 def _whole(values):

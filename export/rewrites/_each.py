@@ -2,6 +2,9 @@
 
 from keraslayers.export.file.build import Builder
 
+# Operators that give something else in each call.
+RANDOM = ("MULTINOMIAL", "RANDOM_STANDARD_NORMAL", "RANDOM_UNIFORM", "STABLEHLO_RNG_BIT_GENERATOR")
+
 
 def each(graph, kinds, change):
     """Has every operator of some kinds changed that a rewrite wants to change.

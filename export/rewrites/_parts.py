@@ -31,6 +31,14 @@ class Parts:
         return self.like.dtype
 
     @property
+    def quantization(self):
+        return self.like.quantization
+
+    @property
+    def channelwise(self):
+        return self.like.channelwise
+
+    @property
     def size(self):
         return math.prod(self.shape)
 

@@ -4,80 +4,72 @@ import numpy as np
 
 from keraslayers.export.file.build import Builder
 from keraslayers.export.file.edit import File, Graph, Signature, Tensor
+from keraslayers.export.file.evaluate import evaluate
 from keraslayers.export.file.graph import read_graph
 from keraslayers.export.file.schema import FIELDS
-from keraslayers.export.rewrites._each import each
+from keraslayers.export.rewrites._each import RANDOM
 from keraslayers.export.runtimes import cpu
 
 # Weights that are stored in fewer bits and widened when a file is loaded stay so.
 WIDENING = ("DENSIFY", "DEQUANTIZE")
-RANDOM = ("MULTINOMIAL", "RANDOM_STANDARD_NORMAL", "RANDOM_UNIFORM", "STABLEHLO_RNG_BIT_GENERATOR")
 # A constant that is larger stays computed, unless that makes the file smaller: a file may repeat one number a lot.
 MOST_NUMBERS = 2**16
 
 
 def fold_constants(graph):
-    """Computes what depends on no input, by LiteRT's built-in kernels: the first step of a loop that begins with zeros.
+    """Computes what depends on no input: sizes that are known, and the first step of a loop that begins with zeros.
 
     Given:   zeros [1, 8] -> FULLY_CONNECTED -> h; h, x -> ADD
-    Result:  x, h -> ADD, where h is a constant
-
-    What asks for the shape of a tensor of known sizes depends on no input either.
+    Result:  x, h -> ADD, where h is a constant, as LiteRT's built-in kernels compute it
     """
-    return each(graph, ("SHAPE",), _tell) + _fold(graph)
-
-
-def _tell(build, operator):
-    build.finish(build.constant(np.asarray(operator.inputs[0].shape, operator.output.dtype)))
-    return True
-
-
-def _fold(graph):
-    folded = _foldable(graph)
-    # Numbers that others of them alone read are not needed.
+    places, left = [], {}
+    for operator in graph.operators:
+        if _known(operator, left) and not any(graph.given(tensor) for tensor in operator.outputs):
+            values = evaluate(operator, [None if x is None else _numbers(operator, x) for x in operator.inputs])
+            if values is None:
+                left[operator] = None
+            elif operator.output.readers:
+                places.append(_put(graph, operator.output, values))
     results = [
         output
-        for operator in folded
+        for operator in left
         if operator.name not in WIDENING
         for output in operator.outputs
-        if output.readers.keys() - folded.keys()
+        if output.readers.keys() - left.keys()  # what they alone read is not needed
     ]
-    if not results:
-        return []
-    places = []
-    values = _computed(folded, results)
-    if values is None:
-        return []
-    for tensor, numbers in zip(results, values, strict=True):
-        places.append((tensor.maker.name, tensor.name))
-        build = Builder(graph)
-        build.name = tensor.name
-        graph.redirect(tensor, build.constant(numbers, like=tensor))
-    return places
+    values = _computed(left, results) if results else []
+    return places + [_put(graph, *pair) for pair in zip(results, values, strict=bool(values))]
 
 
-def _foldable(graph):
-    """The operators that depend on no input, in their order, as keys."""
-    known = {}
-    for operator in graph.operators:
-        inputs = [tensor for tensor in operator.inputs if tensor is not None]
-        constant = inputs and all(tensor.constant or tensor.maker in known for tensor in inputs)
-        if not constant or operator.effects or operator.open or operator.name in RANDOM:
-            continue
-        small = sum(t.size for t in operator.outputs) <= max(MOST_NUMBERS, sum(t.size for t in inputs))
-        plain = all(t.dtype in FIELDS and not t.channelwise and not graph.given(t) for t in operator.outputs)
-        if small and plain:
-            known[operator] = None
-    return known
+def _known(operator, left):
+    """Whether an operator depends on no input; `left` are those so far that do not, either."""
+    inputs = [tensor for tensor in operator.inputs if tensor is not None]
+    if not inputs or operator.effects or operator.open or operator.name in RANDOM:
+        return False
+    if operator.name != "SHAPE" and not all(tensor.constant or tensor.maker in left for tensor in inputs):
+        return False
+    small = sum(t.size for t in operator.outputs) <= max(MOST_NUMBERS, sum(t.size for t in inputs))
+    return small and all(tensor.dtype in FIELDS and not tensor.channelwise for tensor in operator.outputs)
+
+
+def _numbers(operator, tensor):
+    """The numbers that an operator reads; of SHAPE none are needed."""
+    return np.broadcast_to(np.False_, tensor.shape) if operator.name == "SHAPE" else tensor.values
+
+
+def _put(graph, tensor, values):
+    """Has a constant read in place of a tensor."""
+    build = Builder(graph)
+    build.name = tensor.name
+    graph.redirect(tensor, build.constant(values, like=tensor))
+    return tensor.maker.name, tensor.name
 
 
 def _computed(operators, results):
-    """The numbers that some tensors hold; None where LiteRT has no kernel for an operator among them."""
+    """The numbers that some tensors hold; none where LiteRT has no kernel for an operator among them."""
     call = Tensor("call", (1,), "float32")  # a file without inputs is never called
-    part = Graph("constants", [call], list(results), list(operators))
-    # Tensors may have one name; those of a signature are their own.
-    outputs = {str(i): tensor for i, tensor in enumerate(results)}
-    blob = File([part], [Signature("constants", part, {"call": call}, outputs)]).write()
-    about = read_graph(blob)
-    made = cpu.run_reference(blob, about, {"call": np.zeros((1, 1), "float32")}).outputs
-    return None if made is None else [made[name][0] for name in outputs]
+    part = Graph("constants", [call], results, list(operators))
+    named = {str(number): tensor for number, tensor in enumerate(results)}  # several may have one name
+    blob = File([part], [Signature("constants", part, {"call": call}, named)]).write()
+    made = cpu.run_reference(blob, read_graph(blob), {"call": np.zeros((1, 1), "float32")}).outputs
+    return [] if made is None else [made[name][0] for name in named]

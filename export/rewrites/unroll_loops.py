@@ -17,7 +17,10 @@ def unroll_loops(graph):
     Given:   x [6, 1, 5] -> WHILE i < 6: GATHER x[i] -> body -> list[i]
     Result:  x -> slice 0 -> body, x -> slice 1 -> body, ... -> list, where there are 256 steps at most
     """
-    return each(graph, ("WHILE",), _unroll)
+    places = []
+    while found := each(graph, ("WHILE",), _unroll):  # loops inside of loops come to light
+        places += found
+    return places
 
 
 def _unroll(build, operator):

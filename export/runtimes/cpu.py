@@ -73,11 +73,16 @@ def load(path, inputs, outputs, delegates, threads, plain=False, shapes=False):
         "operators": len(nodes),
         "delegated": len(inside),
         "left": dict(Counter(node["op_name"] for i, node in enumerate(nodes) if i not in inside)),
-        "left_at": [[i, node["op_name"], names[node["outputs"][0]]] for i, node in enumerate(nodes) if i not in inside],
+        "left_at": [[i, node["op_name"], _made(node, names)] for i, node in enumerate(nodes) if i not in inside],
         "partitions": len(pieces),
         "device": f"XNNPACK, {threads} thread" if delegates else "built-in kernels",
     }
     return call, figures
+
+
+def _made(node, names):
+    """The name of what a node computes; empty where it only changes a state."""
+    return next((names[tensor] for tensor in node["outputs"]), "")
 
 
 def taken(nodes, pieces):
