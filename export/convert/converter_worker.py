@@ -74,7 +74,7 @@ def quantize_shorts(tf, folder, io, batch):
     blob = calibrator.add_intermediate_tensors(Path(folder, "given.tflite").read_bytes())
     outside = getattr(tf, io)
     blob = calibrator.Calibrator(blob).calibrate_and_quantize(
-        calibration(folder, batch), outside, outside, allow_float=False, activations_type=tf.int16
+        calibration(folder, batch), outside, outside, allow_float=False, activations_type=tf.int16, bias_type=tf.int64
     )
     Path(folder, "model.tflite").write_bytes(blob)
 
