@@ -7,10 +7,17 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from keras import layers
 
 import keraslayers
+from keraslayers.export import passes
 from keraslayers.export.runtimes import gpu, micro
 
 needs_gpu = pytest.mark.skipif(bool(gpu.available()), reason=gpu.available() or "there is one")
 needs_micro = pytest.mark.skipif(bool(micro.available()), reason=micro.available() or "there is one")
+
+
+def as_converted(monkeypatch):
+    """Files are what the converter makes of models: no pass before it, no rewrite behind it."""
+    monkeypatch.setattr(passes, "PASSES", {})
+    monkeypatch.setattr("keraslayers.export.rewrites.rewrite.REWRITES", {})
 
 
 def enliven(model, seed=1):

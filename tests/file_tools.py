@@ -4,7 +4,7 @@ import numpy as np
 
 from keraslayers.export.file.build import Builder
 from keraslayers.export.file.edit import File, Graph, Signature, Tensor
-from keraslayers.export.file.schema import schema
+from keraslayers.export.file.quantized import quantization
 
 
 class Made(Builder):
@@ -26,9 +26,7 @@ class Made(Builder):
         return self.add(kind, inputs, Tensor(name, shape, dtype, scales(scale, zero_point)), **options)
 
     def weights(self, values, scale=None, zero_point=0, axis=0):
-        tensor = self.constant(values)
-        tensor._table.quantization = scales(scale, zero_point, axis)
-        return tensor
+        return self.constant(values, quantization=scales(scale, zero_point, axis))
 
     def done(self, *outputs, names=None):
         """The bytes of the file, whose signature has inputs by their names and outputs y0, y1, ..."""
@@ -40,11 +38,7 @@ class Made(Builder):
 
 
 def scales(scale, zero_point=0, axis=0):
-    if scale is None:
-        return None
-    scale = np.atleast_1d(np.asarray(scale, "float32"))
-    points = np.broadcast_to(np.asarray(zero_point, "int64"), scale.shape).copy()
-    return schema().QuantizationParametersT(scale=scale, zeroPoint=points, quantizedDimension=axis)
+    return None if scale is None else quantization(scale, zero_point, axis)
 
 
 def run(blob, *inputs):

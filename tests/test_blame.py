@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from keraslayers.export import Culprit, find_culprit, passes, to_tflite
+from keraslayers.export import Culprit, find_culprit, to_tflite
 from keraslayers.export.file import edit
 from keraslayers.export.file.graph import read_graph
 from keraslayers.export.proof import blame
@@ -16,7 +16,7 @@ from keraslayers.export.proof.remedies import Seen, remedy
 from keraslayers.export.rewrites.unroll_loops import MOST_STEPS
 from keraslayers.export.runtimes.child import Outcome
 from keraslayers.export.source.layer_names import namer
-from tests.export_models import cnn, dense, enliven, needs_gpu, run_reference, samples
+from tests.export_models import as_converted, cnn, dense, enliven, needs_gpu, run_reference, samples
 
 pytestmark = pytest.mark.tensorflow
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.tensorflow
 @pytest.fixture
 def stock(monkeypatch):
     """Without passes, so that there is something to find."""
-    monkeypatch.setattr(passes, "PASSES", {})
+    as_converted(monkeypatch)
 
 
 def grouped():

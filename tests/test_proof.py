@@ -12,13 +12,13 @@ import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
 from keras import layers
 
-from keraslayers.export import NotProvenError, Verdict, passes, prove, to_tflite
+from keraslayers.export import NotProvenError, Verdict, prove, to_tflite
 from keraslayers.export.file.graph import Tensor, read_graph
 from keraslayers.export.measures import snr_db
 from keraslayers.export.proof import match, proof
 from keraslayers.export.proof.proof import prove_blob
 from keraslayers.export.runtimes import child, cpu, gpu
-from tests.export_models import cnn, dense, enliven, needs_gpu, run_reference, samples
+from tests.export_models import as_converted, cnn, dense, enliven, needs_gpu, run_reference, samples
 
 
 def verdicts(report):
@@ -36,7 +36,7 @@ def image_model(shape, *chain):
 @pytest.fixture
 def without_passes(monkeypatch):
     """Without the passes, which mend all this."""
-    monkeypatch.setattr(passes, "PASSES", {})
+    as_converted(monkeypatch)
 
 
 # --- what the GPU accelerator refuses, gets wrong, or dies of

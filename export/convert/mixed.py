@@ -16,6 +16,7 @@ from keraslayers.export.progress import each
 from keraslayers.export.rewrites.rewrite import rewrite
 from keraslayers.export.rewrites.unroll_loops import MOST_STEPS
 from keraslayers.export.source.layer_names import labels_of, layers_of, namer
+from keraslayers.export.targets import TARGETS
 
 
 class Calibrated:
@@ -29,8 +30,8 @@ class Calibrated:
     def __init__(self, ask, model, precision, io, batch, target):
         self._ask, self._precision, self._io, self._batch = ask, precision, io, batch
         made = ask("convert", types=None, io="float32", optimize=False)
-        # Before the quantization: what is rewritten needs no scales then, and the converter's quantizer dies of loops.
-        blob, self.rewrites = rewrite(made, target, precision)
+        # The converter's quantizer dies of loops. What GPUs want comes after it, as it does in files of other tools.
+        blob, self.rewrites = rewrite(made, TARGETS["cpu"], precision)
         self.growth = len(blob) / len(made)
         file, layer_of = _told_apart(edit.read(blob)), namer(model)
         _refuse_loops(file.main, model, layer_of)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from keraslayers.export.file.edit import Operator, Tensor
-from keraslayers.export.file.schema import FIELDS, OPTIONS, schema
+from keraslayers.export.file.schema import FIELDS, OPTIONS, dtypes, schema
 
 
 class Builder:
@@ -22,19 +22,44 @@ class Builder:
         self.before = before
         self.name = before.output.name if before is not None and before.outputs else ""
 
-    def constant(self, values, like=None):
+    def constant(self, values, like=None, quantization=None):
         """A constant of an array.
 
         Args:
             values: the array; of what the file holds, integers where it is quantized.
             like: a tensor whose quantization it has.
+            quantization: its own, as `quantized.quantization` gives.
         """
         # A constant of no axes becomes one of one axis in numpy's hands.
         values = np.asarray(values)
         shape, values = values.shape, np.ascontiguousarray(values)
-        quantization = None if like is None else like.quantization
+        quantization = quantization if like is None else like.quantization
         data = values.reshape(-1).astype(FIELDS[values.dtype.name], copy=False).view("uint8")
         return Tensor(f"{self.name};constant", shape, values.dtype.name, quantization, data)
+
+    def packed(self, data, shape, like):
+        """A constant of the type and quantization of another, whose elements NumPy has no type for.
+
+        Args:
+            data: its bytes.
+            shape: its sizes.
+            like: the other.
+        """
+        return Tensor(f"{self.name};constant", shape, like.dtype, like.quantization, np.ascontiguousarray(data))
+
+    def behind(self, operator):
+        """A builder behind an operator."""
+        place = self.graph.operators.index(operator) + 1
+        builder = Builder(self.graph, self.graph.operators[place] if place < len(self.graph.operators) else None)
+        builder.name = operator.output.name
+        return builder
+
+    def split(self, output):
+        """Has what makes a tensor make another one like it, so that the tensor is to be made of that."""
+        maker, made = output.maker, self.tensor(output.shape, output)
+        maker.outputs = tuple(made if tensor is output else tensor for tensor in maker.outputs)
+        made.maker, output.maker = maker, None
+        return made
 
     def integers(self, values):
         """A constant of places or sizes."""
@@ -66,6 +91,13 @@ class Builder:
     def computed(self, kind, inputs, shape, like=None, dtype=None, **options):
         """As `add`, into a new tensor of a shape; of the type and quantization of `like`, the first input's if None."""
         return self.add(kind, inputs, self.tensor(shape, like or inputs[0], dtype), **options)
+
+    def cast(self, x, dtype):
+        """The same numbers in another type."""
+        if x.values is not None:
+            return self.constant(x.values.astype(dtype))
+        codes = dtypes()
+        return self.computed("CAST", (x,), x.shape, dtype=dtype, inDataType=codes[x.dtype], outDataType=codes[dtype])
 
     def reshape(self, x, shape, output=None):
         """The same elements in another shape; of what was itself reshaped the source is taken."""

@@ -74,6 +74,10 @@ class Tensor:
     def quantization(self):
         return self._table.quantization
 
+    def quantize(self, quantization):
+        """Gives it other parameters, as `quantized.quantization` gives; its integers stand for other numbers then."""
+        self._table.quantization = quantization
+
     @property
     def variable(self):
         return self._table.isVariable
@@ -268,6 +272,12 @@ class Graph:
         """Has an operator read other tensors."""
         self.untie(operator)
         operator.inputs = tuple(inputs)
+        self._tie(operator)
+
+    def make(self, operator, *outputs):
+        """Has an operator make other tensors; what it made is to be made by another, or read by none."""
+        self.untie(operator)
+        operator.outputs = outputs
         self._tie(operator)
 
     def redirect(self, old, new):

@@ -12,6 +12,7 @@ _BY_DTYPE = {
     "ARG_MIN": {"int8": 2, "bool": 3},
     "AVERAGE_POOL_2D": _SHORT,
     "BATCH_MATMUL": _SHORT,
+    "BROADCAST_TO": {"int8": 3, "int16": 3},
     "CONCATENATION": {**_SHORT, "uint32": 4},
     "DEPTH_TO_SPACE": _BYTE,
     "DIV": {},
@@ -48,11 +49,13 @@ _BY_DTYPE = {
     "TRANSPOSE": {"int8": 2, "bool": 3, "int16": 5},
     "UNPACK": {"int8": 2, "uint8": 2, "bool": 3, "int16": 4},
 }
+# Kinds that began as custom operators.
+_FIRST = {"BROADCAST_TO": 2}
 # With more than four axes; of the first group where they are not the same on both sides.
 _WIDE_BROADCAST = {"DIV": 2, "MAXIMUM": 3, "MINIMUM": 3, "SUB": 3}
 _WIDE = {"PAD": 4, "PADV2": 4, "SLICE": 5, "STRIDED_SLICE": 4, "TRANSPOSE": 4}
 # What comes first among its inputs says where.
-_SECOND = ("SPLIT", "TRANSPOSE_CONV")
+_SECOND = ("SPLIT",)
 
 
 def least(operator):
@@ -71,7 +74,7 @@ def least(operator):
     if operator.name not in _BY_DTYPE or not inputs:
         return None
     dtype = inputs[operator.name in _SECOND].dtype
-    version = _BY_DTYPE[operator.name].get(dtype, 1)
+    version = _BY_DTYPE[operator.name].get(dtype, _FIRST.get(operator.name, 1))
     if max(len(tensor.shape) for tensor in inputs) > 4:
         version = max(version, _WIDE.get(operator.name, 1))
         if len({tensor.shape for tensor in inputs[:2]}) > 1:
@@ -127,4 +130,18 @@ def _dense(operator, inputs):
     return {"int8": 4, "float32": 3 if kernel.dtype == "int8" else 1}.get(x.dtype, 1)
 
 
-_WITH_KERNEL = {"CONV_2D": _convolution, "DEPTHWISE_CONV_2D": _convolution, "FULLY_CONNECTED": _dense}
+def _transposed(operator, inputs):
+    x = inputs[2]
+    if x.dtype == "int16":
+        return None
+    if operator.activation != "NONE":
+        return 4
+    return 3 if len(inputs) > 3 else 2 if x.dtype == "int8" else 1
+
+
+_WITH_KERNEL = {
+    "CONV_2D": _convolution,
+    "DEPTHWISE_CONV_2D": _convolution,
+    "FULLY_CONNECTED": _dense,
+    "TRANSPOSE_CONV": _transposed,
+}

@@ -3,9 +3,7 @@
 from keraslayers.export.passes.bound_by_samples import bound_by_samples
 from keraslayers.export.passes.bound_deformable import bound_deformable
 from keraslayers.export.passes.copy_outputs import copy_outputs
-from keraslayers.export.passes.crop_transposed import crop_transposed
 from keraslayers.export.passes.flatten_tokens import flatten_tokens
-from keraslayers.export.passes.keep_padding import keep_padding
 from keraslayers.export.passes.lower_average_pooling import lower_average_pooling
 from keraslayers.export.passes.lower_channel_shuffle import lower_channel_shuffle
 from keraslayers.export.passes.lower_group_normalization import lower_group_normalization
@@ -17,26 +15,17 @@ from keraslayers.export.passes.lower_relu import lower_relu
 from keraslayers.export.passes.lower_split import lower_split
 from keraslayers.export.passes.lower_subsampling import lower_subsampling
 from keraslayers.export.passes.lower_up_sampling import lower_up_sampling
-from keraslayers.export.passes.lower_vector_sums import lower_vector_sums
-from keraslayers.export.passes.merge_groups import merge_groups
 from keraslayers.export.passes.mix_kernels import mix_kernels
 from keraslayers.export.passes.nest_concatenations import nest_concatenations
-from keraslayers.export.passes.pool_maxima import pool_maxima
-from keraslayers.export.passes.pool_vector_gates import pool_vector_gates
 from keraslayers.export.passes.split_hard_swish import split_hard_swish
-from keraslayers.export.passes.split_transposed_relu import split_transposed_relu
-from keraslayers.export.passes.subsample_pointwise import subsample_pointwise
 from keraslayers.export.passes.unroll_recurrent import unroll_recurrent
-from keraslayers.export.passes.widen_pointwise import widen_pointwise
 
 __all__ = [
     "PASSES",
     "bound_by_samples",
     "bound_deformable",
     "copy_outputs",
-    "crop_transposed",
     "flatten_tokens",
-    "keep_padding",
     "lower_average_pooling",
     "lower_channel_shuffle",
     "lower_group_normalization",
@@ -48,17 +37,10 @@ __all__ = [
     "lower_split",
     "lower_subsampling",
     "lower_up_sampling",
-    "lower_vector_sums",
-    "merge_groups",
     "mix_kernels",
     "nest_concatenations",
-    "pool_maxima",
-    "pool_vector_gates",
     "split_hard_swish",
-    "split_transposed_relu",
-    "subsample_pointwise",
     "unroll_recurrent",
-    "widen_pointwise",
 ]
 
 
@@ -87,14 +69,6 @@ def _in_floats_on_cpu(target, precision):
     return precision in ("float32", "float16") and target.runtimes[0] == "cpu"
 
 
-def _in_integer_weights_on_gpu(target, precision):
-    return precision in ("dynamic", "int4", "int8") and "gpu" in target.runtimes
-
-
-def _in_int8_on_gpu(target, precision):
-    return precision == "int8" and "gpu" in target.runtimes
-
-
 # Name -> (function, whether a file of that target and precision wants it), in the order in which they run: what splits
 # layers up comes before what looks for the parts.
 PASSES = {
@@ -120,16 +94,7 @@ PASSES = {
     "nest_concatenations": (nest_concatenations, _always),
     "lower_up_sampling": (lower_up_sampling, _always),
     "lower_subsampling": (lower_subsampling, _always),
-    "crop_transposed": (crop_transposed, _on_gpu),
-    "keep_padding": (keep_padding, _on_gpu),
-    "pool_maxima": (pool_maxima, _on_gpu),
     "lower_average_pooling": (lower_average_pooling, _in_int8_on_cpu),
     "lower_relu": (lower_relu, _in_int8_on_cpu),
-    "split_transposed_relu": (split_transposed_relu, _on_gpu),
-    "subsample_pointwise": (subsample_pointwise, _in_integer_weights_on_gpu),
-    "widen_pointwise": (widen_pointwise, _in_integer_weights_on_gpu),
-    "merge_groups": (merge_groups, _on_gpu),
-    "lower_vector_sums": (lower_vector_sums, _in_int8_on_gpu),
-    "pool_vector_gates": (pool_vector_gates, _in_int8_on_gpu),
     "copy_outputs": (copy_outputs, _on_gpu),
 }

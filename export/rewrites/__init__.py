@@ -7,13 +7,61 @@ quantization and metadata stay; and where the runtime refused or erred before, t
 
 from keraslayers.export.precisions import INTEGER
 from keraslayers.export.rewrites._each import each
+from keraslayers.export.rewrites.align_constants import align_constants
+from keraslayers.export.rewrites.align_ranks import align_ranks
+from keraslayers.export.rewrites.align_selection import align_selection
+from keraslayers.export.rewrites.copy_outputs import copy_outputs
+from keraslayers.export.rewrites.crop_transposed import crop_transposed
 from keraslayers.export.rewrites.drop_state import drop_state
 from keraslayers.export.rewrites.fold_constants import fold_constants
 from keraslayers.export.rewrites.fold_reshapes import fold_reshapes
 from keraslayers.export.rewrites.inline_branches import inline_branches
+from keraslayers.export.rewrites.keep_padding import keep_padding
+from keraslayers.export.rewrites.lower_broadcast import lower_broadcast
+from keraslayers.export.rewrites.lower_gather import lower_gather
+from keraslayers.export.rewrites.lower_indices import lower_indices
+from keraslayers.export.rewrites.lower_one_hot import lower_one_hot
+from keraslayers.export.rewrites.lower_pack import lower_pack
+from keraslayers.export.rewrites.lower_reshapes import lower_reshapes
+from keraslayers.export.rewrites.lower_scatter import lower_scatter
+from keraslayers.export.rewrites.lower_split import lower_split
+from keraslayers.export.rewrites.merge_groups import merge_groups
+from keraslayers.export.rewrites.pool_maxima import pool_maxima
+from keraslayers.export.rewrites.split_transposed_relu import split_transposed_relu
+from keraslayers.export.rewrites.spread_slopes import spread_slopes
+from keraslayers.export.rewrites.subsample_pointwise import subsample_pointwise
 from keraslayers.export.rewrites.unroll_loops import unroll_loops
+from keraslayers.export.rewrites.widen_pointwise import widen_pointwise
 
-__all__ = ["REWRITES", "drop_state", "each", "fold_constants", "fold_reshapes", "inline_branches", "unroll_loops"]
+__all__ = [
+    "REWRITES",
+    "align_constants",
+    "align_ranks",
+    "align_selection",
+    "copy_outputs",
+    "crop_transposed",
+    "drop_state",
+    "each",
+    "fold_constants",
+    "fold_reshapes",
+    "inline_branches",
+    "keep_padding",
+    "lower_broadcast",
+    "lower_gather",
+    "lower_indices",
+    "lower_one_hot",
+    "lower_pack",
+    "lower_reshapes",
+    "lower_scatter",
+    "lower_split",
+    "merge_groups",
+    "pool_maxima",
+    "split_transposed_relu",
+    "spread_slopes",
+    "subsample_pointwise",
+    "unroll_loops",
+    "widen_pointwise",
+]
 
 
 def _on_all(target, precision):
@@ -36,5 +84,25 @@ REWRITES = {
     "unroll_loops": (unroll_loops, _without_loops),
     "drop_state": (drop_state, _on_all),
     "fold_constants": (fold_constants, _without_loops),
+    "lower_reshapes": (lower_reshapes, _on_gpu),
+    "lower_indices": (lower_indices, _on_gpu),
+    "lower_split": (lower_split, _on_gpu),
+    "lower_pack": (lower_pack, _on_gpu),
+    "lower_gather": (lower_gather, _on_gpu),
+    "lower_scatter": (lower_scatter, _on_gpu),
+    "lower_one_hot": (lower_one_hot, _on_gpu),
+    "lower_broadcast": (lower_broadcast, _on_gpu),
+    "align_selection": (align_selection, _on_gpu),
+    "split_transposed_relu": (split_transposed_relu, _on_gpu),
+    "crop_transposed": (crop_transposed, _on_gpu),
+    "keep_padding": (keep_padding, _on_gpu),
+    "pool_maxima": (pool_maxima, _on_gpu),
+    "subsample_pointwise": (subsample_pointwise, _on_gpu),
+    "widen_pointwise": (widen_pointwise, _on_gpu),
+    "merge_groups": (merge_groups, _on_gpu),
+    "align_ranks": (align_ranks, _on_gpu),
+    "align_constants": (align_constants, _on_gpu),
+    "spread_slopes": (spread_slopes, _on_gpu),
     "fold_reshapes": (fold_reshapes, _on_gpu),
+    "copy_outputs": (copy_outputs, _on_gpu),
 }

@@ -21,6 +21,8 @@ class Case:
             is for what others leave behind, or for latency.
         runtime: on which.
         exact: whether outputs stay the same to the bit; else within `steps` of integers, or within rounding of floats.
+        within: of floats, the largest difference as a part of the largest number, where it is more than rounding; with
+            the reason in a comment at the row.
         steps: of integers, with the reason in a comment at the row.
         stays: whether the file is one that the rewrite must leave alone.
     """
@@ -31,6 +33,7 @@ class Case:
     without: str = "REJECTED"
     runtime: str = "gpu"
     exact: bool = True
+    within: float = 0.0
     steps: int = 0
     stays: bool = False
 

@@ -1,0 +1,18 @@
+"""Quantization parameters."""
+
+import numpy as np
+
+from keraslayers.export.file.schema import schema
+
+
+def quantization(scale, zero_point=0, axis=0):
+    """The format's parameters: real value = scale * (integer - zero_point).
+
+    Args:
+        scale: a number, or one for each place along an axis.
+        zero_point: the same.
+        axis: which one.
+    """
+    scales = np.atleast_1d(np.asarray(scale, "float32"))
+    points = np.broadcast_to(np.asarray(zero_point, "int64"), scales.shape).copy()
+    return schema().QuantizationParametersT(scale=scales, zeroPoint=points, quantizedDimension=axis)

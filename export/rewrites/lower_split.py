@@ -1,0 +1,60 @@
+"""Tensors cut in parts, as phones' GPUs compute it rightly."""
+
+from itertools import accumulate
+
+from keraslayers.export.file.build import before_reshapes
+from keraslayers.export.rewrites._each import each
+
+_JOINING = ("CONCATENATION", "PACK")
+_MOVING = ("EXPAND_DIMS", "RESHAPE", "SQUEEZE")
+
+
+def lower_split(graph):
+    """Writes SPLIT, SPLIT_V and UNPACK as slices where the GPU errs.
+
+    LiteRT's GPU runtime makes one operator of these and a concatenation of their parts: in another order it computes
+    them wrongly, and does not start if they cut the graph's input. It refuses tensors of more than four axes.
+
+    Given:   a, b = SPLIT(x); CONCATENATION(b, a) -> y
+    Result:  a = SLICE(x); b = SLICE(x); CONCATENATION(b, a) -> y
+    """
+    return each(graph, ("SPLIT", "SPLIT_V", "UNPACK"), _lower)
+
+
+def _lower(build, operator):
+    found = _cut(operator)
+    if found is None:
+        return False
+    x, axis = found
+    if len(x.shape) <= 4 and not _joined(operator):
+        return False
+    sizes = [1 if operator.name == "UNPACK" else output.shape[axis] for output in operator.outputs]
+    begins = accumulate(sizes, initial=0)
+    parts = [build.part(x, axis, begin, size) for begin, size in zip(begins, sizes, strict=False)]
+    build.finish(*(build.reshape(part, output.shape) for part, output in zip(parts, operator.outputs, strict=True)))
+    return True
+
+
+def _cut(operator):
+    """(what is cut, along which axis), None where that is not known."""
+    if operator.name == "UNPACK":
+        x, axis = operator.inputs[0], operator.options.axis
+    else:
+        x, axis = operator.inputs[operator.name == "SPLIT"], operator.inputs[0 if operator.name == "SPLIT" else 2]
+        if axis.values is None:
+            return None
+        axis = int(axis.values.reshape(()))
+    return None if x.channelwise else (x, axis % len(x.shape))
+
+
+def _joined(operator):
+    """Whether a concatenation takes parts of it alone, by way of reshapes at most."""
+    joining = [reader for part in operator.outputs for reader in _readers(part) if reader.name in _JOINING]
+    return any(all(before_reshapes(x).maker is operator for x in reader.inputs) for reader in joining)
+
+
+def _readers(tensor):
+    for reader in tensor.readers:
+        yield reader
+        if reader.name in _MOVING:
+            yield from _readers(reader.output)
