@@ -5,6 +5,7 @@ LiteRT's built-in kernels the file gives the same before and after; run again, i
 quantization and metadata stay; and where the runtime refused or erred before, the file is PROVEN after.
 """
 
+from keraslayers.export.precisions import INTEGER
 from keraslayers.export.rewrites._each import each
 from keraslayers.export.rewrites.align_constants import align_constants
 from keraslayers.export.rewrites.align_integers import align_integers
@@ -111,14 +112,19 @@ def _on_gpu(target, precision):
     return "gpu" in target.runtimes
 
 
+def _without_loops(target, precision):
+    """GPUs have none, and the converter's quantizer dies of them."""
+    return _on_gpu(target, precision) or precision in INTEGER
+
+
 # Name -> (function, whether a file of that precision for that target wants it), in the order in which they run: what
 # takes operators apart comes before what looks at the parts.
 REWRITES = {
-    "inline_branches": (inline_branches, _on_gpu),
-    "unroll_loops": (unroll_loops, _on_gpu),
+    "inline_branches": (inline_branches, _without_loops),
+    "unroll_loops": (unroll_loops, _without_loops),
     "drop_state": (drop_state, _on_all),
     "narrow_borders": (narrow_borders, _on_gpu),
-    "fold_constants": (fold_constants, _on_gpu),
+    "fold_constants": (fold_constants, _without_loops),
     "narrow_integers": (narrow_integers, _on_gpu),
     "lower_reshapes": (lower_reshapes, _on_gpu),
     "lower_indices": (lower_indices, _on_gpu),
