@@ -135,3 +135,16 @@ def test_reports_tell_of_growth(tmp_path):
     assert f"rewriting made the file {len(blob) / 100:.1f} times as large" in str(report)
     report.to_html(tmp_path / "m.html")
     assert f"{len(blob) / 100:.1f} times as large" in (tmp_path / "m.html").read_text()
+
+
+@needs_gpu
+def test_a_batch_left_open_becomes_one(trained, tmp_path):
+    """What Keras's own export writes: the file asks for its batch and makes shapes of it, which the GPU refuses."""
+    image = keras.Input((4, 4, 3))
+    model = keras.Model(image, layers.Dense(3)(layers.Reshape((16, 3))(layers.Conv2D(3, 1)(image))))
+    model.export(tmp_path / "stock.tflite", format="litert", verbose=False)
+    assert prove(tmp_path / "stock.tflite", "gpu").proof("gpu").verdict == "REJECTED"
+    made = repair(tmp_path / "stock.tflite", model=model)
+    assert made.report.ok, made.report
+    assert list(made.report.rewrites) == ["fix_batch", "fold_constants"]
+    assert not any(tensor.open for tensor in edit.read(made.tflite).tensors)

@@ -10,7 +10,7 @@ def fix_batch(file, blob):
     Given:   x [?, 8, 8, 3] -> SHAPE -> ...; x -> RESHAPE [?, 192] -> y
     Result:  x [1, 8, 8, 3] -> SHAPE -> ...; x -> RESHAPE [1, 192] -> y, sizes being known all along
 
-    The sizes are those that LiteRT's built-in kernels give the tensors when the file is run on zeros. What asks for them
+    The sizes are those that tensors have when LiteRT's built-in kernels run the file on zeros. What asks for them
     is thereby a constant, which `fold_constants` computes.
 
     Args:

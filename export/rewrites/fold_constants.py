@@ -3,9 +3,10 @@
 import numpy as np
 
 from keraslayers.export.file.build import Builder
-from keraslayers.export.file.edit import File, Graph, Tensor
+from keraslayers.export.file.edit import File, Graph, Signature, Tensor
 from keraslayers.export.file.graph import read_graph
 from keraslayers.export.file.schema import FIELDS
+from keraslayers.export.rewrites._each import each
 from keraslayers.export.runtimes import cpu
 
 # Weights that are stored in fewer bits and widened when a file is loaded stay so.
@@ -20,7 +21,18 @@ def fold_constants(graph):
 
     Given:   zeros [1, 8] -> FULLY_CONNECTED -> h; h, x -> ADD
     Result:  x, h -> ADD, where h is a constant
+
+    What asks for the shape of a tensor of known sizes depends on no input either.
     """
+    return each(graph, ("SHAPE",), _tell) + _fold(graph)
+
+
+def _tell(build, operator):
+    build.finish(build.constant(np.asarray(operator.inputs[0].shape, operator.output.dtype)))
+    return True
+
+
+def _fold(graph):
     folded = _foldable(graph)
     # Numbers that others of them alone read are not needed.
     results = [
@@ -34,6 +46,8 @@ def fold_constants(graph):
         return []
     places = []
     values = _computed(folded, results)
+    if values is None:
+        return []
     for tensor, numbers in zip(results, values, strict=True):
         places.append((tensor.maker.name, tensor.name))
         build = Builder(graph)
@@ -58,10 +72,12 @@ def _foldable(graph):
 
 
 def _computed(operators, results):
-    """The numbers that some tensors hold."""
-    # A file without inputs is never called.
-    part = File([Graph("constants", [Tensor("call", (1,), "float32")], list(results), list(operators))])
-    blob = part.write()
+    """The numbers that some tensors hold; None where LiteRT has no kernel for an operator among them."""
+    call = Tensor("call", (1,), "float32")  # a file without inputs is never called
+    part = Graph("constants", [call], list(results), list(operators))
+    # Tensors may have one name; those of a signature are their own.
+    outputs = {str(i): tensor for i, tensor in enumerate(results)}
+    blob = File([part], [Signature("constants", part, {"call": call}, outputs)]).write()
     about = read_graph(blob)
-    outcome = cpu.run_reference(blob, about, {tensor.name: np.zeros((1, 1), "float32") for tensor in about.inputs})
-    return [outcome.outputs[tensor.name][0] for tensor in about.outputs]
+    made = cpu.run_reference(blob, about, {"call": np.zeros((1, 1), "float32")}).outputs
+    return None if made is None else [made[name][0] for name in outputs]
