@@ -18,6 +18,13 @@ KINDS = (
     "kyolo",
     "packages",
 )
+# Ways to a file, and the runtimes that it is run on: functions in ways.py.
+WAYS = {
+    "stock": ("cpu", "gpu"),
+    "keras_export": ("cpu", "gpu"),
+    "float32": ("cpu", "gpu"),
+    "int8": ("cpu",),
+}
 
 
 def builders(kind):

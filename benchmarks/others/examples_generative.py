@@ -87,7 +87,9 @@ def cyclegan_generator():
     x = layers.Conv2D(8, 7, use_bias=False)(ReflectionPadding(3)(inputs))
     x = layers.Activation("relu")(normalized(x))
     for filters in (16, 32):
-        x = layers.Activation("relu")(normalized(layers.Conv2D(filters, 3, strides=2, padding="same", use_bias=False)(x)))
+        x = layers.Activation("relu")(
+            normalized(layers.Conv2D(filters, 3, strides=2, padding="same", use_bias=False)(x))
+        )
     for _ in range(2):
         y = normalized(layers.Conv2D(32, 3, use_bias=False)(ReflectionPadding()(x)))
         y = normalized(layers.Conv2D(32, 3, use_bias=False)(ReflectionPadding()(layers.Activation("relu")(y))))

@@ -101,7 +101,9 @@ def conv_lstm():
     """The next frame of a film: ConvLSTM2D with batch normalization, a convolution of three axes at the end."""
     inputs = keras.Input((4, 16, 16, 1))
     x = layers.ConvLSTM2D(8, 5, padding="same", return_sequences=True, activation="relu")(inputs)
-    x = layers.ConvLSTM2D(8, 3, padding="same", return_sequences=True, activation="relu")(layers.BatchNormalization()(x))
+    x = layers.ConvLSTM2D(8, 3, padding="same", return_sequences=True, activation="relu")(
+        layers.BatchNormalization()(x)
+    )
     model, x = keras.Model(inputs, layers.Conv3D(1, 3, activation="sigmoid", padding="same")(x)), normal(4, 16, 16, 1)
     return settle(model, x), x
 

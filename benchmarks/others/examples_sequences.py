@@ -11,7 +11,9 @@ def wavenet():
     inputs = keras.Input((128, 2))
     x, skips = layers.Conv1D(16, 1)(inputs), []
     for rate in (1, 2, 4, 8, 16):
-        both = [layers.Conv1D(16, 2, dilation_rate=rate, padding="causal", activation=a)(x) for a in ("tanh", "sigmoid")]
+        both = [
+            layers.Conv1D(16, 2, dilation_rate=rate, padding="causal", activation=a)(x) for a in ("tanh", "sigmoid")
+        ]
         gated = layers.Multiply()(both)
         skips.append(layers.Conv1D(16, 1)(gated))
         x = layers.Add()([x, layers.Conv1D(16, 1)(gated)])

@@ -129,7 +129,9 @@ class Experts(layers.Layer):
         super().__init__(**kwargs)
         self.count = count
         self.router = layers.Dense(count)
-        self.experts = [keras.Sequential([layers.Dense(32, activation="relu"), layers.Dense(width)]) for _ in range(count)]
+        self.experts = [
+            keras.Sequential([layers.Dense(32, activation="relu"), layers.Dense(width)]) for _ in range(count)
+        ]
 
     def call(self, x):
         shares = ops.softmax(self.router(x))

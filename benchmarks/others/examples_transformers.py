@@ -89,8 +89,12 @@ class MixerBlock(layers.Layer):
 
     def __init__(self, count, width, **kwargs):
         super().__init__(**kwargs)
-        self.across = keras.Sequential([layers.Dense(count, activation="gelu"), layers.Dense(count), layers.Dropout(0.2)])
-        self.along = keras.Sequential([layers.Dense(width, activation="gelu"), layers.Dense(width), layers.Dropout(0.2)])
+        self.across = keras.Sequential(
+            [layers.Dense(count, activation="gelu"), layers.Dense(count), layers.Dropout(0.2)]
+        )
+        self.along = keras.Sequential(
+            [layers.Dense(width, activation="gelu"), layers.Dense(width), layers.Dropout(0.2)]
+        )
         self.norm = layers.LayerNormalization(epsilon=1e-6)
 
     def build(self, shape):
@@ -125,7 +129,9 @@ class FourierBlock(layers.Layer):
 
     def __init__(self, width, **kwargs):
         super().__init__(**kwargs)
-        self.along = keras.Sequential([layers.Dense(width, activation="gelu"), layers.Dropout(0.2), layers.Dense(width)])
+        self.along = keras.Sequential(
+            [layers.Dense(width, activation="gelu"), layers.Dropout(0.2), layers.Dense(width)]
+        )
         self.norms = [layers.LayerNormalization(epsilon=1e-6) for _ in range(2)]
 
     def call(self, x):

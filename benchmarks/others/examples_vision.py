@@ -59,7 +59,7 @@ def attention_unet():
 
 
 def deeplab_v3_plus():
-    """Dilated convolutions of several rates beside pooling of the whole, resized back and merged with early features."""
+    """Dilated convolutions of several rates beside a mean of the whole, resized and merged with early features."""
 
     def block(x, filters=32, kernel=3, rate=1, bias=False):
         x = layers.Conv2D(filters, kernel, dilation_rate=rate, padding="same", use_bias=bias)(x)

@@ -160,7 +160,12 @@ def d_fine():
         stem_channels=[3, 8, 8],
         hidden_act="relu",
         use_learnable_affine_block=True,
-        stackwise_stage_filters=[[8, 8, 16, 1, 3, 3], [16, 8, 24, 1, 3, 3], [24, 16, 32, 1, 3, 5], [32, 16, 48, 1, 3, 5]],
+        stackwise_stage_filters=[
+            [8, 8, 16, 1, 3, 3],
+            [16, 8, 24, 1, 3, 3],
+            [24, 16, 32, 1, 3, 5],
+            [32, 16, 48, 1, 3, 5],
+        ],
         apply_downsample=[False, True, True, True],
         use_lightweight_conv_block=[False, False, True, True],
         image_shape=(64, 64, 3),
@@ -208,14 +213,14 @@ def sam():
         global_attention_layer_indices=[1],
         image_shape=(64, 64, 3),
         patch_size=8,
-        num_output_channels=8,
+        num_output_channels=32,
         window_size=4,
     )
     prompts = layers.SAMPromptEncoder(
-        hidden_size=8, image_embedding_size=(8, 8), input_image_size=(64, 64), mask_in_channels=8
+        hidden_size=32, image_embedding_size=(8, 8), input_image_size=(64, 64), mask_in_channels=8
     )
     decoder = layers.SAMMaskDecoder(
-        hidden_size=8, num_layers=2, intermediate_dim=16, num_heads=2, embedding_dim=8, iou_head_hidden_dim=8
+        hidden_size=32, num_layers=2, intermediate_dim=32, num_heads=2, embedding_dim=32, iou_head_hidden_dim=16
     )
     model = models.SAMBackbone(image_encoder=encoder, prompt_encoder=prompts, mask_decoder=decoder)
     random = np.random.default_rng(0)
@@ -250,9 +255,9 @@ def cspnet():
         stackwise_num_filters=[16, 24, 32],
         block_type="dark_block",
         stage_type="csp",
-        bottle_ratio=[0.5],
-        block_ratio=[1.0],
-        expand_ratio=[2.0, 1.0],
+        bottle_ratio=[0.5, 1.0, 1.0],
+        block_ratio=[1.0, 0.5, 0.5],
+        expand_ratio=[2.0, 1.0, 1.0],
         down_growth=True,
         cross_linear=True,
         image_shape=(64, 64, 3),

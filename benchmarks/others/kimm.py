@@ -12,7 +12,7 @@ def _of(build, side=64, **options):
 
 
 def ghostnet():
-    return _of(models.GhostNet050)
+    return _of(models.GhostNetW050)
 
 
 def repvgg():
@@ -31,8 +31,13 @@ def mobilevit_v2():
     return _of(models.MobileViTV2W050)
 
 
-def inception_next():
-    return _of(models.InceptionNeXtAtto)
+def regnet():
+    """With convolutions in groups."""
+    return _of(models.RegNetX002)
+
+
+def tiny_net():
+    return _of(models.TinyNetE)
 
 
 def mobilenet_v3():
@@ -43,4 +48,4 @@ def lcnet():
     return _of(models.LCNet035)
 
 
-MODELS = (ghostnet, repvgg, mobileone, mobilevit, mobilevit_v2, inception_next, mobilenet_v3, lcnet)
+MODELS = (ghostnet, repvgg, mobileone, mobilevit, mobilevit_v2, regnet, tiny_net, mobilenet_v3, lcnet)

@@ -18,10 +18,6 @@ def yolov8():
     return _of(models.yolov8n)
 
 
-def yolov9():
-    return _of(models.yolov9t)
-
-
 def yolo11():
     return _of(models.yolo11n)
 
@@ -30,4 +26,4 @@ def yolo12():
     return _of(models.yolo12n)
 
 
-MODELS = (yolov5, yolov8, yolov9, yolo11, yolo12)
+MODELS = (yolov5, yolov8, yolo11, yolo12)

@@ -23,7 +23,11 @@ def poolformer():
 
 def pvt_v2():
     return _of(
-        "pvt_v2", "PvtV2ImageClassify", hidden_sizes=(8, 16, 24, 32), depths=(1, 1, 1, 1), num_attention_heads=(1, 2, 3, 4)
+        "pvt_v2",
+        "PvtV2ImageClassify",
+        hidden_sizes=(8, 16, 24, 32),
+        depths=(1, 1, 1, 1),
+        num_attention_heads=(1, 2, 3, 4),
     )
 
 
@@ -53,10 +57,6 @@ def maxvit():
 
 def mobilenet_v4():
     return _of("mobilenetv4", "MobileNetV4ImageClassify")
-
-
-def mobilevit_v2():
-    return _of("mobilevitv2", "MobileViTV2ImageClassify", multiplier=0.5)
 
 
 def swin_v2():
@@ -91,10 +91,6 @@ def pit():
     return _of("pit", "PiTImageClassify", embed_dim=(16, 32, 64), depth=(1, 1, 1), heads=(1, 2, 4))
 
 
-def nextvit():
-    return _of("nextvit", "NextViTImageClassify", depths=(1, 1, 2, 1), stem_chs=(16, 16, 16))
-
-
 def modern_bert():
     from zeromodels.models.modernbert import ModernBertSequenceClassify
 
@@ -121,11 +117,9 @@ MODELS = (
     levit,
     maxvit,
     mobilenet_v4,
-    mobilevit_v2,
     swin_v2,
     beit,
     convnext_v2,
     pit,
-    nextvit,
     modern_bert,
 )
