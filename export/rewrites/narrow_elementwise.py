@@ -5,7 +5,7 @@ import math
 from keraslayers.export.file.build import before_reshapes
 from keraslayers.export.rewrites._blocks import MOST_AXES, blocks, is_wide
 from keraslayers.export.rewrites._each import each
-from keraslayers.export.rewrites._weights import moved, stored
+from keraslayers.export.rewrites._kernels import moved, stored
 from keraslayers.export.rewrites.lower_broadcast import repeated
 
 _KINDS = """
