@@ -19,6 +19,7 @@ from keraslayers.export.rewrites.fold_reshapes import fold_reshapes
 from keraslayers.export.rewrites.inline_branches import inline_branches
 from keraslayers.export.rewrites.keep_padding import keep_padding
 from keraslayers.export.rewrites.lower_broadcast import lower_broadcast
+from keraslayers.export.rewrites.lower_conv3d import lower_conv3d
 from keraslayers.export.rewrites.lower_dense import lower_dense
 from keraslayers.export.rewrites.lower_gather import lower_gather
 from keraslayers.export.rewrites.lower_indices import lower_indices
@@ -66,6 +67,7 @@ __all__ = [
     "inline_branches",
     "keep_padding",
     "lower_broadcast",
+    "lower_conv3d",
     "lower_dense",
     "lower_gather",
     "lower_indices",
@@ -112,6 +114,10 @@ def _on_gpu(target, precision):
     return "gpu" in target.runtimes
 
 
+def _on_phones(target, precision):
+    return "cpu" in target.runtimes or "gpu" in target.runtimes
+
+
 def _without_loops(target, precision):
     """GPUs have none, and the converter's quantizer dies of them."""
     return _on_gpu(target, precision) or precision in INTEGER
@@ -123,6 +129,7 @@ REWRITES = {
     "inline_branches": (inline_branches, _without_loops),
     "unroll_loops": (unroll_loops, _without_loops),
     "drop_state": (drop_state, _on_all),
+    "lower_conv3d": (lower_conv3d, _on_phones),
     "narrow_borders": (narrow_borders, _on_gpu),
     "fold_constants": (fold_constants, _without_loops),
     "narrow_integers": (narrow_integers, _on_gpu),
