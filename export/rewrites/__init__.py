@@ -18,10 +18,12 @@ from keraslayers.export.rewrites.fold_reshapes import fold_reshapes
 from keraslayers.export.rewrites.inline_branches import inline_branches
 from keraslayers.export.rewrites.keep_padding import keep_padding
 from keraslayers.export.rewrites.lower_broadcast import lower_broadcast
+from keraslayers.export.rewrites.lower_cumsum import lower_cumsum
 from keraslayers.export.rewrites.lower_gather import lower_gather
 from keraslayers.export.rewrites.lower_indices import lower_indices
 from keraslayers.export.rewrites.lower_one_hot import lower_one_hot
 from keraslayers.export.rewrites.lower_pack import lower_pack
+from keraslayers.export.rewrites.lower_pad import lower_pad
 from keraslayers.export.rewrites.lower_reshapes import lower_reshapes
 from keraslayers.export.rewrites.lower_reverse import lower_reverse
 from keraslayers.export.rewrites.lower_scatter import lower_scatter
@@ -52,10 +54,12 @@ __all__ = [
     "inline_branches",
     "keep_padding",
     "lower_broadcast",
+    "lower_cumsum",
     "lower_gather",
     "lower_indices",
     "lower_one_hot",
     "lower_pack",
+    "lower_pad",
     "lower_reshapes",
     "lower_reverse",
     "lower_scatter",
@@ -98,10 +102,12 @@ REWRITES = {
     "lower_reverse": (lower_reverse, _on_gpu),
     "lower_split": (lower_split, _on_gpu),
     "lower_pack": (lower_pack, _on_gpu),
+    "lower_pad": (lower_pad, _on_gpu),
     "lower_gather": (lower_gather, _on_gpu),
     "lower_scatter": (lower_scatter, _on_gpu),
     "lower_one_hot": (lower_one_hot, _on_gpu),
     "lower_broadcast": (lower_broadcast, _on_gpu),
+    "lower_cumsum": (lower_cumsum, _on_gpu),
     "align_selection": (align_selection, _on_gpu),
     "split_transposed_relu": (split_transposed_relu, _on_gpu),
     "crop_transposed": (crop_transposed, _on_gpu),

@@ -13,7 +13,8 @@ def lower_split(graph):
     """Writes SPLIT, SPLIT_V and UNPACK as slices where the GPU errs.
 
     LiteRT's GPU runtime makes one operator of these and a concatenation of their parts: in another order it computes
-    them wrongly, and does not start if they cut the graph's input. It refuses tensors of more than four axes.
+    them wrongly, and does not start if they cut the graph's input. It refuses integers of
+    32 bits, true and false, and tensors of more than four axes.
 
     Given:   a, b = SPLIT(x); CONCATENATION(b, a) -> y
     Result:  a = SLICE(x); b = SLICE(x); CONCATENATION(b, a) -> y
@@ -26,8 +27,9 @@ def _lower(build, operator):
     if found is None:
         return False
     x, axis = found
+    taken = len(x.shape) <= 4 and x.dtype not in ("bool", "int32")
     # In integers of 8 bits what stands between keeps them apart.
-    if len(x.shape) <= 4 and (x.scale is not None or not _joined(operator)):
+    if taken and (x.scale is not None or not _joined(operator)):
         return False
     sizes = [1 if operator.name == "UNPACK" else output.shape[axis] for output in operator.outputs]
     begins = accumulate(sizes, initial=0)
