@@ -136,7 +136,8 @@ def _judge(name, outcome, graph, meaning, expected, precision, count, trained):
 
 def _compare(name, outcome, figures, graph, meaning, expected, precision, count, trained):
     got = values_of(outcome.outputs, graph, count)
-    wanted = meaning if expected is None else {key: expected[key][:count] for key in got}
+    # A file may have fewer axes than the model, for the same numbers.
+    wanted = meaning if expected is None else {key: expected[key][:count].reshape(got[key].shape) for key in got}
     figures |= {
         "latency_ms": outcome.latency_ms,
         "reference": "LiteRT's built-in kernels" if expected is None else "the Keras model",

@@ -5,6 +5,7 @@ LiteRT's built-in kernels the file gives the same before and after; run again, i
 quantization and metadata stay; and where the runtime refused or erred before, the file is PROVEN after.
 """
 
+from keraslayers.export.precisions import INTEGER
 from keraslayers.export.rewrites._each import each
 from keraslayers.export.rewrites.align_constants import align_constants
 from keraslayers.export.rewrites.align_integers import align_integers
@@ -18,9 +19,10 @@ from keraslayers.export.rewrites.fold_reshapes import fold_reshapes
 from keraslayers.export.rewrites.inline_branches import inline_branches
 from keraslayers.export.rewrites.keep_padding import keep_padding
 from keraslayers.export.rewrites.lower_broadcast import lower_broadcast
-from keraslayers.export.rewrites.lower_cumsum import lower_cumsum
+from keraslayers.export.rewrites.lower_dense import lower_dense
 from keraslayers.export.rewrites.lower_gather import lower_gather
 from keraslayers.export.rewrites.lower_indices import lower_indices
+from keraslayers.export.rewrites.lower_normalization import lower_normalization
 from keraslayers.export.rewrites.lower_one_hot import lower_one_hot
 from keraslayers.export.rewrites.lower_pack import lower_pack
 from keraslayers.export.rewrites.lower_pad import lower_pad
@@ -28,9 +30,20 @@ from keraslayers.export.rewrites.lower_reshapes import lower_reshapes
 from keraslayers.export.rewrites.lower_reverse import lower_reverse
 from keraslayers.export.rewrites.lower_scatter import lower_scatter
 from keraslayers.export.rewrites.lower_split import lower_split
+from keraslayers.export.rewrites.lower_sums import lower_sums
 from keraslayers.export.rewrites.merge_groups import merge_groups
+from keraslayers.export.rewrites.multiply_matrices import multiply_matrices
+from keraslayers.export.rewrites.narrow_axis import narrow_axis
+from keraslayers.export.rewrites.narrow_borders import narrow_borders
+from keraslayers.export.rewrites.narrow_elementwise import narrow_elementwise
 from keraslayers.export.rewrites.narrow_integers import narrow_integers
+from keraslayers.export.rewrites.narrow_pad import narrow_pad
+from keraslayers.export.rewrites.narrow_products import narrow_products
+from keraslayers.export.rewrites.narrow_reduction import narrow_reduction
+from keraslayers.export.rewrites.narrow_slice import narrow_slice
+from keraslayers.export.rewrites.narrow_transpose import narrow_transpose
 from keraslayers.export.rewrites.nest_concatenations import nest_concatenations
+from keraslayers.export.rewrites.pad_integers import pad_integers
 from keraslayers.export.rewrites.part_twins import part_twins
 from keraslayers.export.rewrites.pool_maxima import pool_maxima
 from keraslayers.export.rewrites.split_transposed_relu import split_transposed_relu
@@ -54,9 +67,10 @@ __all__ = [
     "inline_branches",
     "keep_padding",
     "lower_broadcast",
-    "lower_cumsum",
+    "lower_dense",
     "lower_gather",
     "lower_indices",
+    "lower_normalization",
     "lower_one_hot",
     "lower_pack",
     "lower_pad",
@@ -64,9 +78,20 @@ __all__ = [
     "lower_reverse",
     "lower_scatter",
     "lower_split",
+    "lower_sums",
     "merge_groups",
+    "multiply_matrices",
+    "narrow_axis",
+    "narrow_borders",
+    "narrow_elementwise",
     "narrow_integers",
+    "narrow_pad",
+    "narrow_products",
+    "narrow_reduction",
+    "narrow_slice",
+    "narrow_transpose",
     "nest_concatenations",
+    "pad_integers",
     "part_twins",
     "pool_maxima",
     "split_transposed_relu",
@@ -89,26 +114,37 @@ def _on_gpu(target, precision):
     return "gpu" in target.runtimes
 
 
+def _without_loops(target, precision):
+    """GPUs have none, and the converter's quantizer dies of them."""
+    return _on_gpu(target, precision) or precision in INTEGER
+
+
 # Name -> (function, whether a file of that precision for that target wants it), in the order in which they run: what
 # takes operators apart comes before what looks at the parts.
 REWRITES = {
-    "inline_branches": (inline_branches, _on_gpu),
-    "unroll_loops": (unroll_loops, _on_gpu),
+    "inline_branches": (inline_branches, _without_loops),
+    "unroll_loops": (unroll_loops, _without_loops),
     "drop_state": (drop_state, _on_all),
-    "fold_constants": (fold_constants, _on_gpu),
+    "narrow_borders": (narrow_borders, _on_gpu),
+    "fold_constants": (fold_constants, _without_loops),
     "narrow_integers": (narrow_integers, _on_gpu),
     "lower_reshapes": (lower_reshapes, _on_gpu),
     "lower_indices": (lower_indices, _on_gpu),
     "lower_reverse": (lower_reverse, _on_gpu),
     "lower_split": (lower_split, _on_gpu),
     "lower_pack": (lower_pack, _on_gpu),
-    "lower_pad": (lower_pad, _on_gpu),
     "lower_gather": (lower_gather, _on_gpu),
     "lower_scatter": (lower_scatter, _on_gpu),
     "lower_one_hot": (lower_one_hot, _on_gpu),
     "lower_broadcast": (lower_broadcast, _on_gpu),
-    "lower_cumsum": (lower_cumsum, _on_gpu),
     "align_selection": (align_selection, _on_gpu),
+    "narrow_transpose": (narrow_transpose, _on_gpu),
+    "narrow_elementwise": (narrow_elementwise, _on_gpu),
+    "narrow_reduction": (narrow_reduction, _on_gpu),
+    "narrow_slice": (narrow_slice, _on_gpu),
+    "narrow_axis": (narrow_axis, _on_gpu),
+    "narrow_pad": (narrow_pad, _on_gpu),
+    "narrow_products": (narrow_products, _on_gpu),
     "split_transposed_relu": (split_transposed_relu, _on_gpu),
     "crop_transposed": (crop_transposed, _on_gpu),
     "keep_padding": (keep_padding, _on_gpu),
@@ -119,9 +155,15 @@ REWRITES = {
     "part_twins": (part_twins, _on_gpu),
     "align_integers": (align_integers, _on_gpu),
     "align_ranks": (align_ranks, _on_gpu),
+    "pad_integers": (pad_integers, _on_gpu),
+    "lower_dense": (lower_dense, _on_gpu),
+    "lower_pad": (lower_pad, _on_gpu),
+    "lower_sums": (lower_sums, _on_gpu),
+    "lower_normalization": (lower_normalization, _on_gpu),
     "align_constants": (align_constants, _on_gpu),
     "spread_slopes": (spread_slopes, _on_gpu),
     "nest_concatenations": (nest_concatenations, _on_cpu),
+    "multiply_matrices": (multiply_matrices, _on_gpu),
     "fold_reshapes": (fold_reshapes, _on_gpu),
     "copy_outputs": (copy_outputs, _on_gpu),
 }

@@ -1,4 +1,4 @@
-"""Padding of integers, and of true and false."""
+"""Borders around tensors of few axes."""
 
 import numpy as np
 
@@ -6,30 +6,24 @@ from keraslayers.export.rewrites._each import each
 
 
 def lower_pad(graph):
-    """Writes the padding of integers of 32 bits, and of truth values, as a concatenation with constants.
+    """Gives what is padded four axes, the first of them one, where the GPU refuses it or computes wrong numbers.
 
-    LiteRT's GPU runtime pads these with other numbers without a word.
-
-    Given:   places [1, 6, 8] -> PAD [[0, 0], [1, 2], [0, 0]] -> y
-    Result:  zeros [1, 1, 8], places, zeros [1, 2, 8] -> CONCATENATION -> y
+    Given:   x [16, 32] -> PAD [18, 36]
+    Result:  x -> RESHAPE [1, 1, 16, 32] -> PAD [1, 1, 18, 36] -> RESHAPE [18, 36]
     """
-    return each(graph, ("PAD", "PADV2"), _lower)
+    return each(graph, ("MIRROR_PAD", "PAD", "PADV2"), _lower)
 
 
 def _lower(build, operator):
-    x, sizes, *value = operator.inputs
-    if x.dtype not in ("bool", "int32") or sizes.values is None or len(x.shape) > 4:
+    x, borders, *others = operator.inputs
+    rank = len(x.shape)
+    alone = rank == 3 and x.shape[0] == 1 and borders.constant and not borders.values[0].any()
+    if not borders.constant or rank > 3 or rank == 0 or alone:
         return False
-    if value and value[0].values is None:
-        return False
-    number = value[0].values.reshape(()) if value else np.asarray(0, x.dtype)
-    made = x
-    for axis, counts in enumerate(sizes.values.reshape(-1, 2)):
-        sides = []
-        for count in counts:
-            shape = [int(count) if i == axis else size for i, size in enumerate(made.shape)]
-            sides.append([build.constant(np.full(shape, number))] if count else [])
-        before, after = sides
-        made = build.concatenate([*before, made, *after], axis)
-    build.finish(made)
+    leading = 4 - rank
+    wide = build.reshape(x, (1,) * leading + x.shape)
+    borders = build.constant(np.pad(borders.values, ((leading, 0), (0, 0))))
+    output = build.tensor((1,) * leading + operator.output.shape, operator.output)
+    build.graph.insert(operator.twin((wide, borders, *others), (output,)), operator)
+    build.finish(output)
     return True
