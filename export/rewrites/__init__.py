@@ -44,6 +44,7 @@ from keraslayers.export.rewrites.narrow_reduction import narrow_reduction
 from keraslayers.export.rewrites.narrow_slice import narrow_slice
 from keraslayers.export.rewrites.narrow_transpose import narrow_transpose
 from keraslayers.export.rewrites.nest_concatenations import nest_concatenations
+from keraslayers.export.rewrites.pad_integers import pad_integers
 from keraslayers.export.rewrites.part_twins import part_twins
 from keraslayers.export.rewrites.pool_maxima import pool_maxima
 from keraslayers.export.rewrites.split_transposed_relu import split_transposed_relu
@@ -92,6 +93,7 @@ __all__ = [
     "narrow_slice",
     "narrow_transpose",
     "nest_concatenations",
+    "pad_integers",
     "part_twins",
     "pool_maxima",
     "split_transposed_relu",
@@ -160,6 +162,7 @@ REWRITES = {
     "part_twins": (part_twins, _on_gpu),
     "align_integers": (align_integers, _on_gpu),
     "align_ranks": (align_ranks, _on_gpu),
+    "pad_integers": (pad_integers, _on_gpu),
     "lower_dense": (lower_dense, _on_gpu),
     "lower_pad": (lower_pad, _on_gpu),
     "lower_sums": (lower_sums, _on_gpu),
