@@ -11,6 +11,7 @@ from keraslayers.export.rewrites.align_ranks import align_ranks
 from keraslayers.export.rewrites.align_selection import align_selection
 from keraslayers.export.rewrites.copy_outputs import copy_outputs
 from keraslayers.export.rewrites.crop_transposed import crop_transposed
+from keraslayers.export.rewrites.dilate_convolutions import dilate_convolutions
 from keraslayers.export.rewrites.drop_state import drop_state
 from keraslayers.export.rewrites.fold_constants import fold_constants
 from keraslayers.export.rewrites.fold_reshapes import fold_reshapes
@@ -18,6 +19,7 @@ from keraslayers.export.rewrites.inline_branches import inline_branches
 from keraslayers.export.rewrites.keep_padding import keep_padding
 from keraslayers.export.rewrites.lower_broadcast import lower_broadcast
 from keraslayers.export.rewrites.lower_dense import lower_dense
+from keraslayers.export.rewrites.lower_fourier import lower_fourier
 from keraslayers.export.rewrites.lower_gather import lower_gather
 from keraslayers.export.rewrites.lower_indices import lower_indices
 from keraslayers.export.rewrites.lower_normalization import lower_normalization
@@ -44,6 +46,7 @@ __all__ = [
     "align_selection",
     "copy_outputs",
     "crop_transposed",
+    "dilate_convolutions",
     "drop_state",
     "each",
     "fold_constants",
@@ -52,6 +55,7 @@ __all__ = [
     "keep_padding",
     "lower_broadcast",
     "lower_dense",
+    "lower_fourier",
     "lower_gather",
     "lower_indices",
     "lower_normalization",
@@ -105,6 +109,8 @@ REWRITES = {
     "widen_pointwise": (widen_pointwise, _on_gpu),
     "merge_groups": (merge_groups, _on_gpu),
     "align_ranks": (align_ranks, _on_gpu),
+    "dilate_convolutions": (dilate_convolutions, _on_all),
+    "lower_fourier": (lower_fourier, _on_gpu),
     "lower_dense": (lower_dense, _on_gpu),
     "lower_pad": (lower_pad, _on_gpu),
     "lower_sums": (lower_sums, _on_gpu),
