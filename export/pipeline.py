@@ -6,7 +6,7 @@ from functools import partial
 
 from keraslayers.export.artifact import Artifact
 from keraslayers.export.file.graph import read_graph
-from keraslayers.export.precisions import check_kernels
+from keraslayers.export.precisions import INTEGER, check_kernels
 from keraslayers.export.progress import step
 from keraslayers.export.proof.blame import blamed
 from keraslayers.export.proof.proof import PROOF_SAMPLES, prove_blob
@@ -164,33 +164,32 @@ def _converted(plan, ready):
     """The file, and what was found out on the way; its kernels are what the precision says."""
     from keraslayers.export.convert.auto import model_predictor, score_of, search
     from keraslayers.export.convert.convert import convert
-    from keraslayers.export.convert.mixed import calibrated, is_cut
+    from keraslayers.export.convert.mixed import calibrated
     from keraslayers.export.optimize.deploy import check_integers, deployed
     from keraslayers.export.source.layer_names import namer
     from keraslayers.export.source.preprocessing import require_pixels, span
 
     who, precision, floats, errors, trials = plan.who, plan.precision, plan.floats, (), ()
-    ranges = None if plan.trained or not plan.given else span(plan.samples) if plan.pixels else plan.samples
-    on_phone = "cpu" in plan.target.runtimes
-    measured = partial(calibrated, plan.interface, ready, plan.shapes, ranges, plan.io, on_phone)
-    if plan.auto or floats or (plan.layer_errors and precision == "int8"):
-        with measured() as made:
-            if plan.auto:
-                score = score_of(who, plan.evaluate, model_predictor(who, plan.interface, plan.pixels))
-                blob, floats, trials = search(who, made, plan.evaluate, plan.max_drop, score)
-            else:
-                blob = made.file(set(floats))
-            errors = made.errors if plan.auto or plan.layer_errors else ()
-    else:
-        with step(f"converting {plan.model.name} to {precision}"), deployed(plan.model):
-            blob = convert(plan.interface, ready, plan.shapes, precision, ranges, plan.io)
-            mixes = precision == "int8" and on_phone and not plan.trained
-            if mixes and is_cut((each.operator, each.inner) for each in read_graph(blob).computed):
-                with measured() as made:
-                    blob = made.file()
-    original = len(blob)
+    ranges = span(plan.samples) if plan.pixels else plan.samples
+    rewrites, growth = {}, 1.0
+    with step(f"converting {plan.model.name} to {precision}"):
+        if precision in INTEGER and not plan.trained:
+            with calibrated(plan.interface, ready, plan.shapes, ranges, precision, plan.io, plan.target) as made:
+                if plan.auto:
+                    score = score_of(who, plan.evaluate, model_predictor(who, plan.interface, plan.pixels))
+                    blob, floats, trials = search(who, made, plan.evaluate, plan.max_drop, score)
+                else:
+                    blob = made.file(set(floats))
+                errors = made.errors if plan.auto or plan.layer_errors else ()
+                rewrites, growth = made.rewrites, made.growth
+        else:
+            with deployed(plan.model):
+                blob = convert(plan.interface, ready, plan.shapes, precision, plan.io)
+    original = round(len(blob) / growth)  # of files in int8 what the one in floats tells of it
     with step(f"rewriting the file of {plan.model.name}"):
-        blob, rewrites = rewrite(blob, plan.target, precision)
+        blob, more = rewrite(blob, plan.target, precision)
+        for name, places in more.items():
+            rewrites[name] = [*rewrites.get(name, ()), *places]
     graph = read_graph(blob)
     if plan.trained:
         floats = check_integers(who, graph, plan.model)

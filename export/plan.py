@@ -91,7 +91,7 @@ def planned(
         raise ValueError(f"`{who}`: `io`={io!r} needs precision={IO[io]!r}; got precision={precision!r}.")
     if precision == "int4" and (lacking := four_bits.available()):
         raise ImportError(f"`{who}`: precision='int4' needs {lacking}")
-    interface_of(who, model)  # which says what is no model
+    interface_of(who, model, samples)  # which says what is no model
     floats = tuple(sorted(find_layers(who, skip, model))) if skip else ()
     model, trained = deployable(who, model, precision, pixels)
     if trained and (auto or floats or layer_errors):
@@ -100,9 +100,9 @@ def planned(
             "for ordinary models. What shall stay in floats stays out of the training: quantize_aware(model, skip=...)."
         )
     model, dropped = drop_auxiliary(who, model)
-    theirs = interface_of(who, model)
+    theirs = interface_of(who, model, samples)
     model, others = (model, 0) if trained else in_float32(who, model)
-    interface = interface_of(who, model) if others else theirs
+    interface = interface_of(who, model, samples) if others else theirs
     if pixels:
         dtype = "uint8" if io == "uint8" and precision != "int8" else "float32"
         theirs = take_pixels(who, theirs, preprocessing, dtype)

@@ -141,8 +141,12 @@ NOT_BUILT = (
     "`to_tflite`: `model` {!r} is not built; give it an `Input`, call it on data, or `model.build((None, ...))` first."
 )
 UNKNOWN = (
-    "`to_tflite`: `model` 'own' is a subclassed model whose input shapes are not known. Call it once on data of the "
-    "shape to export, or wrap it: keras.Model(inputs, model(inputs))."
+    "`to_tflite`: `model` 'own' is a subclassed model of which Keras keeps no input shapes. Give arrays as `samples`, "
+    "whose shapes it then takes, or wrap it: keras.Model(inputs, model(inputs))."
+)
+SEVERAL = (
+    "`to_tflite`: `model` 'own' is a subclassed model whose `call` takes several tensors one by one, of which Keras "
+    "keeps no shapes. Wrap it: keras.Model([a, b], model(a, b)), a and b being `keras.Input`s."
 )
 NO_MODEL = "`to_tflite`: `model` must be a `keras.Model`; got "
 
@@ -156,7 +160,7 @@ NO_MODEL = "`to_tflite`: `model` must be a `keras.Model`; got "
         (lambda: keras.Sequential([layers.Dense(2)], name="s"), ValueError, NOT_BUILT.format("s")),
         (lambda: Subclassed(), ValueError, NOT_BUILT.format("own")),
         (built_by_hand, ValueError, UNKNOWN),
-        (called_with_two, ValueError, UNKNOWN),
+        (called_with_two, ValueError, SEVERAL),
     ],
 )
 def test_models(no_work, make, error, message):

@@ -77,6 +77,16 @@ def test_what_was_refused_is_proven(case):
     assert [proof.verdict.name for proof in report.proofs] == ["PROVEN", "PROVEN"], report
 
 
+@pytest.mark.parametrize("case", [case for case in CHANGED if case.runtime == "cpu"], ids=lambda case: case.id)
+def test_what_was_cut_in_pieces_is_whole(case):
+    before = case.make()
+    after, _ = rewrite(before, TARGETS["cpu"], "int8" if read_graph(before).integer else "float32")
+    proofs = [prove(blob, runtimes="cpu").proofs[0] for blob in (before, after)]
+    assert [proof.verdict.name for proof in proofs] == [case.without, "PROVEN"]
+    assert proofs[0].delegated < proofs[0].operators
+    assert (proofs[1].delegated, proofs[1].partitions) == (proofs[1].operators, 1)
+
+
 def test_every_rewrite_has_a_row_and_every_row_a_rewrite():
     assert {case.rewrite for case in CHANGED} == set(REWRITES)
 

@@ -3,6 +3,7 @@
 from itertools import accumulate
 
 from keraslayers.export.file.build import before_reshapes
+from keraslayers.export.rewrites._blocks import MOST_AXES
 from keraslayers.export.rewrites._each import each
 
 _JOINING = ("CONCATENATION", "PACK")
@@ -13,7 +14,8 @@ def lower_split(graph):
     """Writes SPLIT, SPLIT_V and UNPACK as slices where the GPU errs.
 
     LiteRT's GPU runtime makes one operator of these and a concatenation of their parts: in another order it computes
-    them wrongly, and does not start if they cut the graph's input. It refuses tensors of more than four axes.
+    them wrongly, and does not start if they cut the graph's input. It refuses tensors of more than four axes, and dies
+    where a part of integers is read by nobody, as that of the forget gate in a first step.
 
     Given:   a, b = SPLIT(x); CONCATENATION(b, a) -> y
     Result:  a = SLICE(x); b = SLICE(x); CONCATENATION(b, a) -> y
@@ -26,7 +28,9 @@ def _lower(build, operator):
     if found is None:
         return False
     x, axis = found
-    if len(x.shape) <= 4 and not _joined(operator):
+    # In integers of 8 bits what stands between keeps them apart; but a part that nobody reads kills the GPU there.
+    wrong = _joined(operator) if x.scale is None else _unread(build.graph, operator)
+    if len(x.shape) <= MOST_AXES and not wrong:
         return False
     sizes = [1 if operator.name == "UNPACK" else output.shape[axis] for output in operator.outputs]
     begins = accumulate(sizes, initial=0)
@@ -51,6 +55,10 @@ def _joined(operator):
     """Whether a concatenation takes parts of it alone, by way of reshapes at most."""
     joining = [reader for part in operator.outputs for reader in _readers(part) if reader.name in _JOINING]
     return any(all(before_reshapes(x).maker is operator for x in reader.inputs) for reader in joining)
+
+
+def _unread(graph, operator):
+    return any(not part.readers and not graph.given(part) for part in operator.outputs)
 
 
 def _readers(tensor):

@@ -119,8 +119,14 @@ def _numbers(model):
     return found
 
 
-def interface_of(who, model):
+def interface_of(who, model, samples=None):
     """Reads the interface of a model.
+
+    Args:
+        who: the function to name in errors.
+        model: any model.
+        samples: as people give them: a subclassed model keeps neither the dtypes of its inputs nor, at times, their
+            shapes.
 
     Raises:
         TypeError: if it is no Keras 3 model.
@@ -142,13 +148,20 @@ def interface_of(who, model):
     if not model.built:
         remedy = "give it an `Input`, call it on data, or `model.build((None, ...))`"
         raise ValueError(f"`{who}`: `model` {model.name!r} is not built; {remedy} first.")
-    # A subclassed model tells no more than the shape it was built with.
-    config = model.get_build_config() or {}
-    shapes = config.get("input_shape")
-    if shapes is None or _takes_several(model):
+    # A subclassed model tells no more than the shape it was built with, if that.
+    shapes = (model.get_build_config() or {}).get("input_shape")
+    told = None if samples is None else _told(samples)
+    if _takes_several(model):
         raise ValueError(
-            f"`{who}`: `model` {model.name!r} is a subclassed model whose input shapes are not known. Call it once on "
-            "data of the shape to export, or wrap it: keras.Model(inputs, model(inputs))."
+            f"`{who}`: `model` {model.name!r} is a subclassed model whose `call` takes several tensors one by one, of "
+            "which Keras keeps no shapes. Wrap it: keras.Model([a, b], model(a, b)), a and b being `keras.Input`s."
+        )
+    if shapes is None and told is not None and not hasattr(samples, "element_spec"):
+        shapes = keras.tree.map_structure(lambda each: each.shape, told)
+    if shapes is None:
+        raise ValueError(
+            f"`{who}`: `model` {model.name!r} is a subclassed model of which Keras keeps no input shapes. Give arrays "
+            "as `samples`, whose shapes it then takes, or wrap it: keras.Model(inputs, model(inputs))."
         )
     if isinstance(shapes, dict):
         named, structure = sorted(shapes.items()), dict.fromkeys(shapes, 0)
@@ -156,9 +169,41 @@ def interface_of(who, model):
         named, structure = [(None, shape) for shape in shapes], [0] * len(shapes)
     else:
         named, structure = [(None, shapes)], 0
-    return Interface(
-        model, _named([(name, (None, *shape[1:]), keras.config.floatx()) for name, shape in named]), structure
-    )
+    if isinstance(told, dict):
+        dtypes = [getattr(told.get(name), "dtype", None) for name, _ in named]
+    else:
+        dtypes = [each.dtype for each in keras.tree.flatten(told)] if told is not None else []
+    if len(dtypes) != len(named):
+        dtypes = [None] * len(named)
+    entries = zip(named, dtypes, strict=True)
+    inputs = _named([(name, (None, *shape[1:]), dtype or keras.config.floatx()) for (name, shape), dtype in entries])
+    return Interface(model, inputs, structure)
+
+
+@dataclass(frozen=True)
+class _Told:
+    """What an array of samples tells of an input: its shape, and its dtype where that is one of whole numbers."""
+
+    shape: tuple
+    dtype: str | None
+
+
+def _told(samples):
+    """What samples tell of the inputs of a model that tells nothing of their dtypes, in their structure."""
+    if hasattr(samples, "element_spec"):
+        spec = samples.element_spec
+        samples = spec[0] if isinstance(spec, tuple) and len(spec) in (2, 3) else spec  # without labels
+    if isinstance(samples, dict):
+        return {name: _told_by(values) for name, values in samples.items()}
+    return [_told_by(values) for values in samples] if isinstance(samples, list | tuple) else _told_by(samples)
+
+
+def _told_by(values):
+    values = values if hasattr(values, "dtype") else np.asarray(values)
+    name = getattr(values.dtype, "name", str(values.dtype))
+    # NumPy counts in 64 bits, phones in 32. Smaller integers are pixels.
+    dtype = {"int32": "int32", "int64": "int32", "bool": "bool"}.get(name)
+    return _Told(tuple(values.shape), dtype)
 
 
 def _takes_several(model):

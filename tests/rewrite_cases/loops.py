@@ -23,14 +23,19 @@ class Called(Made):
         return self.graph
 
 
-def call(f, kind, inputs, like, **options):
-    """An operator that calls, with an output like each of some tensors."""
-    outputs = [Tensor(f"{kind.lower()}_{i}", t.shape, t.dtype, t.quantization) for i, t in enumerate(like)]
+def several(f, kind, inputs, outputs, **options):
+    """An operator of several outputs."""
     f.add(kind, inputs, outputs[0], **options)
     operator = outputs[0].maker
     f.graph.remove(operator)
     operator.outputs = tuple(outputs)
     f.graph.insert(operator)
+
+
+def call(f, kind, inputs, like, **options):
+    """An operator that calls, with an output like each of some tensors."""
+    outputs = [Tensor(f"{kind.lower()}_{i}", t.shape, t.dtype, t.quantization) for i, t in enumerate(like)]
+    several(f, kind, inputs, outputs, **options)
     return outputs
 
 
@@ -321,7 +326,18 @@ def weights_of_16_bits():
     return f.done(f.new("FULLY_CONNECTED", (x, kernel, None), x.shape))
 
 
+def part_unread(dtype, scale):
+    """A gate that nobody reads, as that of forgetting in the first step."""
+    f = Made()
+    y = f.new("RELU", (f.input((1, 8), dtype, scale=scale),), (1, 8), scale=scale)
+    parts = [Tensor(f"part_{i}", (1, 2), dtype, scales(scale)) for i in range(4)]
+    several(f, "SPLIT", (f.integers(1), y), parts, numSplits=4)
+    return f.done(*(f.new("RELU", (part,), (1, 2), scale=scale) for part in parts[1:]))
+
+
 CASES = [
+    Case("lower_split", "part_unread", lambda: part_unread("int8", 0.1)),
+    Case("lower_split", "part_unread_of_floats", lambda: part_unread("float32", None), "PROVEN", stays=True),
     Case("unroll_loops", "list_written", list_written),
     Case("unroll_loops", "many_steps", lambda: list_written(40)),
     Case("unroll_loops", "state_given", state_given),
