@@ -19,7 +19,10 @@ from keraslayers.export.rewrites.fold_constants import fold_constants
 from keraslayers.export.rewrites.fold_reshapes import fold_reshapes
 from keraslayers.export.rewrites.inline_branches import inline_branches
 from keraslayers.export.rewrites.keep_padding import keep_padding
+from keraslayers.export.rewrites.lower_add_n import lower_add_n
+from keraslayers.export.rewrites.lower_arg_min import lower_arg_min
 from keraslayers.export.rewrites.lower_broadcast import lower_broadcast
+from keraslayers.export.rewrites.lower_convolution_3d import lower_convolution_3d
 from keraslayers.export.rewrites.lower_dense import lower_dense
 from keraslayers.export.rewrites.lower_fourier import lower_fourier
 from keraslayers.export.rewrites.lower_gather import lower_gather
@@ -28,6 +31,7 @@ from keraslayers.export.rewrites.lower_normalization import lower_normalization
 from keraslayers.export.rewrites.lower_one_hot import lower_one_hot
 from keraslayers.export.rewrites.lower_pack import lower_pack
 from keraslayers.export.rewrites.lower_pad import lower_pad
+from keraslayers.export.rewrites.lower_relu_0_to_1 import lower_relu_0_to_1
 from keraslayers.export.rewrites.lower_reshapes import lower_reshapes
 from keraslayers.export.rewrites.lower_reverse import lower_reverse
 from keraslayers.export.rewrites.lower_scatter import lower_scatter
@@ -68,7 +72,10 @@ __all__ = [
     "fold_reshapes",
     "inline_branches",
     "keep_padding",
+    "lower_add_n",
+    "lower_arg_min",
     "lower_broadcast",
+    "lower_convolution_3d",
     "lower_dense",
     "lower_fourier",
     "lower_gather",
@@ -77,6 +84,7 @@ __all__ = [
     "lower_one_hot",
     "lower_pack",
     "lower_pad",
+    "lower_relu_0_to_1",
     "lower_reshapes",
     "lower_reverse",
     "lower_scatter",
@@ -159,6 +167,10 @@ REWRITES = {
     "align_ranks": (align_ranks, _on_gpu),
     "dilate_convolutions": (dilate_convolutions, _on_all),
     "lower_fourier": (lower_fourier, _on_gpu),
+    "lower_add_n": (lower_add_n, _on_gpu),
+    "lower_arg_min": (lower_arg_min, _on_gpu),
+    "lower_relu_0_to_1": (lower_relu_0_to_1, _on_gpu),
+    "lower_convolution_3d": (lower_convolution_3d, _on_gpu),
     "lower_dense": (lower_dense, _on_gpu),
     "lower_pad": (lower_pad, _on_gpu),
     "lower_sums": (lower_sums, _on_gpu),
