@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # What the environment was made from: change it and the next command makes it anew.
 MADE := $(VENV)/.made
 
-.PHONY: demo docs test test-lowest test-backends readme table-layers table-models lint format bench clean
+.PHONY: demo docs test test-lowest test-backends readme table-layers table-models lint format bench bench-models clean
 
 demo: $(MADE) driver
 	$(BIN)/keraslayers demo
@@ -31,6 +31,17 @@ bench: $(MADE) driver
 # One part of it: `make bench-layers`, `make bench-export`.
 bench-%: $(MADE) driver
 	$(BIN)/python -m benchmarks $*
+
+# Models that nobody here wrote, from packages that nothing else needs.
+OTHERS := .venv-models
+bench-models: $(OTHERS)/.made driver
+	TF_CPP_MIN_LOG_LEVEL=3 $(OTHERS)/bin/python -m benchmarks.others
+
+$(OTHERS)/.made: setup.py pyproject.toml
+	$(PYTHON) -m venv $(OTHERS)
+	$(OTHERS)/bin/python -m pip install --quiet --upgrade pip
+	$(OTHERS)/bin/python -m pip install --quiet --editable '.[others]'
+	touch $@
 
 # The lower bounds in pyproject.toml are what this installs and tests.
 LOWEST := .venv-lowest
@@ -83,4 +94,4 @@ driver:
 	fi
 
 clean:
-	rm -rf $(VENV) $(LOWEST) $(BACKENDS) build dist site *.egg-info demo .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(LOWEST) $(BACKENDS) $(OTHERS) build dist site *.egg-info demo .pytest_cache .ruff_cache

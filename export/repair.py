@@ -92,14 +92,17 @@ def moved(blob, graph, made, after, samples):
         made, after: the same of what became of it.
         samples: by input name arrays.
     """
-    inputs, count = calls_of({name: values[:PROOF_SAMPLES] for name, values in samples.items()}, graph)
+    few = {name: values[:PROOF_SAMPLES] for name, values in samples.items()}
+    calls, count = zip(*(calls_of(few, each) for each in (graph, after)), strict=True)
     with step("comparing on LiteRT's built-in kernels"):
-        outcomes = [cpu.run_reference(*each, inputs) for each in ((blob, graph), (made, after))]
+        outcomes = [cpu.run_reference(*each) for each in ((blob, graph, calls[0]), (made, after, calls[1]))]
     if outcomes[0].outputs is None:
         return f"LiteRT's built-in kernels do not run it, so that nothing can be compared: {outcomes[0].reason}"
     if outcomes[1].outputs is None:
         return f"LiteRT's built-in kernels do not run the result: {outcomes[1].reason}"
-    wanted, got = (values_of(outcome.outputs, graph, count) for outcome in outcomes)
+    wanted = values_of(outcomes[0].outputs, graph, count[0])
+    got = values_of(outcomes[1].outputs, after, count[1])
+    got = {name: values.reshape(wanted[name].shape) for name, values in got.items()}
     if graph.integer or graph.hybrid:
         return wrong_numbers(got, wanted, graph, False)
     for name, values in wanted.items():

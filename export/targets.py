@@ -26,6 +26,12 @@ class Target:
 
         return tuple(name for name, (_, wanted) in PASSES.items() if wanted(self, precision))
 
+    def rewrites(self, precision):
+        """The names of the rewrites of a file of that precision, in their order."""
+        from keraslayers.export.rewrites import REWRITES
+
+        return tuple(name for name, (_, wanted) in REWRITES.items() if wanted(self, precision))
+
     @property
     def limits(self):
         """What no file for it may hold, whatever the passes do: a line for each limit of a runtime."""

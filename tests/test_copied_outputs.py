@@ -25,7 +25,8 @@ def twice():
 def test_an_output_that_is_an_input(shape, precision):
     given = samples(16, shape)
     report = to_tflite(with_its_input(shape), target="gpu", precision=precision, samples=given).report.require()
-    assert report.passes["copy_outputs"] == 2
+    # Flattened, it has another shape, and is computed as it is.
+    assert len(report.rewrites["copy_outputs"]) == (2 if len(shape) == 1 else 1)
     assert report.proof("cpu").partitions == 1
 
 
@@ -33,4 +34,4 @@ def test_an_output_that_is_an_input(shape, precision):
 @pytest.mark.parametrize("precision", ["float32", "int8"])
 def test_a_tensor_that_is_an_output_thrice(precision):
     report = to_tflite(twice(), target="gpu", precision=precision, samples=samples(16, (6, 6, 4))).report.require()
-    assert report.passes["copy_outputs"] == 2
+    assert len(report.rewrites["copy_outputs"]) == 2

@@ -67,5 +67,5 @@ def test_a_loop_in_floats_stays_on_the_cpu():
 
 
 def test_a_long_loop_in_int8_says_what_to_do():
-    with pytest.raises(RuntimeError, match=r"Layer `first` is a loop .* 128 steps at most, .* precision='dynamic'"):
-        to_tflite(network("two", 200), precision="int8", samples=samples(4, (200, 5)))
+    with pytest.raises(RuntimeError, match=r"in layer `first`: it has more than 256 steps.*precision='dynamic'"):
+        to_tflite(network("two", 300), precision="int8", samples=samples(4, (300, 5)))

@@ -12,28 +12,19 @@ from keraslayers._rewrite import owner
 from keraslayers.export.convert import converter
 from keraslayers.export.convert.four_bits import four_bits
 from keraslayers.export.convert.refusals import refused_layers
-from keraslayers.export.convert.unrolled import unrolled
 from keraslayers.export.passes.unroll_recurrent import MOST_STEPS, is_loop
-from keraslayers.export.precisions import INTEGER, IO
+from keraslayers.export.precisions import IO
 from keraslayers.export.source.layer_names import labels_of, layers_of, scope, scoped
 
-# Sets of kernels of integers alone, by precision.
-_KERNELS = {
-    "int8": "TFLITE_BUILTINS_INT8",
-    "int16x8": "EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8",
-}
 
-
-def convert(interface, model, shapes, precision, samples, io):
-    """Converts a Keras model.
+def convert(interface, model, shapes, precision, io):
+    """Converts a Keras model to a file whose ranges need no samples.
 
     Args:
         interface: of the user's model: gives names and order.
         model: what to convert in its place.
         shapes: by input name the static shape, batch included.
-        precision: one of `precisions.PRECISIONS`.
-        samples: by input name arrays of (samples, ...), to measure the ranges of an integer file; None where the
-            model holds trained ones, and for other files.
+        precision: one of `precisions.PRECISIONS`; of integers only where the model holds trained ranges.
         io: dtype of inputs and outputs.
 
     Returns:
@@ -42,32 +33,26 @@ def convert(interface, model, shapes, precision, samples, io):
     Raises:
         RuntimeError: if the converter refuses the model, in its own words.
     """
-    integer = precision in INTEGER
-    with saved(interface, model, shapes, samples if integer else None) as ask:
-        batch = next(iter(shapes.values()))[0]
-        outside = io if integer and IO[io] == precision else "float32"
-        if ask.unrolled:
-            blob = ask("quantize_file", shorts=precision == "int16x8", io=outside, batch=batch)
-        else:
-            blob = ask(
-                "convert",
-                types="float16" if precision == "float16" else None,
-                kernels=None if samples is None else _KERNELS.get(precision),
-                io=outside,
-                optimize=precision not in ("float32", "int4"),  # those of 4 bits are made of a file in floats
-                batch=batch,
-            )
+    with saved(interface, model, shapes) as ask:
+        blob = ask(
+            "convert",
+            types="float16" if precision == "float16" else None,
+            io=io if IO[io] == precision else "float32",
+            optimize=precision not in ("float32", "int4"),  # those of 4 bits are made of a file in floats
+        )
     return four_bits(blob) if precision == "int4" else blob
 
 
 @contextlib.contextmanager
-def saved(interface, model, shapes, samples):
+def saved(interface, model, shapes, samples=None):
     """Writes a model down for the converter; see `convert` for the arguments.
 
+    Args:
+        samples: by input name arrays of (samples, ...), where ranges are to be measured.
+
     Returns:
-        A function to have something done with it: `ask(do, **request)`, as `converter.ask`. It returns the file that
-        was made, or what else the converter's answer is. Its `unrolled` tells whether `floats.tflite` lies beside the
-        model, from which integers are to be made: the converter dies of loops in integers, but not of their steps.
+        A function to have something done with it: `ask(do, given=None, **request)`, as `converter.ask`; `given` are the
+        bytes of a file to do it with. It returns the file that was made, or what else the converter's answer is.
     """
     if keras.backend.backend() != "tensorflow":
         raise RuntimeError(
@@ -102,8 +87,10 @@ def saved(interface, model, shapes, samples):
             np.savez(Path(folder) / "samples.npz", **{f"={name}": values for name, values in samples.items()})
         made = Path(folder) / "model.tflite"
 
-        def ask(do, **request):
+        def ask(do, given=None, **request):
             made.unlink(missing_ok=True)
+            if given is not None:
+                (Path(folder) / "given.tflite").write_bytes(given)
             try:
                 result = converter.ask(folder, do, **request)
             except converter.ConverterError as error:
@@ -113,18 +100,7 @@ def saved(interface, model, shapes, samples):
                 ) from error
             return made.read_bytes() if made.exists() else result
 
-        ask.unrolled = samples is not None and _loops(function)
-        if ask.unrolled:
-            blob = ask("convert", types=None, kernels=None, io="float32", optimize=False, batch=None)
-            (Path(folder) / "floats.tflite").write_bytes(unrolled(blob, interface.model))
         yield ask
-
-
-def _loops(function):
-    """Whether something is computed again and again."""
-    graph = function.graph.as_graph_def()
-    nodes = [*graph.node, *(node for each in graph.library.function for node in each.node_def)]
-    return any(node.op in ("StatelessWhile", "While") for node in nodes)
 
 
 @contextlib.contextmanager

@@ -33,17 +33,15 @@ def main():
         answers.flush()
 
 
-def convert(tf, folder, types, kernels, io, optimize, batch):
+def convert(tf, folder, types, io, optimize):
     """Makes `model.tflite`.
 
     Args:
         tf: tensorflow.
         folder: of the SavedModel.
         types: name of the dtype for weights, or None.
-        kernels: name of the set of kernels that alone may be used, or None for all.
         io: dtype of inputs and outputs.
         optimize: whether weights or more become integers.
-        batch: of the file; samples go through it in calls of so many.
     """
     converter = tf.lite.TFLiteConverter.from_saved_model(folder)
     if optimize:
@@ -52,69 +50,33 @@ def convert(tf, folder, types, kernels, io, optimize, batch):
         converter.inference_input_type = converter.inference_output_type = getattr(tf, io)
     if types:
         converter.target_spec.supported_types = [getattr(tf, types)]
-    if kernels:
-        # Integer kernels only: an operator without one is an error, not a float in the middle.
-        converter.target_spec.supported_ops = [getattr(tf.lite.OpsSet, kernels)]
-        converter.representative_dataset = calibration(folder, batch)
     Path(folder, "model.tflite").write_bytes(converter.convert())
 
 
-def quantize_file(tf, folder, shorts, io, batch):
-    """Makes `model.tflite` in integers of `floats.tflite`, which stands in the folder.
+def calibrate(tf, folder, batch):
+    """Makes `calibrated.tflite` of `given.tflite`, a file in floats: the same with the ranges of what it computes.
 
     Args:
-        tf, folder, io, batch: see above.
-        shorts: whether activations are to have 16 bits.
+        tf, folder: see above.
+        batch: of the file; samples go through it in calls of so many.
     """
     from tensorflow.lite.python.optimize import calibrator
 
-    outside = getattr(tf, io)
-    if shorts:
-        quantizer = calibrator.Calibrator(Path(folder, "floats.tflite").read_bytes())
-        blob = quantizer.calibrate_and_quantize(
-            calibration(folder, batch), outside, outside, allow_float=False, activations_type=tf.int16
-        )
-    else:
-        Path(folder, "calibrated.tflite").write_bytes(with_ranges(tf, folder, batch))
-        blob = mixed(folder, outside, [])
-    Path(folder, "model.tflite").write_bytes(blob)
-
-
-def with_ranges(tf, folder, batch):
-    """A file in floats with the ranges of all that it computes: `floats.tflite` where it is there."""
-    floats = Path(folder, "floats.tflite")
-    if floats.exists():
-        from tensorflow.lite.python.optimize import calibrator
-
-        return calibrator.Calibrator(floats.read_bytes()).calibrate(calibration(folder, batch))
-    converter = tf.lite.TFLiteConverter.from_saved_model(folder)
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-    converter.representative_dataset = calibration(folder, batch)
-    converter._experimental_calibrate_only = True
-    return converter.convert()
-
-
-def calibrate(tf, folder, batch):
-    """Makes `calibrated.tflite`, floats with their ranges; returns all that is computed.
-
-    Returns:
-        A list of [tensor, operator, whether another operator reads it].
-    """
-    from ai_edge_litert import schema_py_generated as schema
-
-    blob = with_ranges(tf, folder, batch)
+    blob = calibrator.add_intermediate_tensors(Path(folder, "given.tflite").read_bytes())
+    blob = calibrator.Calibrator(blob).calibrate(calibration(folder, batch))
     Path(folder, "calibrated.tflite").write_bytes(blob)
-    model = schema.ModelT.InitFromPackedBuf(blob, 0)
-    names = {code: name for name, code in vars(schema.BuiltinOperator).items() if isinstance(code, int)}
-    codes = [names[max(code.builtinCode, code.deprecatedBuiltinCode)] for code in model.operatorCodes]
-    main = model.subgraphs[0]
-    read = {index for operator in main.operators for index in operator.inputs}
-    return [
-        [main.tensors[index].name.decode(), codes[operator.opcodeIndex], index in read]
-        for operator in main.operators
-        for index in operator.outputs
-    ]
+
+
+def quantize_shorts(tf, folder, io, batch):
+    """Makes `model.tflite` of `given.tflite`: weights of 8 bits, activations of 16."""
+    from tensorflow.lite.python.optimize import calibrator
+
+    blob = calibrator.add_intermediate_tensors(Path(folder, "given.tflite").read_bytes())
+    outside = getattr(tf, io)
+    blob = calibrator.Calibrator(blob).calibrate_and_quantize(
+        calibration(folder, batch), outside, outside, allow_float=False, activations_type=tf.int16, bias_type=tf.int64
+    )
+    Path(folder, "model.tflite").write_bytes(blob)
 
 
 def quantize(tf, folder, io, nodes):
@@ -168,7 +130,7 @@ def outputs(blob, folder, batch, most=16):
     ]
 
 
-WAYS = {way.__name__: way for way in (convert, quantize_file, calibrate, quantize, lose)}
+WAYS = {way.__name__: way for way in (convert, calibrate, quantize, quantize_shorts, lose)}
 
 
 def calibration(folder, batch, most=None):

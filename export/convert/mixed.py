@@ -1,84 +1,114 @@
-"""Files in int8 some of whose layers stay in floats."""
+"""Files of integers: a conversion to floats, rewritten, its ranges measured, quantized but for what stays in floats."""
 
 import contextlib
 import functools
-from collections import defaultdict
+from collections import Counter, defaultdict
 
 import keras
 
 from keraslayers import _checks
 from keraslayers.export.convert.convert import saved
+from keraslayers.export.convert.floats import in_floats
 from keraslayers.export.convert.layer_errors import LayerError, decibels
+from keraslayers.export.file import edit
 from keraslayers.export.measures import signal
 from keraslayers.export.progress import each
+from keraslayers.export.rewrites.rewrite import rewrite
+from keraslayers.export.rewrites.unroll_loops import MOST_STEPS
 from keraslayers.export.source.layer_names import labels_of, layers_of, namer
-
-# XNNPACK has no kernels in int8 for products of two activations: the graph would fall into pieces, and the built-in
-# product takes ten times as long as XNNPACK's in floats. Nor has it any for GELU and for what normalizations of single
-# samples compute: a small vision transformer fell into 11 pieces and took three times as long. These layers stay in
-# floats whole.
-IN_FLOATS = {"BATCH_MATMUL", "GELU", "SQUARED_DIFFERENCE", "RSQRT"}
-# Nor has it any for a softmax. In floats, nets with one in the middle took 0.58 of the time (over 64 channels of every
-# pixel), 0.96 (over all pixels), and the same within 2 per cent (over four kernels, over two branches). One that ends a
-# net cuts nothing; it goes with the others where there are some.
-SOFTMAX = "SOFTMAX"
-NORMALIZATIONS = (
-    keras.layers.GroupNormalization,
-    keras.layers.LayerNormalization,
-    keras.layers.RMSNormalization,
-    keras.layers.UnitNormalization,
-)
-
-
-def is_cut(computed):
-    """Whether XNNPACK would take a graph in int8 in pieces.
-
-    Args:
-        computed: of each operator its name, and whether other operators compute with what it computes.
-    """
-    return any(operator in IN_FLOATS or (operator == SOFTMAX and inner) for operator, inner in computed)
+from keraslayers.export.targets import TARGETS
 
 
 class Calibrated:
-    """A model whose ranges are measured, from which files with one or another layer in floats are soon made."""
+    """A file in floats, ready for the quantizer, from which files of integers are made in no time.
 
-    def __init__(self, ask, layer_of, io, batch, normalizations):
-        self._ask, self._io, self._batch = ask, io, batch
+    Attributes:
+        given: its bytes.
+        rewrites: what was rewritten in it, by name the places, as `rewrite` tells.
+        growth: how many times larger that made it.
+    """
+
+    def __init__(self, ask, model, precision, io, batch, target):
+        self._ask, self._precision, self._io, self._batch = ask, precision, io, batch
+        made = ask("convert", types=None, io="float32", optimize=False)
+        # The converter's quantizer dies of loops. What GPUs want comes after it, as it does in files of other tools.
+        blob, self.rewrites = rewrite(made, TARGETS["cpu"], precision)
+        self.growth = len(blob) / len(made)
+        file, layer_of = _told_apart(edit.read(blob)), namer(model)
+        _refuse_loops(file.main, model, layer_of)
+        self.given = file.write()
+        if precision == "int8":
+            ask("calibrate", given=self.given, batch=batch)
+        floats = in_floats(file.main) if "cpu" in target.runtimes else set()
         self._nodes, self._floats = defaultdict(list), []
-        made = ask("calibrate", batch=batch)
-        mixes = normalizations is not None and is_cut(entry[1:] for entry in made)
-        for tensor, operator, _ in made:
-            layer = layer_of(tensor)
-            floats = mixes and (operator in IN_FLOATS or operator == SOFTMAX or layer in normalizations)
-            (self._floats if floats else self._nodes[layer or tensor]).append(tensor)
+        for operator in file.main.operators:
+            for tensor in operator.outputs:
+                layer = layer_of(tensor.name) or tensor.name
+                (self._floats if operator in floats else self._nodes[layer]).append(tensor.name)
 
     @functools.cached_property
     def errors(self):
         """A tuple of `LayerError`, the worst first."""
-        every = [*self._floats, *(tensor for nodes in self._nodes.values() for tensor in nodes)]
-        found = []
-        for layer, nodes in each(list(self._nodes.items()), "what int8 costs, layer by layer"):
-            losses = self._ask("lose", batch=self._batch, nodes=nodes, every=every)
-            found.append(LayerError(layer, min(decibels(error, signal(*powers)) for error, *powers in losses)))
+        found = (
+            LayerError(layer, self._decibels([layer]))
+            for layer in each(list(self._nodes), "what int8 costs, layer by layer")
+        )
         return tuple(sorted(found, key=lambda error: error.snr_db))
 
+    def ranked(self, most):
+        """Groups of layers that follow one another, so many at most, those that cost most first."""
+        layers = list(self._nodes)
+        size = -(-len(layers) // most)
+        groups = [layers[start : start + size] for start in range(0, len(layers), size)]
+        costs = [self._decibels(group) for group in each(groups, "what int8 costs, layer by layer")]
+        return [groups[i] for i in sorted(range(len(groups)), key=costs.__getitem__)]
+
+    def _decibels(self, layers):
+        """The signal over the error of these layers in int8, all others in floats; of the worst output."""
+        every = [*self._floats, *(tensor for nodes in self._nodes.values() for tensor in nodes)]
+        nodes = [tensor for layer in layers for tensor in self._nodes[layer]]
+        losses = self._ask("lose", batch=self._batch, nodes=nodes, every=every)
+        return min(decibels(error, signal(*powers)) for error, *powers in losses)
+
     def file(self, floats=()):
-        """Bytes of the file with the layers of those names in floats."""
+        """Bytes of the file; of one in int8 with the layers of those names in floats."""
+        if self._precision == "int16x8":
+            return self._ask("quantize_shorts", given=self.given, io=self._io, batch=self._batch)
         nodes = [tensor for layer, tensors in self._nodes.items() if layer in floats for tensor in tensors]
         return self._ask("quantize", io=self._io, nodes=[*self._floats, *nodes])
 
 
-@contextlib.contextmanager
-def calibrated(interface, model, shapes, samples, io, on_phone):
-    """Measures a model's ranges; see `convert.convert` for the arguments. Returns a `Calibrated`.
+def _refuse_loops(graph, model, layer_of):
+    for operator in graph.operators:
+        if operator.name == "WHILE":
+            tensor = operator.output.name
+            raise RuntimeError(
+                f"`to_tflite`: model {model.name!r} has a loop that cannot be quantized, in "
+                f"{f'layer `{layer}`' if (layer := layer_of(tensor)) else repr(tensor)}: it has more than {MOST_STEPS} "
+                "steps, or goes on as its numbers say. Give it a shorter input of a fixed length, or take "
+                "precision='dynamic', which keeps it in floats."
+            )
 
-    On phones what XNNPACK has no int8 kernels for stays in floats.
+
+def _told_apart(file):
+    """The same file, in which no two tensors that are computed have a name in common: the quantizer goes by names."""
+    seen = Counter()
+    for operator in file.main.operators:
+        for tensor in operator.outputs:
+            seen[tensor.name] += 1
+            if seen[tensor.name] > 1:
+                tensor.name = f"{tensor.name};{seen[tensor.name]}"
+    return file
+
+
+@contextlib.contextmanager
+def calibrated(interface, model, shapes, samples, precision, io, target):
+    """Converts a model to floats and measures ranges; see `convert.convert` for the arguments. Returns a `Calibrated`.
+
+    In files in int8 for phones what XNNPACK has no kernels of integers for stays in floats.
     """
-    normalizations = None
-    if on_phone:
-        normalizations = {layer.name for layer in layers_of(interface.model) if isinstance(layer, NORMALIZATIONS)}
     with saved(interface, model, shapes, samples) as ask:
-        yield Calibrated(ask, namer(interface.model), io, next(iter(shapes.values()))[0], normalizations)
+        yield Calibrated(ask, interface.model, precision, io, next(iter(shapes.values()))[0], target)
 
 
 def find_layers(who, skip, model):

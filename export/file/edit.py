@@ -103,6 +103,10 @@ class Tensor:
         self.shape = tuple(int(size) for size in shape)
         self._table.shape, self._table.shapeSignature = list(self.shape), None
 
+    def retype(self, dtype):
+        """Gives it another type; whoever makes it has to make that."""
+        self.dtype, self._table.type = dtype, dtypes()[dtype]
+
     @property
     def size(self):
         """Number of elements."""

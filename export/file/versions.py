@@ -15,6 +15,7 @@ _BY_DTYPE = {
     "BROADCAST_TO": {"int8": 3, "int16": 3},
     "CONCATENATION": {**_SHORT, "uint32": 4},
     "DEPTH_TO_SPACE": _BYTE,
+    "DEQUANTIZE": {"int8": 2, "float16": 3, "int16": 3},
     "DIV": {},
     "EQUAL": {"int8": 2, "int16": 4},
     "EXPAND_DIMS": {},
@@ -71,6 +72,8 @@ def least(operator):
         centred = operator.options.halfPixelCenters
         centred |= operator.name == "RESIZE_NEAREST_NEIGHBOR" and operator.options.alignCorners
         return max(3 if centred else 1, {"int8": 2, "int16": 4}.get(inputs[0].dtype, 1))
+    if operator.name == "DEQUANTIZE" and inputs and inputs[0].channelwise:
+        return 5
     if operator.name not in _BY_DTYPE or not inputs:
         return None
     dtype = inputs[operator.name in _SECOND].dtype

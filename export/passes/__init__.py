@@ -2,21 +2,17 @@
 
 from keraslayers.export.passes.bound_by_samples import bound_by_samples
 from keraslayers.export.passes.bound_deformable import bound_deformable
-from keraslayers.export.passes.copy_outputs import copy_outputs
 from keraslayers.export.passes.flatten_tokens import flatten_tokens
 from keraslayers.export.passes.lower_average_pooling import lower_average_pooling
 from keraslayers.export.passes.lower_channel_shuffle import lower_channel_shuffle
 from keraslayers.export.passes.lower_group_normalization import lower_group_normalization
 from keraslayers.export.passes.lower_hard_sigmoid import lower_hard_sigmoid
 from keraslayers.export.passes.lower_hard_swish import lower_hard_swish
-from keraslayers.export.passes.lower_indices import lower_indices
 from keraslayers.export.passes.lower_log_softmax import lower_log_softmax
 from keraslayers.export.passes.lower_relu import lower_relu
-from keraslayers.export.passes.lower_split import lower_split
 from keraslayers.export.passes.lower_subsampling import lower_subsampling
 from keraslayers.export.passes.lower_up_sampling import lower_up_sampling
 from keraslayers.export.passes.mix_kernels import mix_kernels
-from keraslayers.export.passes.nest_concatenations import nest_concatenations
 from keraslayers.export.passes.split_hard_swish import split_hard_swish
 from keraslayers.export.passes.unroll_recurrent import unroll_recurrent
 
@@ -24,21 +20,17 @@ __all__ = [
     "PASSES",
     "bound_by_samples",
     "bound_deformable",
-    "copy_outputs",
     "flatten_tokens",
     "lower_average_pooling",
     "lower_channel_shuffle",
     "lower_group_normalization",
     "lower_hard_sigmoid",
     "lower_hard_swish",
-    "lower_indices",
     "lower_log_softmax",
     "lower_relu",
-    "lower_split",
     "lower_subsampling",
     "lower_up_sampling",
     "mix_kernels",
-    "nest_concatenations",
     "split_hard_swish",
     "unroll_recurrent",
 ]
@@ -87,14 +79,10 @@ PASSES = {
     "lower_hard_swish": (lower_hard_swish, _without_hard_swish),
     "lower_hard_sigmoid": (lower_hard_sigmoid, _in_floats_on_cpu),
     "lower_channel_shuffle": (lower_channel_shuffle, _on_gpu),
-    "lower_split": (lower_split, _on_gpu),
-    "lower_indices": (lower_indices, _on_gpu),
     "lower_group_normalization": (lower_group_normalization, _on_gpu),
     "lower_log_softmax": (lower_log_softmax, _on_gpu),
-    "nest_concatenations": (nest_concatenations, _always),
     "lower_up_sampling": (lower_up_sampling, _always),
     "lower_subsampling": (lower_subsampling, _always),
     "lower_average_pooling": (lower_average_pooling, _in_int8_on_cpu),
     "lower_relu": (lower_relu, _in_int8_on_cpu),
-    "copy_outputs": (copy_outputs, _on_gpu),
 }

@@ -136,7 +136,8 @@ def _judge(name, outcome, graph, meaning, expected, precision, count, trained):
 
 def _compare(name, outcome, figures, graph, meaning, expected, precision, count, trained):
     got = values_of(outcome.outputs, graph, count)
-    wanted = meaning if expected is None else {key: expected[key][:count] for key in got}
+    # A file may have fewer axes than the model, for the same numbers.
+    wanted = meaning if expected is None else {key: expected[key][:count].reshape(got[key].shape) for key in got}
     figures |= {
         "latency_ms": outcome.latency_ms,
         "reference": "LiteRT's built-in kernels" if expected is None else "the Keras model",
@@ -188,13 +189,15 @@ def _agreement(wanted, got):
 def calls_of(samples, graph):
     """Samples to what the file takes, call by call: arrays of (calls, *shape), and how many samples they hold."""
     count = len(next(iter(samples.values()))) if samples else 1
+    batches = {tensor.name: tensor.shape[0] if tensor.shape else 1 for tensor in graph.inputs}
+    # Inputs of a foreign file may differ in their first axis.
+    calls = min((-(-len(samples[name]) // batch) for name, batch in batches.items()), default=1)
     inputs = {}
     for tensor in graph.inputs:
-        batch = tensor.shape[0] if tensor.shape else 1
-        values = samples[tensor.name]
+        values = samples[tensor.name][: calls * batches[tensor.name]]
         # The last call is filled up with the last sample.
-        values = np.concatenate([values, np.repeat(values[-1:], -len(values) % batch, axis=0)])
-        inputs[tensor.name] = tensor.quantize(values).reshape(len(values) // batch, *tensor.shape)
+        values = np.concatenate([values, np.repeat(values[-1:], -len(values) % batches[tensor.name], axis=0)])
+        inputs[tensor.name] = tensor.quantize(values).reshape(calls, *tensor.shape)
     return inputs, count
 
 

@@ -5,26 +5,52 @@ LiteRT's built-in kernels the file gives the same before and after; run again, i
 quantization and metadata stay; and where the runtime refused or erred before, the file is PROVEN after.
 """
 
+from keraslayers.export.precisions import INTEGER
 from keraslayers.export.rewrites._each import each
 from keraslayers.export.rewrites.align_constants import align_constants
+from keraslayers.export.rewrites.align_integers import align_integers
 from keraslayers.export.rewrites.align_ranks import align_ranks
 from keraslayers.export.rewrites.align_selection import align_selection
 from keraslayers.export.rewrites.copy_outputs import copy_outputs
 from keraslayers.export.rewrites.crop_transposed import crop_transposed
+from keraslayers.export.rewrites.dilate_convolutions import dilate_convolutions
 from keraslayers.export.rewrites.drop_state import drop_state
 from keraslayers.export.rewrites.fold_constants import fold_constants
 from keraslayers.export.rewrites.fold_reshapes import fold_reshapes
 from keraslayers.export.rewrites.inline_branches import inline_branches
 from keraslayers.export.rewrites.keep_padding import keep_padding
+from keraslayers.export.rewrites.lower_add_n import lower_add_n
+from keraslayers.export.rewrites.lower_arg_min import lower_arg_min
 from keraslayers.export.rewrites.lower_broadcast import lower_broadcast
+from keraslayers.export.rewrites.lower_convolution_3d import lower_convolution_3d
+from keraslayers.export.rewrites.lower_dense import lower_dense
+from keraslayers.export.rewrites.lower_fourier import lower_fourier
 from keraslayers.export.rewrites.lower_gather import lower_gather
 from keraslayers.export.rewrites.lower_indices import lower_indices
+from keraslayers.export.rewrites.lower_normalization import lower_normalization
 from keraslayers.export.rewrites.lower_one_hot import lower_one_hot
 from keraslayers.export.rewrites.lower_pack import lower_pack
+from keraslayers.export.rewrites.lower_pad import lower_pad
+from keraslayers.export.rewrites.lower_relu_0_to_1 import lower_relu_0_to_1
 from keraslayers.export.rewrites.lower_reshapes import lower_reshapes
+from keraslayers.export.rewrites.lower_reverse import lower_reverse
 from keraslayers.export.rewrites.lower_scatter import lower_scatter
 from keraslayers.export.rewrites.lower_split import lower_split
+from keraslayers.export.rewrites.lower_sums import lower_sums
 from keraslayers.export.rewrites.merge_groups import merge_groups
+from keraslayers.export.rewrites.multiply_matrices import multiply_matrices
+from keraslayers.export.rewrites.narrow_axis import narrow_axis
+from keraslayers.export.rewrites.narrow_borders import narrow_borders
+from keraslayers.export.rewrites.narrow_elementwise import narrow_elementwise
+from keraslayers.export.rewrites.narrow_integers import narrow_integers
+from keraslayers.export.rewrites.narrow_pad import narrow_pad
+from keraslayers.export.rewrites.narrow_products import narrow_products
+from keraslayers.export.rewrites.narrow_reduction import narrow_reduction
+from keraslayers.export.rewrites.narrow_slice import narrow_slice
+from keraslayers.export.rewrites.narrow_transpose import narrow_transpose
+from keraslayers.export.rewrites.nest_concatenations import nest_concatenations
+from keraslayers.export.rewrites.pad_integers import pad_integers
+from keraslayers.export.rewrites.part_twins import part_twins
 from keraslayers.export.rewrites.pool_maxima import pool_maxima
 from keraslayers.export.rewrites.split_transposed_relu import split_transposed_relu
 from keraslayers.export.rewrites.spread_slopes import spread_slopes
@@ -35,25 +61,50 @@ from keraslayers.export.rewrites.widen_pointwise import widen_pointwise
 __all__ = [
     "REWRITES",
     "align_constants",
+    "align_integers",
     "align_ranks",
     "align_selection",
     "copy_outputs",
     "crop_transposed",
+    "dilate_convolutions",
     "drop_state",
     "each",
     "fold_constants",
     "fold_reshapes",
     "inline_branches",
     "keep_padding",
+    "lower_add_n",
+    "lower_arg_min",
     "lower_broadcast",
+    "lower_convolution_3d",
+    "lower_dense",
+    "lower_fourier",
     "lower_gather",
     "lower_indices",
+    "lower_normalization",
     "lower_one_hot",
     "lower_pack",
+    "lower_pad",
+    "lower_relu_0_to_1",
     "lower_reshapes",
+    "lower_reverse",
     "lower_scatter",
     "lower_split",
+    "lower_sums",
     "merge_groups",
+    "multiply_matrices",
+    "narrow_axis",
+    "narrow_borders",
+    "narrow_elementwise",
+    "narrow_integers",
+    "narrow_pad",
+    "narrow_products",
+    "narrow_reduction",
+    "narrow_slice",
+    "narrow_transpose",
+    "nest_concatenations",
+    "pad_integers",
+    "part_twins",
     "pool_maxima",
     "split_transposed_relu",
     "spread_slopes",
@@ -67,19 +118,36 @@ def _on_all(target, precision):
     return True
 
 
+def _on_cpu(target, precision):
+    return "cpu" in target.runtimes
+
+
 def _on_gpu(target, precision):
     return "gpu" in target.runtimes
+
+
+def _on_phones(target, precision):
+    return "cpu" in target.runtimes or "gpu" in target.runtimes
+
+
+def _without_loops(target, precision):
+    """GPUs have none, and the converter's quantizer dies of them."""
+    return _on_gpu(target, precision) or precision in INTEGER
 
 
 # Name -> (function, whether a file of that precision for that target wants it), in the order in which they run: what
 # takes operators apart comes before what looks at the parts.
 REWRITES = {
-    "inline_branches": (inline_branches, _on_gpu),
-    "unroll_loops": (unroll_loops, _on_gpu),
+    "inline_branches": (inline_branches, _without_loops),
+    "unroll_loops": (unroll_loops, _without_loops),
     "drop_state": (drop_state, _on_all),
-    "fold_constants": (fold_constants, _on_gpu),
+    "lower_convolution_3d": (lower_convolution_3d, _on_phones),
+    "narrow_borders": (narrow_borders, _on_gpu),
+    "fold_constants": (fold_constants, _without_loops),
+    "narrow_integers": (narrow_integers, _on_gpu),
     "lower_reshapes": (lower_reshapes, _on_gpu),
     "lower_indices": (lower_indices, _on_gpu),
+    "lower_reverse": (lower_reverse, _on_gpu),
     "lower_split": (lower_split, _on_gpu),
     "lower_pack": (lower_pack, _on_gpu),
     "lower_gather": (lower_gather, _on_gpu),
@@ -87,6 +155,13 @@ REWRITES = {
     "lower_one_hot": (lower_one_hot, _on_gpu),
     "lower_broadcast": (lower_broadcast, _on_gpu),
     "align_selection": (align_selection, _on_gpu),
+    "narrow_transpose": (narrow_transpose, _on_gpu),
+    "narrow_elementwise": (narrow_elementwise, _on_gpu),
+    "narrow_reduction": (narrow_reduction, _on_gpu),
+    "narrow_slice": (narrow_slice, _on_gpu),
+    "narrow_axis": (narrow_axis, _on_gpu),
+    "narrow_pad": (narrow_pad, _on_gpu),
+    "narrow_products": (narrow_products, _on_gpu),
     "split_transposed_relu": (split_transposed_relu, _on_gpu),
     "crop_transposed": (crop_transposed, _on_gpu),
     "keep_padding": (keep_padding, _on_gpu),
@@ -94,9 +169,23 @@ REWRITES = {
     "subsample_pointwise": (subsample_pointwise, _on_gpu),
     "widen_pointwise": (widen_pointwise, _on_gpu),
     "merge_groups": (merge_groups, _on_gpu),
+    "part_twins": (part_twins, _on_gpu),
+    "align_integers": (align_integers, _on_gpu),
     "align_ranks": (align_ranks, _on_gpu),
+    "pad_integers": (pad_integers, _on_gpu),
+    "dilate_convolutions": (dilate_convolutions, _on_all),
+    "lower_fourier": (lower_fourier, _on_gpu),
+    "lower_add_n": (lower_add_n, _on_gpu),
+    "lower_arg_min": (lower_arg_min, _on_gpu),
+    "lower_relu_0_to_1": (lower_relu_0_to_1, _on_gpu),
+    "lower_dense": (lower_dense, _on_gpu),
+    "lower_pad": (lower_pad, _on_gpu),
+    "lower_sums": (lower_sums, _on_gpu),
+    "lower_normalization": (lower_normalization, _on_gpu),
     "align_constants": (align_constants, _on_gpu),
     "spread_slopes": (spread_slopes, _on_gpu),
+    "nest_concatenations": (nest_concatenations, _on_cpu),
+    "multiply_matrices": (multiply_matrices, _on_gpu),
     "fold_reshapes": (fold_reshapes, _on_gpu),
     "copy_outputs": (copy_outputs, _on_gpu),
 }

@@ -35,6 +35,11 @@ def remade(build, kernel, values):
     return made if source is kernel else build.computed("DEQUANTIZE", (made,), made.shape, like=kernel)
 
 
+def moved(build, kernel, move):
+    """A kernel whose values are moved, by a function of their array."""
+    return remade(build, kernel, move(numbers(stored(kernel))))
+
+
 def zero(constant, axis=0):
     """What stands for 0 in a quantized constant, by channel along an axis so that it broadcasts; 0 of floats."""
     points = None if constant.quantization is None else constant.quantization.zeroPoint

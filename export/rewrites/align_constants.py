@@ -3,7 +3,7 @@
 import math
 
 from keraslayers.export.rewrites._each import each
-from keraslayers.export.rewrites._weights import moved, stored
+from keraslayers.export.rewrites._kernels import moved, stored
 
 KINDS = (
     "ADD",

@@ -3,7 +3,7 @@
 import numpy as np
 
 from keraslayers.export.rewrites._each import each
-from keraslayers.export.rewrites._weights import moved, stored
+from keraslayers.export.rewrites._kernels import moved, stored
 
 
 def spread_slopes(graph):

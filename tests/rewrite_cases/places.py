@@ -78,6 +78,10 @@ def five_axes_dropped(f, x):
     return relu(f, part)
 
 
+def turned(*axes):
+    return lambda f, x: relu(f, like(f, "REVERSE_V2", (x, f.integers(axes)), x.shape, x))
+
+
 # Parts
 
 
@@ -123,7 +127,7 @@ def gated(f, x):
 
 def packed_twice(f, x):
     y = relu(f, x)
-    return relu(f, like(f, "PACK", (y, y), (1, 6, 2, 8), x, valuesCount=2, axis=2))
+    return relu(f, like(f, "PACK", (y, y), (1, 2, 6, 8), x, valuesCount=2, axis=1))
 
 
 def packed_to_five(f, x):
@@ -143,6 +147,39 @@ def expanded(f, x):
 def expanded_truth(f, x):
     mask = f.new("GREATER", (x, f.constant(np.float32(0))), x.shape, "bool")
     return floats(f, f.new("EXPAND_DIMS", (mask, f.integers(-1)), (1, 6, 8, 1)))
+
+
+def truth_of(f, x):
+    return f.new("GREATER", (x, f.constant(np.float32(0))), x.shape, "bool")
+
+
+def part_of_truth(step):
+    def make(f, x):
+        bounds = f.integers((0, 1, 0)), f.integers((1, 6, 8)), f.integers((1, step, 1))
+        return floats(f, f.new("STRIDED_SLICE", (truth_of(f, x), *bounds), (1, 5 if step == 1 else 3, 8)))
+
+    return make
+
+
+def integers_apart(f, x):
+    a, b = split(f, x, 2)
+    return f.new("SUB", (a, b), a.shape)
+
+
+def truth_apart(f, x):
+    parts = unpack(f, truth_of(f, x), 1)
+    return floats(f, f.new("LOGICAL_OR", parts[:2], parts[0].shape))
+
+
+def padded(value=None):
+    def make(f, x):
+        given = x if value is None else truth_of(f, x)
+        inputs = given, f.integers([[0, 0], [1, 2], [0, 3]])
+        kind = "PAD" if value is None else "PADV2"
+        made = f.new(kind, inputs if value is None else (*inputs, f.constant(value)), (1, 9, 11))
+        return made if value is None else floats(f, made)
+
+    return make
 
 
 # Indices
@@ -284,6 +321,69 @@ def once(f, x):
     return [y, f.new("TANH", (y,), y.shape)]
 
 
+# Integers
+
+
+def beside(kind, constant, dtype="int32"):
+    """Integers, or which of them are above 0, beside a constant."""
+
+    def make(f, x):
+        given = x if dtype == "int32" else f.new("GREATER", (x, f.constant(np.int32(0))), x.shape, "bool")
+        shape = np.broadcast_shapes(x.shape, constant.shape)
+        made = f.new(kind, (given, f.constant(constant)), shape, "bool" if kind in TRUTHS else None)
+        return f.cast(made, "float32") if made.dtype == "bool" else made
+
+    return make
+
+
+TRUTHS = ("EQUAL", "LESS", "LOGICAL_AND", "LOGICAL_OR")
+
+
+def with_itself(kind, dtype="float32"):
+    def make(f, x):
+        y = relu(f, x)
+        return relu(f, f.cast(f.new(kind, (y, y), x.shape, "bool" if kind in TRUTHS else None), "float32"))
+
+    return make
+
+
+def classes_of_64(f, x):
+    """Rows of a table by the largest of some numbers, counted in 64 bits."""
+    found = f.new("ARG_MAX", (x, f.constant(np.int64(1))), (6,), "int64", outputType=schema().TensorType.INT64)
+    capped = f.new("MINIMUM", (found, f.constant(np.int64(4))), (6,))
+    return f.new("GATHER", (f.constant(RANDOM.normal(size=(8, 3)).astype("float32")), capped), (6, 3), "float32")
+
+
+def casts_of_64(f, x):
+    wide = f.new("CAST", (x,), x.shape, "int64", inDataType=0, outDataType=4)
+    more = f.new("ADD", (wide, f.constant(np.int64(7))), x.shape)
+    narrow = f.new("CAST", (more,), x.shape, "int32", inDataType=4, outDataType=2)
+    return f.new("ADD", (narrow, f.constant(np.int32(1))), x.shape)
+
+
+def bounds_of_64(f, x):
+    bounds = f.constant(np.int64((0, 2, 0))), f.constant(np.int64((1, 4, 8)))
+    return relu(f, f.new("SLICE", (x, *bounds), (1, 4, 8)))
+
+
+def beyond_32_bits(f, x):
+    wide = f.new("CAST", (x,), x.shape, "int64", inDataType=0, outDataType=4)
+    more = f.new("MUL", (wide, f.constant(np.int64(2**40))), x.shape)
+    return f.new("CAST", (more,), x.shape, "float32", inDataType=4, outDataType=0)
+
+
+def given_in_64(f, x):
+    return f.new("ARG_MAX", (x, f.constant(np.int32(2))), (1, 6), "int64", outputType=schema().TensorType.INT64)
+
+
+def joined(count):
+    def make(f, x):
+        parts = [like(f, "RELU" if i % 2 else "RELU6", (x,), x.shape, x) for i in range(count)]
+        return like(f, "CONCATENATION", parts, (1, 6, 8 * count), x, axis=-1)
+
+    return make
+
+
 def _cases():
     def case(rewrite, name, make, without="REJECTED", shape=(1, 6, 8), dtype="float32", **options):
         made = make if shape is None else file_of(make, shape, dtype)
@@ -305,12 +405,25 @@ def _cases():
     yield case("lower_indices", "dots", DOTS)
     yield case("lower_indices", "beyond", BEYOND)
     yield case("lower_indices", "fewer_bounds", FEWER)
+    yield case("lower_reverse", "channels", turned(-1), "WRONG", shape=(1, 6, 7))
+    yield case("lower_reverse", "channels_and_rows", turned(1, 2), "WRONG", shape=(1, 6, 7))
+    yield case("lower_reverse", "four_channels", turned(1, 2), "PROVEN", stays=True)
+    yield case("lower_reverse", "rows", turned(1), "PROVEN", shape=(1, 6, 7), stays=True)
+    yield case("lower_reverse", "int8", turned(-1), "PROVEN", shape=(1, 6, 7), dtype="int8", stays=True)
     yield case("lower_indices", "integers", first_of_integers, dtype="int32")
+    yield case("lower_indices", "truth", part_of_truth(1))
+    yield case("lower_indices", "truth_with_steps", part_of_truth(2))
     yield case("lower_indices", "plain", PLAIN, "PROVEN", stays=True)
-    yield from both("lower_split", "swapped", swapped, "WRONG")
+    yield case("lower_split", "swapped", swapped, "WRONG")
+    yield case("lower_split", "swapped_int8", swapped, "PROVEN", dtype="int8", stays=True)
     yield case("lower_split", "swapped_input", swapped_input)
     yield case("lower_split", "cut_unevenly", cut_unevenly, "WRONG")
     yield case("lower_split", "turned_by_packing", turned_by_packing, "WRONG")
+    yield case("lower_split", "integers", integers_apart, dtype="int32")
+    yield case("lower_split", "truth", truth_apart)
+    yield case("pad_integers", "integers", padded(), "WRONG", dtype="int32")
+    yield case("pad_integers", "truth", padded(np.asarray(True)))
+    yield case("pad_integers", "floats", padded(), "PROVEN", stays=True)
     yield case("lower_split", "gated", gated, "PROVEN", stays=True)
     yield from both("lower_pack", "twice", packed_twice)
     yield case("lower_pack", "to_five", packed_to_five, shape=(1, 6, 2, 4))
@@ -359,6 +472,26 @@ def _cases():
     yield case("align_selection", "mask_of_a_row", chosen(whole, of=(1, 1, 8)))
     yield case("align_selection", "plain", chosen(whole), "PROVEN", stays=True)
     yield case("align_selection", "scalar", chosen(np.asarray(rows[0])), "PROVEN", stays=True)
+    some = np.int32([0, 1, 1, 0, 1, 0, 0, 1])
+    yield case("align_integers", "row", beside("EQUAL", some), "WRONG", dtype="int32")
+    yield case("align_integers", "classes", beside("ADD", some[:4]), "WRONG", shape=(1, 6, 1), dtype="int32")
+    yield case("align_integers", "truth", beside("LOGICAL_AND", some > 0, "bool"), "WRONG", dtype="int32")
+    yield case("align_integers", "one_truth", beside("LOGICAL_OR", np.asarray(False), "bool"), dtype="int32")
+    yield case("align_integers", "number", beside("LESS", np.asarray(np.int32(1))), "PROVEN", dtype="int32", stays=True)
+    yield case("align_integers", "floats", lambda f, x: f.new("ADD", (x, f.constant(rows)), x.shape), stays=True)
+    yield case("part_twins", "maximum", with_itself("MAXIMUM"))
+    yield case("part_twins", "equal", with_itself("EQUAL"))
+    yield case("part_twins", "difference", with_itself("SUB"))
+    yield case("part_twins", "square", with_itself("MUL"), "PROVEN", stays=True)
+    yield case("narrow_integers", "classes", classes_of_64, shape=(6, 8))
+    yield case("narrow_integers", "casts", casts_of_64)
+    yield case("narrow_integers", "bounds", bounds_of_64)
+    yield case("narrow_integers", "beyond_32_bits", beyond_32_bits, stays=True)
+    yield case("narrow_integers", "given", given_in_64, stays=True)
+    yield Case("narrow_integers", "input", tokens((1, 5), "int64"), stays=True)
+    yield from both("nest_concatenations", "six", joined(6), "PROVEN", runtime="cpu")
+    yield case("nest_concatenations", "twelve", joined(12), "PROVEN", runtime="cpu")
+    yield case("nest_concatenations", "five", joined(5), "PROVEN", runtime="cpu", stays=True)
     yield case("copy_outputs", "itself", itself, "WRONG")
     yield case("copy_outputs", "twice", twice)
     yield case("copy_outputs", "sum_and_its_mean", sum_and_its_mean, "WRONG")

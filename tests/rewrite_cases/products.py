@@ -100,7 +100,72 @@ SLOPES = [
     ("three_axes", with_constant((1, 16, 32), (16, 32), "PRELU")),
 ]
 
+
+def product(x_shape, y_shape, adj_x=False, adj_y=False, stored="", dtype="float32"):
+    """`stored` says which side is a constant: "x" or "y"; "=" is for the same tensor on both."""
+
+    def make():
+        f = Made()
+
+        def side(name, shape):
+            if stored == name:
+                if dtype == "int8":
+                    return f.weights(bytes_of(*shape), scale=0.02)
+                if dtype == "float16":
+                    return f.new("DEQUANTIZE", (f.weights(numbers(*shape).astype(dtype)),), shape, "float32")
+                return f.weights(numbers(*shape))
+            scale = {"scale": 0.02, "zero_point": 3} if dtype == "int8" else {}
+            # Inputs of several batches cannot be proven.
+            flat = (1, int(np.prod(shape[:-1])), shape[-1])
+            tensor = f.input(flat, "int8" if dtype == "int8" else "float32", name, **scale)
+            return f.new("RESHAPE", (tensor, f.integers(shape)), shape, newShape=list(shape), **scale)
+
+        x = side("x", x_shape)
+        y = x if stored == "=" else side("y", y_shape)
+        rows, columns = x_shape[-1 if adj_x else -2], y_shape[-2 if adj_y else -1]
+        shape = (*np.broadcast_shapes(x_shape[:-2], y_shape[:-2]), rows, columns)
+        scale = {"scale": 0.01 * x_shape[-2 if adj_x else -1] ** 0.5, "zero_point": 1} if dtype == "int8" else {}
+        return f.done(f.new("BATCH_MATMUL", (x, y), shape, adjX=adj_x, adjY=adj_y, **scale))
+
+    return make
+
+
+PRODUCTS = [
+    ("left", product((1, 16, 8), (1, 8, 12), stored="x"), "REJECTED"),
+    ("left_matrix", product((16, 8), (1, 3, 8, 12), stored="x"), "REJECTED"),
+    ("left_adjoint", product((8, 16), (2, 12, 8), True, True, stored="x"), "REJECTED"),
+    ("left_of_each", product((1, 3, 16, 8), (1, 3, 8, 12), stored="x"), "REJECTED"),
+    ("left_batch", product((3, 16, 8), (8, 12), stored="x"), "REJECTED"),
+    ("left_int8", product((1, 16, 8), (1, 8, 12), stored="x", dtype="int8"), "REJECTED"),
+    ("left_float16", product((1, 16, 8), (1, 8, 12), stored="x", dtype="float16"), "REJECTED"),
+    ("right_one", product((4, 16, 8), (1, 8, 12), stored="y"), "WRONG"),
+    ("right_adjoint", product((2, 3, 16, 8), (12, 8), False, True, stored="y"), "WRONG"),
+    ("right_both_adjoint", product((8, 16), (8, 12), True, False, stored="y"), "WRONG"),
+    ("right_several", product((1, 16, 8), (4, 8, 12), stored="y"), "WRONG"),
+    ("right_some", product((2, 3, 16, 8), (3, 8, 12), stored="y"), "WRONG"),
+    ("right_int8", product((4, 16, 8), (1, 8, 12), stored="y", dtype="int8"), "WRONG"),
+    ("right_float16", product((4, 16, 8), (1, 8, 12), stored="y", dtype="float16"), "WRONG"),
+    ("same", product((1, 16, 8), (1, 16, 8), False, True, stored="="), "REJECTED"),
+    ("same_square", product((1, 3, 8, 8), (1, 3, 8, 8), stored="="), "REJECTED"),
+    ("broadcast_right", product((4, 16, 8), (8, 12)), "WRONG"),
+    ("broadcast_right_adjoint", product((1, 3, 8, 16), (1, 1, 12, 8), True, True), "WRONG"),
+    ("broadcast_left", product((1, 16, 8), (4, 8, 12)), "WRONG"),
+    ("broadcast_some", product((2, 1, 16, 8), (3, 8, 12)), "WRONG"),
+    ("broadcast_int8", product((4, 16, 8), (8, 12), dtype="int8"), "WRONG"),
+    ("many_matrices", product((1, 520, 4, 64), (1, 520, 64, 64)), "WRONG"),
+    ("long_sums", product((1, 4, 32800), (1, 32800, 4)), "WRONG"),
+]
+PRODUCTS_LEFT = [
+    ("matrices", product((2, 3, 16, 8), (2, 3, 12, 8), False, True)),
+    ("two_axes", product((8, 16), (12, 8), True, True)),
+    ("right", product((2, 3, 16, 8), (8, 12), stored="y")),
+    ("right_batch", product((1, 3, 16, 8), (1, 3, 12, 8), False, True, stored="y")),
+]
+
 CASES = [
+    # The built-in kernels sum in another order, and round integers otherwise in a layer than in a product.
+    *(Case("multiply_matrices", *row, exact=False, steps=1) for row in PRODUCTS),
+    *(Case("multiply_matrices", f"{name}_stays", make, "PROVEN", stays=True) for name, make in PRODUCTS_LEFT),
     *(Case("spread_slopes", *row) for row in SLOPES),
     Case("spread_slopes", "channels_stay", with_constant((1, 6, 5, 32), (1, 1, 32), "PRELU"), "PROVEN", stays=True),
     Case("spread_slopes", "each_stays", with_constant((1, 6, 5, 32), (6, 5, 32), "PRELU"), "PROVEN", stays=True),

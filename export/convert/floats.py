@@ -1,0 +1,85 @@
+"""What of a file for phones stays in floats when the rest becomes integers: what XNNPACK has no int8 kernels for."""
+
+# Without kernels of integers in XNNPACK the graph would fall into pieces, and the built-in product of two activations
+# takes ten times as long as XNNPACK's in floats. A small vision transformer fell into 11 pieces and took three times as
+# long.
+IN_FLOATS = ("BATCH_MATMUL", "DIV", "GELU", "RSQRT", "SQRT", "SQUARED_DIFFERENCE")
+# Nor has it any for a softmax. In floats, nets with one in the middle took 0.58 of the time (over 64 channels of every
+# pixel), 0.96 (over all pixels), and the same within 2 per cent (over four kernels, over two branches). One that ends a
+# net cuts nothing; it goes with the others where there are some.
+SOFTMAX = "SOFTMAX"
+MOVES = ("BROADCAST_TO", "EXPAND_DIMS", "RESHAPE", "SQUEEZE")
+# What stands between a product of activations and its softmax: a mask is added there, whose -1e9 leave no step of 256
+# to the numbers beside it.
+SCORES = ("ADD", "CAST", "DIV", "MAXIMUM", "MINIMUM", "MUL", "SELECT", "SELECT_V2", "SUB", *MOVES)
+# What normalizations compute with the numbers and their statistics.
+APPLIED = ("ADD", "DIV", "MAXIMUM", "MINIMUM", "MUL", "NEG", "SUB")
+STATISTICS = ("MEAN", "RESHAPE", "SQRT", "SQUARE", "SQUARED_DIFFERENCE", "SUM", *APPLIED)
+
+
+def in_floats(graph):
+    """The operators of a graph in floats that stay in floats in a file for phones; none where nothing cuts it.
+
+    They are known whoever wrote them: normalizations by their square roots, attention by its softmax.
+
+    Args:
+        graph: an `edit.Graph`.
+    """
+    found = {op for op in graph.operators if op.name in IN_FLOATS}
+    softmaxes = {op for op in graph.operators if op.name == SOFTMAX}
+    if not found and not any(op.output.readers for op in softmaxes):
+        return found
+    for op in graph.operators:
+        if op.name in ("RSQRT", "SQRT"):
+            found |= _normalization(op)
+    return _with_scores(graph, found | softmaxes, softmaxes)
+
+
+def _with_scores(graph, found, softmaxes):
+    """The same operators, and those that compute scores and masks for softmaxes alone."""
+    scores = set(softmaxes)
+    for op in reversed(graph.operators):  # who reads stands behind
+        readers = op.output.readers if len(op.outputs) == 1 else ()
+        if op.name in SCORES and readers and scores.issuperset(readers) and not graph.given(op.output):
+            scores.add(op)
+    for op in graph.operators:
+        # Integers are moved in a quarter of the time.
+        if op in scores and not (op.name in MOVES and op.inputs[0].maker not in found):
+            found.add(op)
+    return found
+
+
+def _normalization(root):
+    """All that a normalization computes, found from its square root.
+
+    Given:   x -> MEAN m, SQUARED_DIFFERENCE(x, m) -> MEAN -> ADD epsilon -> RSQRT r; x * r + (beta - m * r)
+    Result:  these eight, but not what made x
+    """
+    size, found, sources, waiting = root.output.size, {root}, set(), [root]
+    while waiting:  # backwards, from statistics to what they are of
+        for tensor in filter(None, waiting.pop().inputs):
+            maker = tensor.maker
+            if maker in found:
+                continue
+            if maker is not None and _is_statistic(maker, size):
+                found.add(maker)
+                waiting.append(maker)
+            else:
+                sources.add(tensor)
+    waiting = list(found)
+    while waiting:  # forwards, as long as it is of these numbers alone
+        for reader in waiting.pop().output.readers:
+            known = all(x.maker in found or x in sources or x.constant for x in filter(None, reader.inputs))
+            if reader.name in APPLIED and reader not in found and known:
+                found.add(reader)
+                waiting.append(reader)
+    return found
+
+
+def _is_statistic(op, size):
+    """Whether it computes one of so many statistics, or squares numbers for them, or takes one from numbers."""
+    if op.name not in STATISTICS:
+        return False
+    squares = op.name in ("SQUARE", "SQUARED_DIFFERENCE") or (op.name == "MUL" and op.inputs[0] is op.inputs[1])
+    centers = op.name == "SUB" and any(x.maker is not None and x.size == size for x in op.inputs)
+    return op.output.size == size or squares or centers

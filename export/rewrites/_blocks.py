@@ -1,0 +1,107 @@
+"""Axes that are next to each other and treated alike, made one: what a tensor of many axes is in four."""
+
+import itertools
+import math
+from itertools import groupby
+
+# Phones' GPUs take tensors of so many axes.
+MOST_AXES = 4
+
+
+def is_wide(operator):
+    """Whether it reads or makes a tensor of more axes than phones' GPUs take."""
+    tensors = (*operator.inputs, *operator.outputs)
+    return any(tensor is not None and len(tensor.shape) > MOST_AXES for tensor in tensors)
+
+
+def around(shape, axis):
+    """A shape in three axes: all before an axis, the axis, all behind it."""
+    axis %= len(shape)
+    return math.prod(shape[:axis]), shape[axis], math.prod(shape[axis + 1 :])
+
+
+def blocks(keys, sizes):
+    """Groups of neighbouring axes of one key, those of a single place left out: (key, axes) each.
+
+    Args:
+        keys: of each axis what it has in common with others.
+        sizes: of each axis.
+    """
+    kept = [axis for axis, size in enumerate(sizes) if size != 1]
+    return [(key, list(axes)) for key, axes in groupby(kept, key=lambda axis: keys[axis])]
+
+
+def rows(shape):
+    """A shape in three axes, of which the last stays what it is."""
+    return (1, math.prod(shape[:-1]), shape[-1])
+
+
+def transposed(build, x, order):
+    """Axes in another order, however many there are: by as few transpositions of four blocks as there can be.
+
+    Args:
+        build: a `Builder`.
+        x: a tensor.
+        order: of its axes.
+
+    Returns:
+        A tensor with these numbers in a row, of whatever shape; None where it would take too long to find the way.
+    """
+    # Axes that stay behind each other are one; those of one place do not matter.
+    kept = [axis for axis in order if x.shape[axis] != 1]
+    runs = []
+    for axis in kept:
+        if runs and _follows(x.shape, runs[-1][-1], axis):
+            runs[-1].append(axis)
+        else:
+            runs.append([axis])
+    place = sorted(range(len(runs)), key=lambda i: runs[i][0])  # the blocks as they lie in x
+    sizes = [math.prod(x.shape[axis] for axis in runs[i]) for i in place]
+    goal = tuple(place.index(i) for i in range(len(runs)))
+    way = _way(goal)
+    if way is None:
+        return None
+    lie = list(range(len(goal)))
+    for groups, turned in way:
+        parts = [[lie[i] for i in group] for group in groups]
+        x = build.reshape(x, [math.prod(sizes[i] for i in part) for part in parts])
+        x = build.transpose(x, turned)
+        lie = [i for group in turned for i in parts[group]]
+    return x
+
+
+def _follows(shape, first, second):
+    """Whether an axis comes behind another, with none of more than one place in between."""
+    return first < second and all(size == 1 for size in shape[first + 1 : second])
+
+
+def _way(goal):
+    """The shortest way from the blocks in order to another order: (groups of places, their new order) at each step."""
+    count = len(goal)
+    start = tuple(range(count))
+    if count > 7:
+        return None
+    if count <= MOST_AXES:
+        return [] if goal == start else [([[i] for i in start], goal)]
+    moves = list(_moves(count))
+    ways, waiting = {start: []}, [start]
+    while goal not in ways:
+        found = []
+        for lie in waiting:
+            for groups, turned in moves:
+                new = tuple(lie[i] for group in turned for i in groups[group])
+                if new not in ways:
+                    ways[new] = [*ways[lie], (groups, turned)]
+                    found.append(new)
+        waiting = found
+    return ways[goal]
+
+
+def _moves(count):
+    """Every way to cut a row into four groups at most, with every new order of these."""
+    for cuts in range(1, MOST_AXES):
+        for borders in itertools.combinations(range(1, count), cuts):
+            ends = (0, *borders, count)
+            groups = [list(range(a, b)) for a, b in itertools.pairwise(ends)]
+            for turned in itertools.permutations(range(len(groups))):
+                yield groups, turned
