@@ -18,9 +18,9 @@ NOTE = (
 )
 
 FRONT = (
-    "The same for {} [models that nobody here wrote](benchmarks/README.md#models-that-nobody-here-wrote): of keras-hub, "
-    "kimm, zeromodels, k3im, kyolo, keras-tcn, keras-rs and others, and in the style of the examples on keras.io. `make "
-    "bench-models` counts how many files are proven, of the stock converter and of `to_tflite`:"
+    "The same for {} [models that nobody here wrote](benchmarks/README.md#models-that-nobody-here-wrote): of "
+    "keras-hub, kimm, zeromodels, k3im, kyolo, keras-tcn, keras-rs and others, and in the style of the examples on "
+    "keras.io. `make bench-models` counts how many files are proven, of the stock converter and of `to_tflite`:"
 )
 
 
