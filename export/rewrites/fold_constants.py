@@ -11,7 +11,7 @@ from keraslayers.export.rewrites._each import RANDOM, each
 from keraslayers.export.runtimes import cpu
 
 # Weights that are stored in fewer bits and widened when a file is loaded stay so.
-WIDENING = ("DENSIFY", "DEQUANTIZE")
+WIDENING = ("DEQUANTIZE",)
 # A constant that is larger stays computed, unless that makes the file smaller: a file may repeat one number a lot.
 MOST_NUMBERS = 2**16
 
@@ -21,6 +21,8 @@ def fold_constants(graph):
 
     Given:   ones [1, 8] -> FULLY_CONNECTED -> h; zeros [1, 8] -> FULLY_CONNECTED -> z; x, h, z -> ADD, ADD -> y
     Result:  x, h -> ADD -> y, where h is a constant, as LiteRT's built-in kernels compute it
+
+    Weights of which a file leaves the zeros out get them: no GPU takes DENSIFY.
     """
     return [*_computed_here(graph), *each(graph, ("ADD",), _add)]
 
@@ -45,12 +47,12 @@ def _computed_here(graph):
                 left[operator] = None
             elif operator.output.readers:
                 places.append(_put(graph, operator.output, values))
+    gone = [operator for operator in left if operator.name not in WIDENING]
     results = [
         output
-        for operator in left
-        if operator.name not in WIDENING
+        for operator in gone
         for output in operator.outputs
-        if output.readers.keys() - left.keys()  # what they alone read is not needed
+        if output.readers.keys() - set(gone)  # what they alone read is not needed
     ]
     values = _computed(left, results) if results else []
     return places + [_put(graph, *pair) for pair in zip(results, values, strict=bool(values))]
