@@ -6,8 +6,8 @@ from keraslayers.export.rewrites._each import each
 def lower_indices(graph):
     """Writes a STRIDED_SLICE that says more than where to begin, to end and how far to step as one that does not.
 
-    LiteRT's GPU runtime refuses a STRIDED_SLICE that drops axes, adds some, has steps below 0, leaves axes out or ends
-    beyond them. The class token of vision transformers is x[:, 0].
+    LiteRT's GPU runtime refuses a STRIDED_SLICE that drops axes, adds some, has steps below 0, leaves axes out, ends
+    beyond them, or is of true and false. The class token of vision transformers is x[:, 0].
 
     Given:   x [1, 6, 8] -> STRIDED_SLICE x[:, 0] -> y [1, 8]       x -> STRIDED_SLICE x[:, ::-1] -> y
     Result:  x -> SLICE x[:, 0:1] -> RESHAPE [1, 8] -> y            x -> REVERSE_V2 -> y
@@ -34,7 +34,7 @@ def _is_plain(operator, begin, end, steps):
     x, options = operator.inputs[0], operator.options
     if options.ellipsisMask or options.newAxisMask or options.shrinkAxisMask or operator.inputs[1].dtype != "int32":
         return False
-    if len(begin) != len(x.shape) or min(steps) < 0:
+    if len(begin) != len(x.shape) or min(steps) < 0 or x.dtype == "bool":
         return False
     inside = (-size <= b <= size and -size <= e <= size for b, e, size in zip(begin, end, x.shape, strict=True))
     masked = (options.beginMask >> axis & options.endMask >> axis & 1 for axis in range(len(begin)))
@@ -76,8 +76,11 @@ def _taken(build, x, places):
     if set(steps) <= {1}:
         x = build.slice(x, begin, size)
     else:
+        truth = x.dtype == "bool"
+        x = build.cast(x, "float32") if truth else x
         end = [b + (n - 1) * step + 1 for b, n, step in zip(begin, size, steps, strict=True)]
         x = build.computed("STRIDED_SLICE", (x, *map(build.integers, (begin, end, steps))), size)
+        x = build.cast(x, "bool") if truth else x
     for axis in turned:  # one at a time: not every kernel takes several
         x = build.computed("REVERSE_V2", (x, build.integers([axis])), size)
     return x

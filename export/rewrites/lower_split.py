@@ -14,8 +14,9 @@ def lower_split(graph):
     """Writes SPLIT, SPLIT_V and UNPACK as slices where the GPU errs.
 
     LiteRT's GPU runtime makes one operator of these and a concatenation of their parts: in another order it computes
-    them wrongly, and does not start if they cut the graph's input. It refuses tensors of more than four axes, and dies
-    where a part of integers is read by nobody, as that of the forget gate in a first step.
+    them wrongly, and does not start if they cut the graph's input. It refuses integers of 32 bits, true and false, and
+    tensors of more than four axes, and dies where a part of 8 bits is read by nobody, as that of the forget gate in a
+    first step.
 
     Given:   a, b = SPLIT(x); CONCATENATION(b, a) -> y
     Result:  a = SLICE(x); b = SLICE(x); CONCATENATION(b, a) -> y
@@ -28,9 +29,10 @@ def _lower(build, operator):
     if found is None:
         return False
     x, axis = found
+    taken = len(x.shape) <= MOST_AXES and x.dtype not in ("bool", "int32")
     # In integers of 8 bits what stands between keeps them apart; but a part that nobody reads kills the GPU there.
     wrong = _joined(operator) if x.scale is None else _unread(build.graph, operator)
-    if len(x.shape) <= MOST_AXES and not wrong:
+    if taken and not wrong:
         return False
     sizes = [1 if operator.name == "UNPACK" else output.shape[axis] for output in operator.outputs]
     begins = accumulate(sizes, initial=0)

@@ -149,6 +149,39 @@ def expanded_truth(f, x):
     return floats(f, f.new("EXPAND_DIMS", (mask, f.integers(-1)), (1, 6, 8, 1)))
 
 
+def truth_of(f, x):
+    return f.new("GREATER", (x, f.constant(np.float32(0))), x.shape, "bool")
+
+
+def part_of_truth(step):
+    def make(f, x):
+        bounds = f.integers((0, 1, 0)), f.integers((1, 6, 8)), f.integers((1, step, 1))
+        return floats(f, f.new("STRIDED_SLICE", (truth_of(f, x), *bounds), (1, 5 if step == 1 else 3, 8)))
+
+    return make
+
+
+def integers_apart(f, x):
+    a, b = split(f, x, 2)
+    return f.new("SUB", (a, b), a.shape)
+
+
+def truth_apart(f, x):
+    parts = unpack(f, truth_of(f, x), 1)
+    return floats(f, f.new("LOGICAL_OR", parts[:2], parts[0].shape))
+
+
+def padded(value=None):
+    def make(f, x):
+        given = x if value is None else truth_of(f, x)
+        inputs = given, f.integers([[0, 0], [1, 2], [0, 3]])
+        kind = "PAD" if value is None else "PADV2"
+        made = f.new(kind, inputs if value is None else (*inputs, f.constant(value)), (1, 9, 11))
+        return made if value is None else floats(f, made)
+
+    return make
+
+
 # Indices
 
 
@@ -378,12 +411,19 @@ def _cases():
     yield case("lower_reverse", "rows", turned(1), "PROVEN", shape=(1, 6, 7), stays=True)
     yield case("lower_reverse", "int8", turned(-1), "PROVEN", shape=(1, 6, 7), dtype="int8", stays=True)
     yield case("lower_indices", "integers", first_of_integers, dtype="int32")
+    yield case("lower_indices", "truth", part_of_truth(1))
+    yield case("lower_indices", "truth_with_steps", part_of_truth(2))
     yield case("lower_indices", "plain", PLAIN, "PROVEN", stays=True)
     yield case("lower_split", "swapped", swapped, "WRONG")
     yield case("lower_split", "swapped_int8", swapped, "PROVEN", dtype="int8", stays=True)
     yield case("lower_split", "swapped_input", swapped_input)
     yield case("lower_split", "cut_unevenly", cut_unevenly, "WRONG")
     yield case("lower_split", "turned_by_packing", turned_by_packing, "WRONG")
+    yield case("lower_split", "integers", integers_apart, dtype="int32")
+    yield case("lower_split", "truth", truth_apart)
+    yield case("pad_integers", "integers", padded(), "WRONG", dtype="int32")
+    yield case("pad_integers", "truth", padded(np.asarray(True)))
+    yield case("pad_integers", "floats", padded(), "PROVEN", stays=True)
     yield case("lower_split", "gated", gated, "PROVEN", stays=True)
     yield from both("lower_pack", "twice", packed_twice)
     yield case("lower_pack", "to_five", packed_to_five, shape=(1, 6, 2, 4))
