@@ -377,7 +377,7 @@ PADS = [
     ("volume_with_a_number", wide((1, 3, 4, 5, 8), pad((0, 0), (1, 1), (1, 1), (1, 2), (0, 0), kind="PADV2"))),
     ("every_axis", wide(FIVE, pad((0, 1), (1, 1), (1, 0), (1, 2), (4, 0)))),
     ("every_axis_int8", wide(FIVE, pad((0, 1), (1, 1), (1, 0), (1, 2), (4, 0)), dtype="int8")),
-    ("every_axis_mirrored", wide(FIVE, pad((0, 1), (1, 1), (1, 0), (1, 2), (4, 0), kind="MIRROR_PAD", mode=1))),
+    ("every_axis_mirrored", wide(FIVE, pad((0, 1), (1, 1), (1, 0), (1, 2), (4, 0), kind="MIRROR_PAD"))),
     ("mirrored", wide((1, 3, 4, 5, 8), pad((0, 0), (0, 0), (1, 1), (1, 2), (0, 0), kind="MIRROR_PAD"))),
 ]
 PRODUCTS = [
