@@ -9,6 +9,7 @@ from keraslayers.export.file.graph import read_graph
 from keraslayers.export.precisions import INTEGER, check_kernels
 from keraslayers.export.progress import step
 from keraslayers.export.proof.blame import blamed
+from keraslayers.export.proof.match import LOST
 from keraslayers.export.proof.proof import PROOF_SAMPLES, prove_blob
 from keraslayers.export.report.report import describe
 from keraslayers.export.rewrites.rewrite import rewrite
@@ -45,8 +46,9 @@ def to_tflite(
         target: `"cpu"`, `"gpu"` or `"micro"`, or a `Target`: the runtimes that the file is proven on.
         precision: `"float32"`; `"float16"` (weights of 16 bits); `"dynamic"` (weights of 8 bits, activations in
             floats); `"int4"` (weights of 4 bits, activations in floats; needs the extra `quantizer`); `"int8"` (all
-            integer, but for what XNNPACK computes in floats alone in files for phones, as products of two activations;
-            needs samples); `"int16x8"` (integer, with activations of 16 bits); `"auto"` (int8, with as many layers left
+            integer, but for what XNNPACK computes in floats alone in files for phones, as products of two activations,
+            and, where the numbers are lost in 8 bits, for the layers that lose most, which the report lists; needs
+            samples); `"int16x8"` (integer, with activations of 16 bits); `"auto"` (int8, with as many layers left
             in floats as it takes to keep the model's accuracy).
         samples: typical inputs, prepared as for training: an array of (samples, ...), a list of arrays for several
             inputs, a dict by input name, or a `tf.data.Dataset` (read up to 512 samples). Integer files take
@@ -102,6 +104,8 @@ def to_tflite(
         ready, passes = _ready(plan)
         made = _converted(plan, ready)
         proofs = _proven(plan, made, expected)
+        if any(LOST in proof.reason for proof in proofs) and not (plan.trained or plan.auto):
+            made, proofs = _kept(plan, ready, made, proofs, expected)
         return Artifact(made.blob, _described(plan, made, passes, proofs))
 
 
@@ -164,17 +168,13 @@ def _converted(plan, ready):
     """The file, and what was found out on the way; its kernels are what the precision says."""
     from keraslayers.export.convert.auto import model_predictor, score_of, search
     from keraslayers.export.convert.convert import convert
-    from keraslayers.export.convert.mixed import calibrated
-    from keraslayers.export.optimize.deploy import check_integers, deployed
-    from keraslayers.export.source.layer_names import namer
-    from keraslayers.export.source.preprocessing import require_pixels, span
+    from keraslayers.export.optimize.deploy import deployed
 
     who, precision, floats, errors, trials = plan.who, plan.precision, plan.floats, (), ()
-    ranges = span(plan.samples) if plan.pixels else plan.samples
     rewrites, growth = {}, 1.0
     with step(f"converting {plan.model.name} to {precision}"):
         if precision in INTEGER and not plan.trained:
-            with calibrated(plan.interface, ready, plan.shapes, ranges, precision, plan.io, plan.target) as made:
+            with _calibrated(plan, ready) as made:
                 if plan.auto:
                     score = score_of(who, plan.evaluate, model_predictor(who, plan.interface, plan.pixels))
                     blob, floats, trials = search(who, made, plan.evaluate, plan.max_drop, score)
@@ -185,19 +185,71 @@ def _converted(plan, ready):
         else:
             with deployed(plan.model):
                 blob = convert(plan.interface, ready, plan.shapes, precision, plan.io)
-    original = round(len(blob) / growth)  # of files in int8 what the one in floats tells of it
+    return _finished(plan, blob, floats, rewrites, growth, errors=errors, trials=trials)
+
+
+def _calibrated(plan, ready):
+    """The model in floats with its ranges, of which files of integers are made."""
+    from keraslayers.export.convert.mixed import calibrated
+    from keraslayers.export.source.preprocessing import span
+
+    samples = span(plan.samples) if plan.pixels else plan.samples
+    return calibrated(plan.interface, ready, plan.shapes, samples, plan.precision, plan.io, plan.target)
+
+
+def _finished(plan, blob, floats, rewrites, growth, **found):
+    """A file as the target wants it.
+
+    Args:
+        plan: what was to be made.
+        blob: the file.
+        floats: names of the layers that it leaves in floats.
+        rewrites, growth: what was rewritten before it was quantized, and how many times larger that made it.
+        **found: further fields of `_Made`.
+    """
+    from keraslayers.export.optimize.deploy import check_integers
+    from keraslayers.export.source.layer_names import namer
+    from keraslayers.export.source.preprocessing import require_pixels
+
+    original, rewrites = round(len(blob) / growth), dict(rewrites)
     with step(f"rewriting the file of {plan.model.name}"):
-        blob, more = rewrite(blob, plan.target, precision)
+        blob, more = rewrite(blob, plan.target, plan.precision)
         for name, places in more.items():
             rewrites[name] = [*rewrites.get(name, ()), *places]
     graph = read_graph(blob)
     if plan.trained:
-        floats = check_integers(who, graph, plan.model)
+        floats = check_integers(plan.who, graph, plan.model)
     else:
-        check_kernels(who, graph, precision, floats, namer(plan.model))
+        check_kernels(plan.who, graph, plan.precision, floats, namer(plan.model))
     if plan.pixels:
-        require_pixels(who, graph)
-    return _Made(blob, graph, floats, errors, trials, rewrites, original)
+        require_pixels(plan.who, graph)
+    return _Made(blob, graph, floats, rewrites=rewrites, original_size=original, **found)
+
+
+def _kept(plan, ready, made, proofs, expected):
+    """What becomes of a file that lost the numbers: (the file, its proofs).
+
+    One in int8 for phones gets its numbers back where few layers in floats will do. If the file in floats has none
+    either, it was not quantization, and the proofs say so.
+    """
+    from keraslayers.export.convert.keep_numbers import keep_numbers
+
+    def fault(blob, precision):
+        samples, graph = plan.samples, read_graph(blob)
+        (proof,) = prove_blob(blob, graph, samples, ["cpu"], expected=expected, precision=precision)
+        return proof.reason
+
+    with _calibrated(plan, ready) as again:
+        if wrong := fault(again.given, "float32"):
+            instead = f"it is not quantization that lost the numbers: of the file in floats {wrong}"
+            return made, tuple(dataclasses.replace(p, reason=p.reason.replace(LOST, instead)) for p in proofs)
+        if plan.precision != "int8" or "cpu" not in plan.target.runtimes:
+            return made, proofs
+        floats = keep_numbers(again, plan.floats, lambda blob: not fault(blob, "int8"))
+        if floats is None:
+            return made, proofs
+        made = _finished(plan, again.file(set(floats)), floats, again.rewrites, again.growth, errors=made.errors)
+    return made, _proven(plan, made, expected)
 
 
 def _proven(plan, made, expected):

@@ -36,7 +36,10 @@ def test_outputs_stay(case):
     assert first > 0
     assert second == 0, "a second run changes nothing"
     given = inputs_of(before)
-    for wanted, got in zip(run(before, *given), run(after, *given), strict=True):
+    shapes = [tensor.shape for tensor in edit.read(after).main.inputs]
+    results = run(after, *(x.reshape(shape) for x, shape in zip(given, shapes, strict=True)))
+    for wanted, got in zip(run(before, *given), results, strict=True):
+        got = got.reshape(wanted.shape) if case.borders else got
         assert (wanted.shape, wanted.dtype) == (got.shape, got.dtype)
         if case.within:
             assert np.max(np.abs(got - wanted)) <= case.within * np.max(np.abs(wanted))
@@ -57,7 +60,8 @@ def test_names_and_signature_stay(case):
         assert (old.key, list(old.inputs), list(old.outputs)) == (new.key, list(new.inputs), list(new.outputs))
     for side in ("inputs", "outputs"):
         for old, new in zip(getattr(before.main, side), getattr(after.main, side), strict=True):
-            assert (old.name, old.shape, old.dtype) == (new.name, new.shape, new.dtype)
+            assert (old.name, old.dtype) == (new.name, new.dtype)
+            assert old.size == new.size if case.borders else old.shape == new.shape
             assert (old.scale, old.zero_point) == (new.scale, new.zero_point)
 
 

@@ -2,7 +2,7 @@
 
 The work is done in other processes: where a model crashes one or takes too long, the next goes on without it. Results
 are kept in benchmarks/others.json, and only what is missing there is run. `python -m benchmarks.others WORD...` runs
-these anew: a kind, "keras_hub", or a model, "keras_hub/bert", and of them one way alone where that is named, "int8".
+these anew: a kind, "keras_hub", or a model, "keras_hub/bert"; a way, "int8", alone where that is named.
 """
 
 import json
@@ -37,7 +37,7 @@ def main(words):
     chosen = [key for key in keys if {key, key.partition("/")[0]} & set(words)]
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     results = {key: results[key] for key in keys if key in results}
-    anew = bool(words)
+    anew = bool(chosen)
     left = [(key, way) for key in chosen or keys for way in ways if anew or way not in results.get(key, {})]
     for key, way, found in in_other_processes(left):
         results.setdefault(key, {})[way] = found

@@ -76,4 +76,16 @@ def settle(model, x):
         model(x, training=True)
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
+    _decide(model, x)
     return model
+
+
+def _decide(model, x):
+    """Has a model that ends in probabilities be as sure of them as training makes it."""
+    last = next((layer for layer in reversed(model._flatten_layers()) if hasattr(layer, "kernel")), None)
+    activation = getattr(last, "activation", None)
+    if activation in (keras.activations.softmax, keras.activations.sigmoid):
+        last.activation = keras.activations.linear
+        found = np.array(keras.tree.flatten(model(x))[0])
+        last.kernel.assign(last.kernel * (2 / found.std(0).mean()))
+        last.activation = activation

@@ -11,41 +11,49 @@ from keraslayers.export.file.graph import read_graph
 
 
 def stock(model, samples):
-    """A bare `TFLiteConverter` of a function with a batch of 1."""
+    """A bare `TFLiteConverter` of a SavedModel whose function has a batch of 1."""
     import tensorflow as tf
 
-    flat = keras.tree.flatten(samples)
+    flat = named(samples)
+    specs = {name: tf.TensorSpec((1, *x.shape[1:]), x.dtype, name) for name, x in flat.items()}
 
-    @tf.function(autograph=False)
-    def serve(*inputs):
-        outputs = model(keras.tree.pack_sequence_as(samples, list(inputs)), training=False)
-        return keras.tree.flatten(outputs)
+    @tf.function(autograph=False, input_signature=[specs])
+    def serve(inputs):
+        tensors = [inputs[name] for name in specs]
+        outputs = model(keras.tree.pack_sequence_as(samples, tensors), training=False)
+        return {f"output_{i}": output for i, output in enumerate(keras.tree.flatten(outputs))}
 
-    names = samples if isinstance(samples, dict) else [f"input_{i}" for i in range(len(flat))]
-    specs = [tf.TensorSpec((1, *x.shape[1:]), x.dtype, name) for name, x in zip(names, flat, strict=True)]
-    with quiet():
-        function = serve.get_concrete_function(*specs)
-        blob = tf.lite.TFLiteConverter.from_concrete_functions([function], model).convert()
-    return proven(blob, model, samples)
+    module = tf.Module()
+    module.held = [variable.value for variable in model.variables]
+    with tempfile.TemporaryDirectory() as folder, quiet():
+        tf.saved_model.save(module, folder, {"serving_default": serve.get_concrete_function()})
+        blob = tf.lite.TFLiteConverter.from_saved_model(folder).convert()
+    return export.prove(blob, ("cpu", "gpu"), flat, model).proofs
 
 
 def keras_export(model, samples):
-    """`keras.Model.export(format='litert')`, whose files leave the batch open."""
+    """`keras.Model.export(format='litert')`, whose files leave the batch open and have names of their own."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "model.tflite")
         with quiet():
             model.export(str(path), format="litert", verbose=False)
-        return proven(path.read_bytes(), model, samples)
+        blob = path.read_bytes()
+    left, given = list(named(samples).values()), {}
+    for tensor in read_graph(blob).inputs:
+        found = max(range(len(left)), key=lambda i: _likeness(left[i], tensor))
+        given[tensor.name] = left.pop(found).astype(tensor.dtype)
+    return export.prove(blob, ("cpu", "gpu"), given).proofs
 
 
-def proven(blob, model, samples):
-    graph = read_graph(blob)
-    given = dict(samples) if isinstance(samples, dict) else keras.tree.flatten(samples)
-    if isinstance(given, dict) and set(given) != {tensor.name for tensor in graph.inputs}:
-        given = list(given.values())
-    if isinstance(given, list) and len(given) == 1:
-        given = given[0]
-    return export.prove(blob, ("cpu", "gpu"), given, model).proofs
+def named(samples):
+    """Samples by name, in the order in which Keras lays them flat."""
+    if isinstance(samples, dict):
+        return dict(sorted(samples.items()))
+    return {f"input_{i}": x for i, x in enumerate(keras.tree.flatten(samples))}
+
+
+def _likeness(x, tensor):
+    return x.ndim == len(tensor.shape), x.shape[1:] == tensor.shape[1:], x.dtype == tensor.dtype
 
 
 def float32(model, samples):

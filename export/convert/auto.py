@@ -53,19 +53,37 @@ def search(who, calibrated, evaluate, max_drop, float_score):
         trials.append(Trial(tuple(ranked[:count]), score, len(blobs[count])))
         return score >= float_score - max_drop
 
-    low, high = -1, 0  # the most that are known to be too few, those that are tried
+    count = fewest(fits, len(ranked))
+    if count is None:
+        raise RuntimeError(
+            f"`{who}`: the Keras model scores {float_score:.6g} in `evaluate`, and the file with all layers in "
+            f"floats {trials[-1].score:.6g}, which is not within `max_drop`={max_drop:g} of it. Both must be "
+            "evaluated on the same inputs, prepared in the same way."
+        )
+    return blobs[count], tuple(ranked[:count]), tuple(trials)
+
+
+def fewest(fits, most, least=0):
+    """The least number that fits, by doubling and halving, as if all beyond it fitted, too.
+
+    Args:
+        fits: a function of a number.
+        most, least: to look between.
+
+    Returns:
+        The number; None if not even the most fits.
+    """
+    if most < least:
+        return None
+    low, high = least - 1, least  # the most that is known to be too few, the one that is tried
     while not fits(high):
-        if high == len(ranked):
-            raise RuntimeError(
-                f"`{who}`: the Keras model scores {float_score:.6g} in `evaluate`, and the file with all layers in "
-                f"floats {trials[-1].score:.6g}, which is not within `max_drop`={max_drop:g} of it. Both must be "
-                "evaluated on the same inputs, prepared in the same way."
-            )
-        low, high = high, min(max(1, 2 * high), len(ranked))
+        if high == most:
+            return None
+        low, high = high, min(max(1, 2 * high), most)
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if fits(middle) else (middle, high)
-    return blobs[high], tuple(ranked[:high]), tuple(trials)
+    return high
 
 
 def predictor(who, blob):

@@ -23,6 +23,7 @@ class Calibrated:
     """A file in floats, ready for the quantizer, from which files of integers are made in no time.
 
     Attributes:
+        given: its bytes.
         rewrites: what was rewritten in it, by name the places, as `rewrite` tells.
         growth: how many times larger that made it.
     """
@@ -35,9 +36,9 @@ class Calibrated:
         self.growth = len(blob) / len(made)
         file, layer_of = _told_apart(edit.read(blob)), namer(model)
         _refuse_loops(file.main, model, layer_of)
-        self._given = file.write()
+        self.given = file.write()
         if precision == "int8":
-            ask("calibrate", given=self._given, batch=batch)
+            ask("calibrate", given=self.given, batch=batch)
         floats = in_floats(file.main) if "cpu" in target.runtimes else set()
         self._nodes, self._floats = defaultdict(list), []
         for operator in file.main.operators:
@@ -48,17 +49,31 @@ class Calibrated:
     @functools.cached_property
     def errors(self):
         """A tuple of `LayerError`, the worst first."""
-        every = [*self._floats, *(tensor for nodes in self._nodes.values() for tensor in nodes)]
-        found = []
-        for layer, nodes in each(list(self._nodes.items()), "what int8 costs, layer by layer"):
-            losses = self._ask("lose", batch=self._batch, nodes=nodes, every=every)
-            found.append(LayerError(layer, min(decibels(error, signal(*powers)) for error, *powers in losses)))
+        found = (
+            LayerError(layer, self._decibels([layer]))
+            for layer in each(list(self._nodes), "what int8 costs, layer by layer")
+        )
         return tuple(sorted(found, key=lambda error: error.snr_db))
+
+    def ranked(self, most):
+        """Groups of layers that follow one another, so many at most, those that cost most first."""
+        layers = list(self._nodes)
+        size = -(-len(layers) // most)
+        groups = [layers[start : start + size] for start in range(0, len(layers), size)]
+        costs = [self._decibels(group) for group in each(groups, "what int8 costs, layer by layer")]
+        return [groups[i] for i in sorted(range(len(groups)), key=costs.__getitem__)]
+
+    def _decibels(self, layers):
+        """The signal over the error of these layers in int8, all others in floats; of the worst output."""
+        every = [*self._floats, *(tensor for nodes in self._nodes.values() for tensor in nodes)]
+        nodes = [tensor for layer in layers for tensor in self._nodes[layer]]
+        losses = self._ask("lose", batch=self._batch, nodes=nodes, every=every)
+        return min(decibels(error, signal(*powers)) for error, *powers in losses)
 
     def file(self, floats=()):
         """Bytes of the file; of one in int8 with the layers of those names in floats."""
         if self._precision == "int16x8":
-            return self._ask("quantize_shorts", given=self._given, io=self._io, batch=self._batch)
+            return self._ask("quantize_shorts", given=self.given, io=self._io, batch=self._batch)
         nodes = [tensor for layer, tensors in self._nodes.items() if layer in floats for tensor in tensors]
         return self._ask("quantize", io=self._io, nodes=[*self._floats, *nodes])
 

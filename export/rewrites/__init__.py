@@ -13,19 +13,25 @@ from keraslayers.export.rewrites.align_ranks import align_ranks
 from keraslayers.export.rewrites.align_selection import align_selection
 from keraslayers.export.rewrites.copy_outputs import copy_outputs
 from keraslayers.export.rewrites.crop_transposed import crop_transposed
+from keraslayers.export.rewrites.dilate_convolutions import dilate_convolutions
 from keraslayers.export.rewrites.drop_state import drop_state
 from keraslayers.export.rewrites.fold_constants import fold_constants
 from keraslayers.export.rewrites.fold_reshapes import fold_reshapes
 from keraslayers.export.rewrites.inline_branches import inline_branches
 from keraslayers.export.rewrites.keep_padding import keep_padding
+from keraslayers.export.rewrites.lower_add_n import lower_add_n
+from keraslayers.export.rewrites.lower_arg_min import lower_arg_min
 from keraslayers.export.rewrites.lower_broadcast import lower_broadcast
+from keraslayers.export.rewrites.lower_convolution_3d import lower_convolution_3d
 from keraslayers.export.rewrites.lower_dense import lower_dense
+from keraslayers.export.rewrites.lower_fourier import lower_fourier
 from keraslayers.export.rewrites.lower_gather import lower_gather
 from keraslayers.export.rewrites.lower_indices import lower_indices
 from keraslayers.export.rewrites.lower_normalization import lower_normalization
 from keraslayers.export.rewrites.lower_one_hot import lower_one_hot
 from keraslayers.export.rewrites.lower_pack import lower_pack
 from keraslayers.export.rewrites.lower_pad import lower_pad
+from keraslayers.export.rewrites.lower_relu_0_to_1 import lower_relu_0_to_1
 from keraslayers.export.rewrites.lower_reshapes import lower_reshapes
 from keraslayers.export.rewrites.lower_reverse import lower_reverse
 from keraslayers.export.rewrites.lower_scatter import lower_scatter
@@ -60,20 +66,26 @@ __all__ = [
     "align_selection",
     "copy_outputs",
     "crop_transposed",
+    "dilate_convolutions",
     "drop_state",
     "each",
     "fold_constants",
     "fold_reshapes",
     "inline_branches",
     "keep_padding",
+    "lower_add_n",
+    "lower_arg_min",
     "lower_broadcast",
+    "lower_convolution_3d",
     "lower_dense",
+    "lower_fourier",
     "lower_gather",
     "lower_indices",
     "lower_normalization",
     "lower_one_hot",
     "lower_pack",
     "lower_pad",
+    "lower_relu_0_to_1",
     "lower_reshapes",
     "lower_reverse",
     "lower_scatter",
@@ -114,6 +126,10 @@ def _on_gpu(target, precision):
     return "gpu" in target.runtimes
 
 
+def _on_phones(target, precision):
+    return "cpu" in target.runtimes or "gpu" in target.runtimes
+
+
 def _without_loops(target, precision):
     """GPUs have none, and the converter's quantizer dies of them."""
     return _on_gpu(target, precision) or precision in INTEGER
@@ -125,6 +141,7 @@ REWRITES = {
     "inline_branches": (inline_branches, _without_loops),
     "unroll_loops": (unroll_loops, _without_loops),
     "drop_state": (drop_state, _on_all),
+    "lower_convolution_3d": (lower_convolution_3d, _on_phones),
     "narrow_borders": (narrow_borders, _on_gpu),
     "fold_constants": (fold_constants, _without_loops),
     "narrow_integers": (narrow_integers, _on_gpu),
@@ -156,6 +173,11 @@ REWRITES = {
     "align_integers": (align_integers, _on_gpu),
     "align_ranks": (align_ranks, _on_gpu),
     "pad_integers": (pad_integers, _on_gpu),
+    "dilate_convolutions": (dilate_convolutions, _on_all),
+    "lower_fourier": (lower_fourier, _on_gpu),
+    "lower_add_n": (lower_add_n, _on_gpu),
+    "lower_arg_min": (lower_arg_min, _on_gpu),
+    "lower_relu_0_to_1": (lower_relu_0_to_1, _on_gpu),
     "lower_dense": (lower_dense, _on_gpu),
     "lower_pad": (lower_pad, _on_gpu),
     "lower_sums": (lower_sums, _on_gpu),

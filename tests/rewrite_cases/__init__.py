@@ -24,6 +24,7 @@ class Case:
         within: of floats, the largest difference as a part of the largest number, where it is more than rounding; with
             the reason in a comment at the row.
         steps: of integers, with the reason in a comment at the row.
+        borders: whether its inputs and outputs change their shape.
         stays: whether the file is one that the rewrite must leave alone.
     """
 
@@ -35,6 +36,7 @@ class Case:
     exact: bool = True
     within: float = 0.0
     steps: int = 0
+    borders: bool = False
     stays: bool = False
 
     @property
