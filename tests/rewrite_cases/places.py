@@ -385,7 +385,7 @@ def given_in_64(f, x):
 
 def joined(count):
     def make(f, x):
-        parts = [like(f, "LEAKY_RELU", (x,), x.shape, x, alpha=i / 16) for i in range(count)]
+        parts = [like(f, "LEAKY_RELU", (x,), x.shape, x, alpha=(i + 1) / 16) for i in range(count)]
         return like(f, "CONCATENATION", parts, (1, 6, 8 * count), x, axis=-1)
 
     return make
