@@ -76,7 +76,9 @@ def saved(interface, model, shapes, samples=None):
                 with _plainly_named(function.variables):
                     tf.saved_model.save(holder, folder, function)
         except (tf.errors.OpError, RuntimeError, ValueError, TypeError) as error:
-            error.add_note(f"`to_tflite`: the TFLite converter refused model {interface.model.name!r}.")
+            error.add_note(
+                f"`to_tflite`: TensorFlow cannot write model {interface.model.name!r} down as a graph.{_code(error)}"
+            )
             raise
         if names:
             _rename(Path(folder) / "saved_model.pb", names)
@@ -145,6 +147,16 @@ def _served(tf, interface, model, serve, signature):
     if any(x.dtype == tf.resource and id(x) not in handles for x in function.captured_inputs):
         holder.owners = [model, interface.preprocessing]
     return holder, function
+
+
+def _code(error):
+    """What to do about code that asks for the numbers of a tensor; empty about other errors."""
+    asks = type(error).__name__ == "OperatorNotAllowedInGraphError"
+    remedy = (
+        " Its code loops over a tensor, or decides by one: write Python's `range`, `keras.ops.cond` or "
+        "`keras.ops.while_loop`, or decorate its `call` with `@tf.function`."
+    )
+    return remedy if asks else ""
 
 
 def _gist(words):

@@ -114,8 +114,11 @@ class Tensor:
 
     @property
     def values(self):
-        """The values of a constant as an array that must not be written to; None of types that NumPy has not."""
-        if self._values is None and self.constant and self.dtype in FIELDS:
+        """The values of a constant as an array that must not be written to.
+
+        None of types that NumPy has not, and of constants of which the file leaves the zeros out.
+        """
+        if self._values is None and self.constant and self.dtype in FIELDS and self._table.sparsity is None:
             self._values = self.buffer.data.view(FIELDS[self.dtype]).reshape(self.shape)
         return self._values
 

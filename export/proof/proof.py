@@ -197,16 +197,17 @@ def calls_of(samples, graph):
         values = samples[tensor.name][: calls * batches[tensor.name]]
         # The last call is filled up with the last sample.
         values = np.concatenate([values, np.repeat(values[-1:], -len(values) % batches[tensor.name], axis=0)])
-        inputs[tensor.name] = tensor.quantize(values).reshape(-1, *tensor.shape)
+        inputs[tensor.name] = tensor.quantize(values).reshape(calls, *tensor.shape)
     return inputs, count
 
 
 def values_of(outputs, graph, count):
-    """What the file gave, call by call, to real values sample by sample."""
+    """What the file gave, call by call, to real values sample by sample; call by call where it drops the batch."""
     values = {}
+    batch = next((tensor.shape[0] for tensor in graph.inputs if tensor.shape), 1)
     for tensor in graph.outputs:
         real = tensor.dequantize(outputs[tensor.name])
-        if tensor.shape:
-            real = real.reshape(-1, *tensor.shape[1:])
+        if tensor.shape and tensor.shape[0] == batch:
+            real = real.reshape(len(real) * batch, *tensor.shape[1:])
         values[tensor.name] = real[:count]
     return values
