@@ -41,6 +41,7 @@ from keraslayers.export.rewrites.lower_scatter import lower_scatter
 from keraslayers.export.rewrites.lower_split import lower_split
 from keraslayers.export.rewrites.lower_sums import lower_sums
 from keraslayers.export.rewrites.merge_groups import merge_groups
+from keraslayers.export.rewrites.merge_pixels import merge_pixels
 from keraslayers.export.rewrites.multiply_matrices import multiply_matrices
 from keraslayers.export.rewrites.narrow_axis import narrow_axis
 from keraslayers.export.rewrites.narrow_borders import narrow_borders
@@ -98,6 +99,7 @@ __all__ = [
     "lower_split",
     "lower_sums",
     "merge_groups",
+    "merge_pixels",
     "multiply_matrices",
     "narrow_axis",
     "narrow_borders",
@@ -161,6 +163,7 @@ REWRITES = {
     "lower_one_hot": (lower_one_hot, _on_gpu),
     "lower_broadcast": (lower_broadcast, _on_gpu),
     "align_selection": (align_selection, _on_gpu),
+    "merge_pixels": (merge_pixels, _on_gpu),
     "narrow_transpose": (narrow_transpose, _on_gpu),
     "narrow_elementwise": (narrow_elementwise, _on_gpu),
     "narrow_reduction": (narrow_reduction, _on_gpu),
