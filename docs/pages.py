@@ -12,8 +12,8 @@ import usage
 import keraslayers
 from keraslayers import export, models
 from keraslayers.export.passes import PASSES
-from keraslayers.export.rewrites import REWRITES
 from keraslayers.export.proof.match import LIMITS
+from keraslayers.export.rewrites import REWRITES
 
 ROOT = Path(__file__).parent.parent
 LAYERS = {
