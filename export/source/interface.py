@@ -77,7 +77,9 @@ class Interface:
         for start in range(0, count, batch):
             part = [keras.ops.convert_to_tensor(x[start : start + batch]) for x in arrays]
             values = measured(self._packed(part), training=False)[0]
-            largest = keras.ops.stack([keras.ops.cast(keras.ops.max(keras.ops.abs(new)), "float32") for new in values])
+            largest = keras.ops.stack(
+                [keras.ops.cast(keras.ops.max(keras.ops.abs(new), initial=0), "float32") for new in values]
+            )
             # NumPy's maximum hands NaN on, Python's may lose it.
             found = np.maximum(found, keras.ops.convert_to_numpy(largest))
         return [float(value) for value in found]
