@@ -46,8 +46,9 @@ def to_tflite(
         target: `"cpu"`, `"gpu"` or `"micro"`, or a `Target`: the runtimes that the file is proven on.
         precision: `"float32"`; `"float16"` (weights of 16 bits); `"dynamic"` (weights of 8 bits, activations in
             floats); `"int4"` (weights of 4 bits, activations in floats; needs the extra `quantizer`); `"int8"` (all
-            integer, but for what XNNPACK computes in floats alone in files for phones, as products of two activations;
-            needs samples); `"int16x8"` (integer, with activations of 16 bits); `"auto"` (int8, with as many layers left
+            integer, but for what XNNPACK computes in floats alone in files for phones, as products of two activations,
+            and, where the numbers are lost in 8 bits, for the layers that lose most, which the report lists; needs
+            samples); `"int16x8"` (integer, with activations of 16 bits); `"auto"` (int8, with as many layers left
             in floats as it takes to keep the model's accuracy).
         samples: typical inputs, prepared as for training: an array of (samples, ...), a list of arrays for several
             inputs, a dict by input name, or a `tf.data.Dataset` (read up to 512 samples). Integer files take
@@ -211,15 +212,16 @@ def _finished(plan, blob, floats, rewrites, growth, **found):
     from keraslayers.export.source.preprocessing import require_pixels
 
     original, rewrites = round(len(blob) / growth), dict(rewrites)
-    with step(f"rewriting the file of {plan.model.name}"):
-        blob, more = rewrite(blob, plan.target, plan.precision)
-        for name, places in more.items():
-            rewrites[name] = [*rewrites.get(name, ()), *places]
     graph = read_graph(blob)
     if plan.trained:
         floats = check_integers(plan.who, graph, plan.model)
     else:
         check_kernels(plan.who, graph, plan.precision, floats, namer(plan.model))
+    with step(f"rewriting the file of {plan.model.name}"):
+        blob, more = rewrite(blob, plan.target, plan.precision)
+        for name, places in more.items():
+            rewrites[name] = [*rewrites.get(name, ()), *places]
+    graph = read_graph(blob)
     if plan.pixels:
         require_pixels(plan.who, graph)
     return _Made(blob, graph, floats, rewrites=rewrites, original_size=original, **found)
@@ -240,7 +242,7 @@ def _kept(plan, ready, made, proofs, expected):
 
     with _calibrated(plan, ready) as again:
         if wrong := fault(again.given, "float32"):
-            instead = f"it is not quantization that lost them: in floats, {wrong}"
+            instead = f"it is not quantization that lost the numbers: of the file in floats {wrong}"
             return made, tuple(dataclasses.replace(p, reason=p.reason.replace(LOST, instead)) for p in proofs)
         if plan.precision != "int8" or "cpu" not in plan.target.runtimes:
             return made, proofs

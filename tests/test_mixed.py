@@ -6,8 +6,12 @@ import pytest
 from keras import layers
 
 from keraslayers.export import to_tflite
+from keraslayers.export.convert import converter
+from keraslayers.export.convert.floats import in_floats
 from keraslayers.export.file.graph import read_graph
+from keraslayers.export.proof.match import LOST
 from tests.export_models import cnn, enliven, needs_gpu, samples
+from tests.file_tools import Made
 
 X = samples(32, (8, 8, 3))
 
@@ -169,6 +173,134 @@ def test_errors_of_what_says_the_same_of_every_input_are_a_part_of_its_size(prec
     assert all(error.snr_db > -10 for error in report.layer_errors), report.layer_errors
 
 
+@keras.saving.register_keras_serializable("keraslayers tests")
+class Block(layers.Layer):
+    """Somebody's layer: attention and a normalization inside, of which the Keras graph tells nothing."""
+
+    def build(self, shape):
+        self.attention, self.normalization = layers.MultiHeadAttention(2, 4), layers.LayerNormalization()
+        self.hidden, self.out = layers.Dense(16, activation="gelu"), layers.Dense(shape[-1])
+
+    def call(self, x):
+        x = self.normalization(x + self.attention(x, x, use_causal_mask=True))
+        return x + self.out(self.hidden(x / keras.ops.sqrt(keras.ops.mean(x**2, axis=-1, keepdims=True) + 1e-3)))
+
+
+@pytest.fixture(scope="module")
+def inside():
+    tokens = keras.Input((6, 8), name="tokens")
+    model = enliven(keras.Model(tokens, layers.Dense(4, name="out")(Block(name="block")(tokens)), name="m"))
+    return to_tflite(model, precision="int8", samples=samples(16, (6, 8)))
+
+
+def test_what_stays_in_floats_is_known_inside_of_layers(inside):
+    proof = inside.report.require().proof("cpu")
+    # A mask of -1e9 in 8 bits leaves no step to the scores beside it.
+    assert proof.snr_db > 20
+    assert proof.partitions <= 2  # and the causal mask's own comparison
+    floats = read_graph(inside.tflite).float_operators
+    assert floats["SOFTMAX"] == 1
+    assert floats["BATCH_MATMUL"] == 2
+    assert "FULLY_CONNECTED" not in floats
+
+
+def test_a_normalization_is_found_whole_and_nothing_else():
+    f = Made()
+    x = f.new("ADD", (f.input((1, 6, 8)), f.input((1, 6, 8), name="z")), (1, 6, 8))
+    mean = f.new("MEAN", (x, f.integers([2])), (1, 6, 1), keepDims=True)
+    variance = f.new("MEAN", (f.new("SQUARED_DIFFERENCE", (x, mean), (1, 6, 8)), f.integers([2])), (1, 6, 1))
+    root = f.new("RSQRT", (f.new("ADD", (variance, f.constant(np.float32(1e-3))), (1, 6, 1)),), (1, 6, 1))
+    scale = f.new("MUL", (root, f.constant(np.ones(8, "float32"))), (1, 6, 8))
+    shift = f.new("SUB", (f.constant(np.ones(8, "float32")), f.new("MUL", (mean, scale), (1, 6, 8))), (1, 6, 8))
+    y = f.new("ADD", (f.new("MUL", (x, scale), (1, 6, 8)), shift), (1, 6, 8))
+    gate = f.new("LOGISTIC", (y,), (1, 6, 8))
+    f.done(f.new("MUL", (y, gate), (1, 6, 8)))
+    first, *normalization, last, gated = f.graph.operators
+    assert in_floats(f.graph) == set(normalization)
+    assert {first.name, last.name, gated.name} == {"ADD", "LOGISTIC", "MUL"}
+
+
+def test_masks_and_scores_stay_in_floats_and_what_is_only_moved_does_not():
+    f = Made()
+    q, mask = f.input((1, 6, 8)), f.input((1, 6), name="mask")
+    scores = f.new("BATCH_MATMUL", (q, q), (1, 6, 6), adjY=True)
+    none = f.new(
+        "SUB", (f.constant(np.float32(1)), f.new("RESHAPE", (mask, f.integers([1, 1, 6])), (1, 1, 6))), (1, 1, 6)
+    )
+    far = f.new("MUL", (none, f.constant(np.float32(-1e9))), (1, 1, 6))
+    masked = f.new("ADD", (scores, far), (1, 6, 6))
+    f.done(f.new("BATCH_MATMUL", (f.new("SOFTMAX", (masked,), (1, 6, 6), beta=1.0), q), (1, 6, 8)))
+    assert in_floats(f.graph) == {op for op in f.graph.operators if op.name != "RESHAPE"}
+
+
+def test_a_softmax_at_the_end_alone_is_in_integers():
+    f = Made()
+    f.done(f.new("SOFTMAX", (f.input((1, 6)),), (1, 6), beta=1.0))
+    assert in_floats(f.graph) == set()
+
+
+def test_a_file_of_integers_takes_one_conversion(monkeypatch):
+    asked, ask = [], converter.ask
+    monkeypatch.setattr(converter, "ask", lambda folder, do, **request: asked.append(do) or ask(folder, do, **request))
+    to_tflite(cnn(), precision="int8", samples=X).report.require()
+    assert asked == ["convert", "calibrate", "quantize"]
+
+
+def lost():
+    """A network of which 8 bits lose everything in one layer: numbers beside others a million times as large."""
+    image = keras.Input((8, 8, 3), name="image")
+    x = layers.Conv2D(8, 3, activation="relu", name="first")(image)
+    x = layers.Rescaling([1e6] + [1.0] * 7, name="stretch")(x)
+    x = layers.Rescaling([1e-6] + [1.0] * 7, name="squeeze")(x)
+    x = layers.Conv2D(8, 3, activation="relu", name="second")(x)
+    x = layers.GlobalAveragePooling2D(name="pool")(x)
+    return enliven(keras.Model(image, layers.Dense(3, name="classes")(x), name="lost"))
+
+
+def test_numbers_that_8_bits_lose_come_back_with_the_layers_that_lose_them_in_floats():
+    report = to_tflite(lost(), precision="int8", samples=X).report.require()
+    assert "stretch" in report.float_layers
+    assert not {"second", "classes"} & set(report.float_layers)
+    assert "layers in floats: " in str(report)
+
+
+def test_microcontrollers_are_told_that_the_numbers_are_lost():
+    report = to_tflite(lost(), target="micro", precision="int8", samples=X).report
+    assert LOST in report.proof("micro").reason
+    assert report.float_layers == ()
+
+
+@pytest.mark.parametrize("precision", ["int8", "int16x8"])
+def test_what_is_wrong_in_floats_too_is_not_quantizations_fault(precision):
+    tokens = keras.Input((6, 8), name="tokens")
+    x = layers.Dense(8)(tokens)
+    x = x - keras.ops.mean(x, axis=0, keepdims=True)  # of the batch, which is one in the file
+    model = enliven(keras.Model(tokens, layers.Dense(4, name="out")(x), name="m"))
+    reason = to_tflite(model, precision=precision, samples=samples(16, (6, 8))).report.proof("cpu").reason
+    assert LOST not in reason
+    assert "it is not quantization that lost the numbers: of the file in floats output `out` is" in reason
+
+
+@pytest.mark.parametrize("kind", ["masked", "state", "images"])
+def test_loops_in_integers(kind):
+    steps = keras.Input((6, 4, 4, 2) if kind == "images" else (6, 8), name="steps")
+    x = samples(16, steps.shape[1:])
+    if kind == "masked":
+        x[::2, 4:] = 0
+        y = layers.Bidirectional(layers.LSTM(4))(layers.Masking()(steps))
+    elif kind == "state":
+        first = keras.Input((4,), name="first")
+        y = layers.GRU(4)(steps, initial_state=first)
+    else:
+        y = layers.ConvLSTM2D(2, 3)(steps)
+    inputs = [steps, first] if kind == "state" else steps
+    model = enliven(keras.Model(inputs, layers.Dense(3, name="out")(y), name="m"))
+    x = {"steps": x, "first": samples(16, (4,))} if kind == "state" else x
+    report = to_tflite(model, precision="int8", samples=x).report.require()
+    assert "unroll_loops" in report.rewrites
+    assert "WHILE" not in report.operators
+
+
 def test_errors_are_ranked_and_skipping_the_worst_helps():
     model = hostile()
     plain = to_tflite(model, precision="int8", samples=X, layer_errors=True)
@@ -177,8 +309,10 @@ def test_errors_are_ranked_and_skipping_the_worst_helps():
     assert {e.layer for e in plain.report.layer_errors[-2:]} == {"pool", "classes"}
     assert [e.snr_db for e in plain.report.layer_errors] == sorted(e.snr_db for e in plain.report.layer_errors)
     assert {e.layer for e in plain.report.layer_errors} == {"first", "stretch", "second", "pool", "classes"}
+    # All in int8 it is 0.43 of the outputs' spread.
     helped = to_tflite(model, precision="int8", samples=X, skip=["first", "stretch", "second"])
-    assert error(model, helped) < error(model, plain) / 2
+    assert helped.report.float_layers == ("first", "second", "stretch")
+    assert error(model, helped) < 0.1
 
 
 def test_auto_leaves_in_floats_what_it_must():
@@ -188,14 +322,13 @@ def test_auto_leaves_in_floats_what_it_must():
     def evaluate(predict):
         return -float(np.sqrt(np.mean((predict(X) - wanted) ** 2)) / wanted.std())
 
-    int8 = error(model, to_tflite(model, precision="int8", samples=X))
-    bound = int8 / 4
+    bound = 0.1  # all in int8 it is 0.43
     made = to_tflite(model, precision="auto", samples=X, evaluate=evaluate, max_drop=bound)
     report = made.report.require()
-    assert error(model, made) <= bound < int8
+    assert error(model, made) <= bound
     first, *_ = report.trials
     assert first.floats == ()
-    assert first.score == pytest.approx(-int8, rel=0.05)
+    assert first.score < -bound
     assert 0 < len(report.float_layers) < 4
     # One layer fewer was tried, and was not enough.
     scores = {len(trial.floats): trial.score for trial in report.trials}

@@ -8,14 +8,12 @@ import keras
 import numpy as np
 
 from keraslayers._quiet import quiet
-from keraslayers._rewrite import owner
 from keraslayers.export.convert import converter
 from keraslayers.export.convert.four_bits import four_bits
 from keraslayers.export.convert.refusals import refused_layers
 from keraslayers.export.convert.spelled import spelled
-from keraslayers.export.passes.unroll_recurrent import MOST_STEPS, is_loop
 from keraslayers.export.precisions import IO
-from keraslayers.export.source.layer_names import labels_of, layers_of, scope, scoped
+from keraslayers.export.source.layer_names import labels_of, scope, scoped
 
 
 def convert(interface, model, shapes, precision, io):
@@ -77,7 +75,9 @@ def saved(interface, model, shapes, samples=None):
                 with _plainly_named(function.variables):
                     tf.saved_model.save(holder, folder, function)
         except (tf.errors.OpError, RuntimeError, ValueError, TypeError) as error:
-            error.add_note(f"`to_tflite`: the TFLite converter refused model {interface.model.name!r}.")
+            error.add_note(
+                f"`to_tflite`: TensorFlow cannot write model {interface.model.name!r} down as a graph.{_code(error)}"
+            )
             raise
         if names:
             _rename(Path(folder) / "saved_model.pb", names)
@@ -95,7 +95,7 @@ def saved(interface, model, shapes, samples=None):
             except converter.ConverterError as error:
                 raise RuntimeError(
                     f"`to_tflite`: the TFLite converter refused model {interface.model.name!r}: {_gist(str(error))}"
-                    f"{refused_layers(str(error), interface.model)}{_remedy(model)}"
+                    f"{refused_layers(str(error), interface.model)}"
                 ) from error
             return made.read_bytes() if made.exists() else result
 
@@ -148,19 +148,18 @@ def _served(tf, interface, model, serve, signature):
     return holder, function
 
 
+def _code(error):
+    """What to do about code that asks for the numbers of a tensor; empty about other errors."""
+    asks = type(error).__name__ == "OperatorNotAllowedInGraphError"
+    remedy = (
+        " Its code loops over a tensor, or decides by one: write Python's `range`, `keras.ops.cond` or "
+        "`keras.ops.while_loop`, or decorate its `call` with `@tf.function`."
+    )
+    return remedy if asks else ""
+
+
 def _gist(words):
     """The lines of a converter error that say something: which operators it has no kernels for, else its errors."""
     lines = [line.strip() for line in words.splitlines()]
     lacking = [line for line in lines if line.startswith(("TF Select ops:", "Custom ops:"))]
     return " ".join(lacking or [line for line in lines if "error:" in line][:3])[:600] or words[:600]
-
-
-def _remedy(model):
-    """What to do about loops, of which the converter dies; empty without any."""
-    loops = [owner(layer).name for layer in layers_of(model) if is_loop(owner(layer))]
-    if not loops:
-        return ""
-    return (
-        f". Layer `{loops[0]}` is a loop over its input: give it a known length of {MOST_STEPS} steps at most, and "
-        "neither a mask nor a state; or take precision='dynamic', which keeps it in floats"
-    )

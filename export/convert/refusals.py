@@ -23,13 +23,18 @@ def refused_layers(words, model):
         model: the Keras model.
     """
     layer_of = namer(model)
-    found = {}
+    found, nameless = {}, {}
     for line in words.splitlines():
         told = re.search(r'"([^"@]+)@.*\'tf\.(\w+)\' op is neither a custom op nor a flex op', line)
         if told and (layer := layer_of(told[1])):
             found.setdefault(layer, {})[told[2]] = None  # in their order, each once
+        elif told:
+            nameless[told[2]] = None
     parts = []
     for layer, operators in found.items():
         remedy = next((INSTEAD[name] for name in operators if name in INSTEAD), LEAVE_OUT)
         parts.append(f"layer `{layer}` ({', '.join(operators)}): {remedy}")
+    if nameless:  # the code of a subclassed model
+        remedy = next((INSTEAD[name] for name in nameless if name in INSTEAD), LEAVE_OUT)
+        parts.append(f"{', '.join(nameless)}: {remedy}")
     return f". TFLite has no kernel for {'; '.join(parts)}" if parts else ""

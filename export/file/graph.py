@@ -271,4 +271,4 @@ def _names(enumeration):
 
 
 def _shape(tensor, many):
-    return tuple(max(1, tensor.Shape(j)) for j in many(tensor.ShapeLength()))
+    return tuple(1 if tensor.Shape(j) < 0 else tensor.Shape(j) for j in many(tensor.ShapeLength()))

@@ -189,7 +189,7 @@ def _agreement(wanted, got):
 def calls_of(samples, graph):
     """Samples to what the file takes, call by call: arrays of (calls, *shape), and how many samples they hold."""
     count = len(next(iter(samples.values()))) if samples else 1
-    batches = {tensor.name: tensor.shape[0] if tensor.shape else 1 for tensor in graph.inputs}
+    batches = {tensor.name: (tensor.shape or (1,))[0] or 1 for tensor in graph.inputs}
     # Inputs of a foreign file may differ in their first axis.
     calls = min((-(-len(samples[name]) // batch) for name, batch in batches.items()), default=1)
     inputs = {}
@@ -197,16 +197,17 @@ def calls_of(samples, graph):
         values = samples[tensor.name][: calls * batches[tensor.name]]
         # The last call is filled up with the last sample.
         values = np.concatenate([values, np.repeat(values[-1:], -len(values) % batches[tensor.name], axis=0)])
-        inputs[tensor.name] = tensor.quantize(values).reshape(-1, *tensor.shape)
+        inputs[tensor.name] = tensor.quantize(values).reshape(calls, *tensor.shape)
     return inputs, count
 
 
 def values_of(outputs, graph, count):
-    """What the file gave, call by call, to real values sample by sample."""
+    """What the file gave, call by call, to real values sample by sample; call by call where it drops the batch."""
     values = {}
+    batch = next((tensor.shape[0] for tensor in graph.inputs if tensor.shape), 1)
     for tensor in graph.outputs:
         real = tensor.dequantize(outputs[tensor.name])
-        if tensor.shape:
-            real = real.reshape(-1, *tensor.shape[1:])
+        if tensor.shape and tensor.shape[0] == batch:
+            real = real.reshape(len(real) * batch, *tensor.shape[1:])
         values[tensor.name] = real[:count]
     return values

@@ -121,6 +121,12 @@ RULES = {
             _of_itself,
             "multiply two different tensors: the product of a tensor with itself kills this runtime",
         ),
+        (
+            "ASSIGN_VARIABLE CALL_ONCE READ_VARIABLE VAR_HANDLE",
+            _always,
+            "take the state as an input and give it as an output, by `initial_state` and `return_state=True` in place "
+            "of `stateful=True`: this runtime keeps none",
+        ),
         ("WHILE", _always, "write `unroll=True` in LSTM, GRU and SimpleRNN: this runtime has no loops"),
         ("CONV_3D", _always, "write Conv2D layers: this runtime has no convolution over three axes"),
         ("STRIDED_SLICE", _takes_one, "write x[:, i : i + 1] and a Reshape in place of x[:, i]"),

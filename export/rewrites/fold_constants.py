@@ -7,11 +7,11 @@ from keraslayers.export.file.edit import File, Graph, Signature, Tensor
 from keraslayers.export.file.evaluate import evaluate
 from keraslayers.export.file.graph import read_graph
 from keraslayers.export.file.schema import FIELDS
-from keraslayers.export.rewrites._each import RANDOM
+from keraslayers.export.rewrites._each import RANDOM, each
 from keraslayers.export.runtimes import cpu
 
 # Weights that are stored in fewer bits and widened when a file is loaded stay so.
-WIDENING = ("DENSIFY", "DEQUANTIZE")
+WIDENING = ("DEQUANTIZE",)
 # A constant that is larger stays computed, unless that makes the file smaller: a file may repeat one number a lot.
 MOST_NUMBERS = 2**16
 
@@ -19,9 +19,26 @@ MOST_NUMBERS = 2**16
 def fold_constants(graph):
     """Computes what depends on no input: sizes that are known, and the first step of a loop that begins with zeros.
 
-    Given:   zeros [1, 8] -> FULLY_CONNECTED -> h; h, x -> ADD
-    Result:  x, h -> ADD, where h is a constant, as LiteRT's built-in kernels compute it
+    Given:   ones [1, 8] -> FULLY_CONNECTED -> h; zeros [1, 8] -> FULLY_CONNECTED -> z; x, h, z -> ADD, ADD -> y
+    Result:  x, h -> ADD -> y, where h is a constant, as LiteRT's built-in kernels compute it
+
+    Weights of which a file leaves the zeros out get them: no GPU takes DENSIFY.
     """
+    return [*_computed_here(graph), *each(graph, ("ADD",), _add)]
+
+
+def _add(build, operator):
+    """Adds no zeros: in integers their range would be nothing, of which kernels die."""
+    output = operator.output
+    for x, zeros in (operator.inputs, operator.inputs[::-1]):
+        nothing = zeros.values is not None and zeros.dtype == "float32" and not zeros.values.any()
+        if nothing and operator.activation == "NONE" and x.shape == output.shape and not build.graph.given(output):
+            build.finish(x)
+            return True
+    return False
+
+
+def _computed_here(graph):
     places, left = [], {}
     for operator in graph.operators:
         if _known(operator, left) and not any(graph.given(tensor) for tensor in operator.outputs):
@@ -30,12 +47,12 @@ def fold_constants(graph):
                 left[operator] = None
             elif operator.output.readers:
                 places.append(_put(graph, operator.output, values))
+    gone = [operator for operator in left if operator.name not in WIDENING]
     results = [
         output
-        for operator in left
-        if operator.name not in WIDENING
+        for operator in gone
         for output in operator.outputs
-        if output.readers.keys() - left.keys()  # what they alone read is not needed
+        if output.readers.keys() - set(gone)  # what they alone read is not needed
     ]
     values = _computed(left, results) if results else []
     return places + [_put(graph, *pair) for pair in zip(results, values, strict=bool(values))]

@@ -1,5 +1,9 @@
 """Operators along one axis, of many axes."""
 
+import math
+
+import numpy as np
+
 from keraslayers.export.rewrites._blocks import around, is_wide, rows
 from keraslayers.export.rewrites._each import each
 
@@ -14,7 +18,7 @@ def narrow_axis(graph):
     Given:   x [1, 2, 2, 4, 16], y [1, 2, 2, 4, 16] -> CONCATENATION along axis 3 -> z [1, 2, 2, 8, 16]
     Result:  x, y -> RESHAPE [4, 4, 16] each -> CONCATENATION along axis 1 -> RESHAPE -> z
     """
-    return each(graph, ("CONCATENATION", *LAST, *GIVEN), _narrow)
+    return each(graph, ("CONCATENATION", "TOPK_V2", *LAST, *GIVEN), _narrow)
 
 
 def _narrow(build, operator):
@@ -22,19 +26,28 @@ def _narrow(build, operator):
     if not is_wide(operator) or 0 in x.shape or any(tensor.channelwise for tensor in operator.inputs):
         return False
     if operator.name == "CONCATENATION":
-        made = _joined(build, operator)
-    elif operator.name in LAST:
-        made = _made(build, operator, (build.reshape(x, rows(x.shape)),), rows(x.shape))
+        made = (_joined(build, operator),)
+    elif operator.name in (*LAST, "TOPK_V2"):
+        inputs = (build.reshape(x, rows(x.shape)), *operator.inputs[1:])
+        made = _made(build, operator, inputs, rows(output.shape))
     else:
-        axis = operator.inputs[1].values
-        if axis is None or axis.size != 1:
+        axes = operator.inputs[1].values
+        shape = None if axes is None else _around(x.shape, {int(axis) % len(x.shape) for axis in axes.reshape(-1)})
+        if shape is None:
             return False
-        shape = around(x.shape, int(axis.reshape(())))
         left = (shape[0], shape[2]) if operator.name.startswith("ARG") else shape
-        place = build.constant(axis.reshape(axis.shape) * 0 + 1)
+        place = build.constant(np.full(axes.shape and (1,), 1, axes.dtype))  # REVERSE_V2 has a list of them
         made = _made(build, operator, (build.reshape(x, shape), place), left)
-    build.finish(build.reshape(made, output.shape))
+    build.finish(*(build.reshape(x, output.shape) for x, output in zip(made, operator.outputs, strict=True)))
     return True
+
+
+def _around(shape, axes):
+    """A shape in three axes: all before some neighbours, these, all behind; None where they are no neighbours."""
+    first, last = min(axes), max(axes)
+    if any(shape[axis] != 1 for axis in range(first, last) if axis not in axes):
+        return None
+    return math.prod(shape[:first]), math.prod(shape[first : last + 1]), math.prod(shape[last + 1 :])
 
 
 def _joined(build, operator):
@@ -47,6 +60,6 @@ def _joined(build, operator):
 
 
 def _made(build, operator, inputs, shape):
-    made = operator.twin(inputs, (build.tensor(shape, operator.output),))
+    made = operator.twin(inputs, [build.tensor(shape, output) for output in operator.outputs])
     build.graph.insert(made, operator)
-    return made.output
+    return made.outputs

@@ -2,6 +2,8 @@
 
 import math
 
+import numpy as np
+
 from keraslayers.export.file.build import before_reshapes
 from keraslayers.export.rewrites._blocks import MOST_AXES, blocks, is_wide
 from keraslayers.export.rewrites._each import each
@@ -20,7 +22,7 @@ def narrow_elementwise(graph):
     """Has what is computed number by number computed in four axes.
 
     Neighbouring axes along which the same sides are repeated are one. Where more than four are left, the smaller sides
-    are repeated before.
+    are repeated before, along as few of them as that takes.
 
     Given:   x [1, 2, 2, 4, 4, 8], y [1, 1, 1, 4, 4, 8] -> ADD
     Result:  x -> RESHAPE [4, 128], y -> RESHAPE [1, 128] -> ADD -> RESHAPE [1, 2, 2, 4, 4, 8]
@@ -37,10 +39,15 @@ def _narrow(build, operator):
     inputs = list(operator.inputs)
     if operator.name == "SELECT" and inputs[0].shape != output.shape:
         return False  # it chooses whole samples
-    found = _groups([x.shape for x in inputs], output.shape)
+    if operator.name == "PRELU" and stored(inputs[1]):
+        inputs[1] = moved(build, inputs[1], lambda slopes: _slopes(slopes, output.shape))
+        found = [list(range(len(output.shape) - len(inputs[1].shape))), list(range(len(output.shape)))]
+        found[1] = found[1][len(found[0]) :]
+    else:
+        found = _groups([x.shape for x in inputs], output.shape)
     while len(found) > MOST_AXES:
         small = min((x for x in inputs if 1 < x.size < output.size), key=lambda x: x.size)
-        inputs[inputs.index(small)] = repeated(build, small, output.shape)
+        inputs[inputs.index(small)] = repeated(build, small, _filled(small.shape, output.shape, found))
         found = _groups([x.shape for x in inputs], output.shape)
     if len(inputs) == 1 and len(before_reshapes(inputs[0]).shape) <= MOST_AXES:
         shape = before_reshapes(inputs[0]).shape
@@ -63,6 +70,21 @@ def _groups(shapes, whole):
     if len(found) < MOST_AXES and found and len(found[-1]) > 1:
         found[-1:] = [found[-1][:-1], found[-1][-1:]]
     return found
+
+
+def _slopes(slopes, shape):
+    """Slopes for all axes from the first on along which they differ: the GPU takes one for each channel."""
+    sizes = (1,) * (len(shape) - slopes.ndim) + slopes.shape
+    first = next((axis for axis, size in enumerate(sizes) if size > 1), len(shape) - 1)
+    return np.broadcast_to(slopes.reshape(sizes[first:]), shape[first:])
+
+
+def _filled(shape, whole, groups):
+    """The shape of a side that is repeated along the smallest of the axes on which it is."""
+    shape = (1,) * (len(whole) - len(shape)) + tuple(shape)
+    gaps = [axes for axes in groups if all(shape[axis] == 1 for axis in axes)]
+    axes = min(gaps, key=lambda axes: math.prod(whole[axis] for axis in axes))
+    return tuple(size if axis in axes else shape[axis] for axis, size in enumerate(whole))
 
 
 def _sizes(groups, shape):

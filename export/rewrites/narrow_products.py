@@ -24,10 +24,11 @@ def _narrow(build, operator):
         return False
     if operator.name == "FULLY_CONNECTED":
         x, kernel, *bias = operator.inputs
-        if len(kernel.shape) != 2 or not operator.options.keepNumDims:
+        if len(kernel.shape) != 2:
             return False
-        inputs = (build.reshape(x, rows(x.shape)), kernel, *bias)
-        shape = rows(output.shape)
+        whole = operator.options.keepNumDims
+        shape = rows(output.shape) if whole else output.shape
+        inputs = (build.reshape(x, (*shape[:-1], kernel.shape[-1])), kernel, *bias)
     else:
         batch = output.shape[:-2]
         inputs = [_in_batch(build, x, batch) for x in operator.inputs]

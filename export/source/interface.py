@@ -1,5 +1,6 @@
 """A Keras model from outside: what goes in, what comes out, under which names."""
 
+import contextlib
 import inspect
 import math
 import re
@@ -74,14 +75,14 @@ class Interface:
         arrays = [samples[entry.name] for entry in self.inputs]
         count = len(arrays[0][:most])
         batch = self.inputs[0].shape[0] or min(self._at_once(), count)
-        for start in range(0, count, batch):
-            part = [keras.ops.convert_to_tensor(x[start : start + batch]) for x in arrays]
-            values = measured(self._packed(part), training=False)[0]
-            largest = keras.ops.stack(
-                [keras.ops.cast(keras.ops.max(keras.ops.abs(new), initial=0), "float32") for new in values]
-            )
-            # NumPy's maximum hands NaN on, Python's may lose it.
-            found = np.maximum(found, keras.ops.convert_to_numpy(largest))
+        with _unchanged(self.model):
+            for start in range(0, count, batch):
+                part = [keras.ops.convert_to_tensor(x[start : start + batch]) for x in arrays]
+                values = measured(self._packed(part), training=False)[0]
+                highest = [keras.ops.max(keras.ops.abs(new), initial=0) for new in values]
+                largest = keras.ops.stack([keras.ops.cast(value, "float32") for value in highest])
+                # NumPy's maximum hands NaN on, Python's may lose it.
+                found = np.maximum(found, keras.ops.convert_to_numpy(largest))
         return [float(value) for value in found]
 
     def few(self, samples):
@@ -93,20 +94,49 @@ class Interface:
         return self.inputs[0].shape[0] or max(1, min(MANY, HELD // max(_numbers(self.model), 1)))
 
     def predict(self, samples):
-        """The user's model's outputs on samples, by output name, in NumPy."""
+        """The user's model's outputs on samples, by output name, in NumPy.
+
+        Those of a model that drops the batch, as one of a single graph may, come sample by sample.
+        """
+        with _unchanged(self.model):
+            parts = self._parts(samples, self._at_once())
+        if not parts:
+            with _unchanged(self.model):
+                parts = self._parts(samples, 1)
+        return {name: np.concatenate([part[name] for part in parts]).astype("float64") for name in parts[0]}
+
+    def _parts(self, samples, at_once):
+        """Outputs of some samples at a time; none if one does not have them along its first axis."""
         arrays = [samples[entry.name] for entry in self.inputs]
         parts = []
-        batch_size = self._at_once()
-        for start in range(0, len(arrays[0]), batch_size):
-            outputs = self([keras.ops.convert_to_tensor(x[start : start + batch_size]) for x in arrays])
-            parts.append({name: keras.ops.convert_to_numpy(value) for name, value in outputs.items()})
-            for name, value in parts[-1].items():
+        for start in range(0, len(arrays[0]), at_once):
+            given = [keras.ops.convert_to_tensor(x[start : start + at_once]) for x in arrays]
+            part = {name: keras.ops.convert_to_numpy(value) for name, value in self(given).items()}
+            for name, value in part.items():
                 if value.ndim == 0:
                     raise ValueError(
                         f"`to_tflite`: output `{name}` of model {self.model.name!r} is a single number for the whole "
                         "batch; every output must keep the batch as its first axis."
                     )
-        return {name: np.concatenate([part[name] for part in parts]).astype("float64") for name in parts[0]}
+                if len(value) != len(given[0]):
+                    if at_once > 1:
+                        return []
+                    part[name] = value[None]
+            parts.append(part)
+        return parts
+
+
+@contextlib.contextmanager
+def _unchanged(model):
+    """Within it the model may change its state, as a stateful layer does in every call; it then gets the old one."""
+    states = keras.tree.flatten([getattr(layer, "states", None) for layer in model._flatten_layers()])
+    held = [*model.non_trainable_variables, *(state for state in states if isinstance(state, keras.Variable))]
+    before = [(variable, variable.numpy()) for variable in held]
+    try:
+        yield
+    finally:
+        for variable, values in before:
+            variable.assign(values)
 
 
 def _numbers(model):

@@ -73,7 +73,45 @@ VOLUMES = [
     ("batch", volume(0, batch=2)),
 ]
 
+
+def without_its_zeros(of_16_bits=False):
+    """A dense layer of whose kernel the file holds what is not zero, row by row."""
+
+    def make():
+        f, made = Made(), schema()
+        whole = numbers(4, 8).astype("float16" if of_16_bits else "float32")
+        whole[np.arange(32).reshape(4, 8) % 3 > 0] = 0
+        rows, columns = np.nonzero(whole)
+        ends = np.searchsorted(rows, np.arange(5)).astype("int32")
+
+        def whole_numbers(values):
+            return made.SparseIndexVector.Int32Vector, made.Int32VectorT(values=values.astype("int32"))
+
+        (kind, segments), (_, indices) = whole_numbers(ends), whole_numbers(columns)
+        along = [
+            made.DimensionMetadataT(format=made.DimensionType.DENSE, denseSize=4),
+            made.DimensionMetadataT(
+                format=made.DimensionType.SPARSE_CSR,
+                arraySegmentsType=kind,
+                arraySegments=segments,
+                arrayIndicesType=kind,
+                arrayIndices=indices,
+            ),
+        ]
+        kernel = f.weights(whole[rows, columns])
+        kernel.fix(whole.shape)
+        kernel._table.sparsity = made.SparsityParametersT(traversalOrder=[0, 1], dimMetadata=along)
+        kernel = f.new("DENSIFY", (kernel,), whole.shape)
+        if of_16_bits:
+            kernel = f.new("DEQUANTIZE", (kernel,), whole.shape, "float32")
+        return f.done(f.new("FULLY_CONNECTED", (f.input((1, 8)), kernel), (1, 4)))
+
+    return make
+
+
 CASES = [
+    Case("fold_constants", "without_its_zeros", without_its_zeros()),
+    Case("fold_constants", "without_its_zeros_of_16_bits", without_its_zeros(of_16_bits=True)),
     Case("lower_add_n", "three", sum_of(3)),
     Case("lower_add_n", "whole_numbers", sum_of(4, "int32")),
     Case("lower_add_n", "two_stay", sum_of(2), "PROVEN", stays=True),

@@ -309,6 +309,13 @@ def dense_of_zeros():
     return f.done(f.new("ADD", (x, cell(f, zeros(f, 1, UNITS), zeros(f, 1, UNITS))), x.shape))
 
 
+def plus(values, **options):
+    f = Made()
+    x = f.input((1, UNITS))
+    y = f.new("ADD", (f.weights(np.float32(values)), f.new("TANH", (x,), x.shape)), x.shape, **options)
+    return f.done(f.new("RELU", (y,), x.shape))
+
+
 def size_known():
     """SHAPE of a tensor whose sizes are known, and what is reckoned of it."""
     f = Made()
@@ -358,5 +365,8 @@ CASES = [
     Case("drop_state", "counted", counted, stays=True),
     Case("fold_constants", "dense_of_zeros", dense_of_zeros),
     Case("fold_constants", "size_known", size_known),
+    Case("fold_constants", "plus_zeros", lambda: plus([[0] * UNITS]), "PROVEN"),
+    Case("fold_constants", "plus_one", lambda: plus([[0, 1, 0, 0]]), "PROVEN", stays=True),
+    Case("fold_constants", "plus_zeros_and_relu", lambda: plus([0], fusedActivationFunction=1), "PROVEN", stays=True),
     Case("fold_constants", "weights_of_16_bits", weights_of_16_bits, stays=True),
 ]
