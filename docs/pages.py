@@ -13,6 +13,7 @@ import keraslayers
 from keraslayers import export, models
 from keraslayers.export.passes import PASSES
 from keraslayers.export.proof.match import LIMITS
+from keraslayers.export.rewrites import REWRITES
 
 ROOT = Path(__file__).parent.parent
 LAYERS = {
@@ -37,6 +38,7 @@ def made():
     yield "pictures/mobilenet_v2.svg", _plot("mobilenet_v2")
     yield "targets-table.md", _targets()
     yield "traps-table.md", _traps()
+    yield "rewrites-table.md", _rewrites()
     yield "limits-table.md", _limits()
     yield "demo-block-table.md", _block("README.md", "demo")
     silent = _block("benchmarks/README.md", "silent").splitlines()
@@ -263,8 +265,21 @@ def _traps():
     for name, _, precisions, fate, _ in MENDED:
         fates.setdefault((name, fate), set()).update(precisions)
     for (name, fate), precisions in fates.items():
-        function, _ = PASSES[name]
+        function, _ = {**PASSES, **REWRITES}[name]
         lines.append(f"| `{name}` | {_summary(function)} | {fate} | {', '.join(sorted(precisions))} |")
+    return "\n".join(lines) + "\n"
+
+
+def _rewrites():
+    """What a test asserts of every rewrite: what a file that it is for is without it."""
+    from tests.rewrite_cases import CASES
+
+    lines = ["| rewrite | what it does | without it | on |", "|---|---|---|---|"]
+    for name, (function, _) in REWRITES.items():
+        rows = [case for case in CASES if case.rewrite == name and not case.stays]
+        fates = [fate for fate in ("WRONG", "REJECTED") if any(case.without == fate for case in rows)]
+        on = ", ".join(sorted({case.runtime for case in rows}))
+        lines.append(f"| `{name}` | {_summary(function)} | {', '.join(fates) or 'slower'} | {on} |")
     return "\n".join(lines) + "\n"
 
 

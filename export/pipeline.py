@@ -212,15 +212,16 @@ def _finished(plan, blob, floats, rewrites, growth, **found):
     from keraslayers.export.source.preprocessing import require_pixels
 
     original, rewrites = round(len(blob) / growth), dict(rewrites)
-    with step(f"rewriting the file of {plan.model.name}"):
-        blob, more = rewrite(blob, plan.target, plan.precision)
-        for name, places in more.items():
-            rewrites[name] = [*rewrites.get(name, ()), *places]
     graph = read_graph(blob)
     if plan.trained:
         floats = check_integers(plan.who, graph, plan.model)
     else:
         check_kernels(plan.who, graph, plan.precision, floats, namer(plan.model))
+    with step(f"rewriting the file of {plan.model.name}"):
+        blob, more = rewrite(blob, plan.target, plan.precision)
+        for name, places in more.items():
+            rewrites[name] = [*rewrites.get(name, ()), *places]
+    graph = read_graph(blob)
     if plan.pixels:
         require_pixels(plan.who, graph)
     return _Made(blob, graph, floats, rewrites=rewrites, original_size=original, **found)

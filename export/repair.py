@@ -27,7 +27,8 @@ def repair(tflite, *, target="gpu", samples=None, model=None):
 
     The file may come from any tool. What it computes stays: a rewritten file whose outputs on LiteRT's built-in
     kernels are not those of the file given is not kept, nor is one that is PROVEN on fewer runtimes. The report's
-    `rewrites` say what was changed where; a file that is PROVEN already, or cannot be helped, comes back as it was.
+    `rewrites` say what was changed where; a file that is PROVEN already and cut into no pieces, or cannot be helped,
+    comes back as it was.
 
     Args:
         tflite: path of the file, or its bytes. It is not written to.
@@ -56,7 +57,8 @@ def repair(tflite, *, target="gpu", samples=None, model=None):
 
     about = {"name": name, "target": target.name, "rewrites": {}}
     proofs = proven(blob, graph)
-    if not all(proof.verdict is Verdict.PROVEN for proof in proofs):
+    whole = all(proof.verdict is Verdict.PROVEN for proof in proofs)
+    if not whole or _pieces(proofs) > len(proofs):
         with step(f"rewriting {name}"):
             try:
                 made, done = rewrite(blob, target, precision)
@@ -71,9 +73,11 @@ def repair(tflite, *, target="gpu", samples=None, model=None):
                 tried = proven(made, after)
                 if lost := _lost(proofs, tried):
                     about["unrepaired"] = f"rewriting it ({', '.join(done)}) lost it on {lost}"
-                else:
+                elif not whole or _pieces(tried) < _pieces(proofs):
                     about |= {"rewrites": done, "original_size": len(blob)}
                     blob, graph, proofs = made, after, tried
+    if whole:
+        about.pop("unrepaired", None)  # nothing was broken
     proofs = tuple(blamed(proof, blob, given, model) for proof in proofs)
     return Artifact(blob, describe(blob, graph, proofs, **about))
 
@@ -82,6 +86,11 @@ def _lost(before, after):
     """The runtimes on which a file was PROVEN before alone."""
     pairs = zip(before, after, strict=True)
     return ", ".join(old.runtime for old, new in pairs if Verdict.PROVEN is old.verdict is not new.verdict)
+
+
+def _pieces(proofs):
+    """In how many pieces the runtimes took a file, all together."""
+    return sum(max(1, proof.partitions or 1) for proof in proofs)
 
 
 def moved(blob, graph, made, after, samples):

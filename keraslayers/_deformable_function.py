@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from keraslayers import _checks
-from keraslayers._deformable_geometry import Geometry, channels_last, from_channels_last
+from keraslayers._deformable_geometry import DeformableGeometry, channels_last, from_channels_last
 from keraslayers._deformable_sampling import sample
 
 
@@ -83,14 +83,14 @@ def deform_conv2d(
 
 
 def _fitting(who, tensors, options):
-    """Returns the Geometry of a call whose shapes fit together; else raises."""
+    """Returns the DeformableGeometry of a call whose shapes fit together; else raises."""
     shapes = [None if x is None else tuple(x.shape) for x in tensors]
     inputs, offsets, kernel, mask, bias = shapes
     if len(kernel) != 4:
         raise ValueError(
             f"`{who}`: `kernel` must have 4 axes, (height, width, channels / groups, filters); got the shape {kernel}."
         )
-    geometry = Geometry.of(who, kernel_size=kernel[:2], **options)
+    geometry = DeformableGeometry.of(who, kernel_size=kernel[:2], **options)
     channels = geometry.check_channels(inputs, kernel[3])
     if kernel[2] * geometry.groups != channels:
         raise ValueError(

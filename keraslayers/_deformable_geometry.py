@@ -1,6 +1,5 @@
 """Where a deformable convolution samples: sizes, strides and groups, checked once and kept together."""
 
-import dataclasses
 import math
 from dataclasses import dataclass
 
@@ -8,55 +7,32 @@ import numpy as np
 from keras import ops
 
 from keraslayers import _checks, _padding
+from keraslayers._convolution import Geometry
 
 
 @dataclass(frozen=True)
-class Geometry:
+class DeformableGeometry(Geometry):
     """The arguments of a deformable convolution, normalised.
 
     Attributes:
-        who: function or layer to name in errors.
-        kernel_size, strides, dilation_rate: (height, width).
-        padding: what `_padding.standardize` returns.
         groups: of weights.
         offset_groups: parts of the channels that have offsets of their own.
         max_offset: largest offset in pixels; None for any.
-        data_format: `"channels_last"` or `"channels_first"`.
     """
 
-    who: str
-    kernel_size: tuple[int, int]
-    strides: tuple[int, int]
-    padding: str | tuple
-    dilation_rate: tuple[int, int]
     groups: int
     offset_groups: int
     max_offset: int | None
-    data_format: str
 
     @classmethod
-    def of(cls, who, *, kernel_size, strides, padding, dilation_rate, groups, offset_groups, max_offset, data_format):
-        """Checks the arguments; numbers stand for pairs of the same."""
-        return cls(
-            who=who,
-            kernel_size=_checks.positive_pair(who, "kernel_size", kernel_size),
-            strides=_checks.positive_pair(who, "strides", strides),
-            padding=_padding.standardize(who, padding),
-            dilation_rate=_checks.positive_pair(who, "dilation_rate", dilation_rate),
+    def of(cls, who, *, groups, offset_groups, max_offset, **arguments):
+        return super().of(
+            who,
             groups=_checks.positive_int(who, "groups", groups),
             offset_groups=_checks.positive_int(who, "offset_groups", offset_groups),
             max_offset=None if max_offset is None else _checks.positive_int(who, "max_offset", max_offset),
-            data_format=_checks.data_format(who, data_format),
+            **arguments,
         )
-
-    def config(self):
-        """The arguments that make it again."""
-        return {name: value for name, value in dataclasses.asdict(self).items() if name != "who"}
-
-    @property
-    def channel_axis(self):
-        """Which axis of images the channels are."""
-        return -1 if self.data_format == "channels_last" else 1
 
     @property
     def taps(self):
@@ -67,23 +43,9 @@ class Geometry:
         """Returns ((top, bottom), (left, right)) for an image of (height, width)."""
         return _padding.widths(self.padding, sizes, self.kernel_size, self.strides, self.dilation_rate)
 
-    def output_shape(self, shape, filters):
-        """Returns the shape of the outputs of images of `shape`, None where it is unknown."""
-        return _padding.shape(
-            self.who,
-            shape,
-            filters,
-            padding=self.padding,
-            mode="zeros",
-            kernel_size=self.kernel_size,
-            strides=self.strides,
-            dilation_rate=self.dilation_rate,
-            data_format=self.data_format,
-        )
-
     def check_channels(self, shape, filters):
         """Returns the channels of images of `shape`, which both kinds of groups must divide; else raises."""
-        channels = _checks.channels(self.who, shape, self.data_format, rank=4)
+        channels = super().check_channels(shape, filters)
         for argument, what, count in (
             ("groups", "channels", channels),
             ("groups", "filters", filters),

@@ -19,7 +19,7 @@ def sample(inputs, offsets, mask, geometry):
         inputs: (batch, height, width, channels).
         offsets: (batch, out_height, out_width, 2 * offset_groups * taps), of 32 bits at least.
         mask: (batch, out_height, out_width, offset_groups * taps), or None.
-        geometry: a `Geometry`.
+        geometry: a `DeformableGeometry`.
 
     Returns:
         (batch * out_height * out_width, taps, channels), of the dtype of `inputs`.

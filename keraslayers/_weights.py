@@ -5,18 +5,18 @@ from keras import ops
 
 _KINDS = {"initializer": keras.initializers, "regularizer": keras.regularizers, "constraint": keras.constraints}
 # The arguments of layers, such as `kernel_initializer`, and what of Keras reads them.
-_ARGUMENTS = {f"{weight}_{kind}": lib for kind, lib in _KINDS.items() for weight in ("kernel", "bias")}
+ARGUMENTS = {f"{weight}_{kind}": lib for kind, lib in _KINDS.items() for weight in ("kernel", "bias")}
 
 
 def keep(layer, **arguments):
     """Keeps `kernel_initializer` and its like as objects, as attributes of the layer under their own names."""
     for name, value in arguments.items():
-        setattr(layer, name, _ARGUMENTS[name].get(value))
+        setattr(layer, name, ARGUMENTS[name].get(value))
 
 
 def config(layer):
     """Those entries of the layer's configuration."""
-    return {name: lib.serialize(getattr(layer, name)) for name, lib in _ARGUMENTS.items() if hasattr(layer, name)}
+    return {name: lib.serialize(getattr(layer, name)) for name, lib in ARGUMENTS.items() if hasattr(layer, name)}
 
 
 def add(layer, weight, shape, name=None):

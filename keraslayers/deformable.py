@@ -6,14 +6,15 @@ import keras
 from keras import ops
 
 from keraslayers import _checks, _weights
+from keraslayers._convolution import Convolution2D
 from keraslayers._deformable_function import compute, precise
-from keraslayers._deformable_geometry import Geometry, channels_last, convolve, from_channels_last
+from keraslayers._deformable_geometry import DeformableGeometry, channels_last, convolve, from_channels_last
 from keraslayers.analysis import cost
 from keraslayers.analysis.cost import Window
 
 
 @_checks.register
-class DeformableConv2D(keras.layers.Layer):
+class DeformableConv2D(Convolution2D):
     """A convolution that learns where to look: a second convolution moves every tap of its kernel.
 
     The second convolution sees the same window and starts at zero, so that training starts as a plain convolution.
@@ -88,9 +89,7 @@ class DeformableConv2D(keras.layers.Layer):
         bias_constraint=None,
         **kwargs,
     ):
-        super().__init__(**kwargs)
-        self.filters = _checks.positive_int("DeformableConv2D", "filters", filters)
-        self.geometry = Geometry.of(
+        geometry = DeformableGeometry.of(
             "DeformableConv2D",
             kernel_size=kernel_size,
             strides=strides,
@@ -101,25 +100,25 @@ class DeformableConv2D(keras.layers.Layer):
             max_offset=max_offset,
             data_format=data_format,
         )
-        self.modulated = bool(modulated)
-        self.activation = keras.activations.get(activation)
-        self.use_bias = bool(use_bias)
-        _weights.keep(
-            self,
+        super().__init__(
+            geometry,
+            filters,
+            activation,
+            bool(use_bias),
             kernel_initializer=kernel_initializer,
             bias_initializer=bias_initializer,
             kernel_regularizer=kernel_regularizer,
             bias_regularizer=bias_regularizer,
             kernel_constraint=kernel_constraint,
             bias_constraint=bias_constraint,
+            **kwargs,
         )
+        self.modulated = bool(modulated)
         self.offset_initializer = keras.initializers.get(offset_initializer)
 
     def build(self, input_shape):
         geometry = self.geometry
-        channels = geometry.check_channels(input_shape, self.filters)
-        geometry.output_shape(input_shape, self.filters)
-        self.input_spec = keras.layers.InputSpec(ndim=4, axes={geometry.channel_axis: channels})
+        channels = self._check_input(input_shape)
         shape = (*geometry.kernel_size, channels // geometry.groups, self.filters)
         self.kernel = _weights.add(self, "kernel", shape)
         self.bias = _weights.add(self, "bias", (self.filters,)) if self.use_bias else None
@@ -147,9 +146,6 @@ class DeformableConv2D(keras.layers.Layer):
             mask = from_channels_last(mask, geometry)
         return from_channels_last(moves, geometry), mask
 
-    def compute_output_shape(self, input_shape):
-        return self.geometry.output_shape(tuple(input_shape), self.filters)
-
     def call_cost(self, input_shape, output_shape):
         # The convolution that finds the offsets, then the one that uses them. Sampling between pixels is
         # interpolation, and counts nothing.
@@ -170,11 +166,6 @@ class DeformableConv2D(keras.layers.Layer):
     def get_config(self):
         return {
             **super().get_config(),
-            **self.geometry.config(),
-            "filters": self.filters,
             "modulated": self.modulated,
-            "activation": keras.activations.serialize(self.activation),
-            "use_bias": self.use_bias,
             "offset_initializer": keras.initializers.serialize(self.offset_initializer),
-            **_weights.config(self),
         }

@@ -7,6 +7,7 @@ from keras import ops
 
 from keraslayers import _checks, _padding, _weights
 from keraslayers._bias import add_bias
+from keraslayers._convolution import Convolution2D, Geometry
 from keraslayers.analysis import cost
 from keraslayers.analysis.cost import Cost, Window
 
@@ -63,7 +64,7 @@ def mixed_kernel(images, attention, kernels, biases, padding="valid", dilation_r
 
 
 @_checks.register
-class DynamicConv2D(keras.layers.Layer):
+class DynamicConv2D(Convolution2D):
     """Convolution with a kernel that each image mixes for itself out of `num_kernels`, weighted by what it shows.
 
     The weights, attention, come from the mean of all pixels. With routing `"softmax"` (dynamic convolution) they are
@@ -132,36 +133,35 @@ class DynamicConv2D(keras.layers.Layer):
         bias_constraint=None,
         **kwargs,
     ):
-        super().__init__(**kwargs)
         who = "DynamicConv2D"
-        self.filters = _checks.positive_int(who, "filters", filters)
-        self.kernel_size = _checks.positive_pair(who, "kernel_size", kernel_size)
-        self.num_kernels = _checks.whole_number(who, "num_kernels", num_kernels, least=2)
-        self.reduction = _checks.positive_int(who, "reduction", reduction)
-        self.temperature = _checks.number(who, "temperature", temperature, above=0)
-        self.routing = _checks.choice(who, "routing", routing, ROUTINGS)
-        self.strides = _checks.positive_pair(who, "strides", strides)
-        self.padding = _padding.named(who, padding, ("valid", "same"))
-        self.data_format = _checks.data_format(who, data_format)
-        self.dilation_rate = _checks.positive_pair(who, "dilation_rate", dilation_rate)
-        _checks.strides_or_dilation(who, self.strides, self.dilation_rate)
-        self.activation = keras.activations.get(activation)
-        self.use_bias = use_bias
-        _weights.keep(
-            self,
+        geometry = Geometry.of_keras(
+            who,
+            kernel_size=kernel_size,
+            strides=strides,
+            padding=padding,
+            dilation_rate=dilation_rate,
+            data_format=data_format,
+        )
+        super().__init__(
+            geometry,
+            filters,
+            activation,
+            use_bias,
             kernel_initializer=kernel_initializer,
             bias_initializer=bias_initializer,
             kernel_regularizer=kernel_regularizer,
             bias_regularizer=bias_regularizer,
             kernel_constraint=kernel_constraint,
             bias_constraint=bias_constraint,
+            **kwargs,
         )
+        self.num_kernels = _checks.whole_number(who, "num_kernels", num_kernels, least=2)
+        self.reduction = _checks.positive_int(who, "reduction", reduction)
+        self.temperature = _checks.number(who, "temperature", temperature, above=0)
+        self.routing = _checks.choice(who, "routing", routing, ROUTINGS)
 
     def build(self, input_shape):
-        channels = _checks.channels("DynamicConv2D", input_shape, self.data_format, rank=4)
-        self.compute_output_shape(input_shape)
-        axis = -1 if self.data_format == "channels_last" else 1
-        self.input_spec = keras.layers.InputSpec(ndim=4, axes={axis: channels})
+        channels = self._check_input(input_shape)
         shape = (self.num_kernels, *self.kernel_size, channels, self.filters)
         self.kernels = _weights.add_several(self, "kernel", shape, "kernels")
         self.biases = None
@@ -210,19 +210,6 @@ class DynamicConv2D(keras.layers.Layer):
             outputs = _sum_of_outputs(inputs, attention, self.kernels, self.biases, arguments)
         return self.activation(outputs)
 
-    def compute_output_shape(self, input_shape):
-        return _padding.shape(
-            "DynamicConv2D",
-            input_shape,
-            self.filters,
-            padding=self.padding,
-            mode="zeros",
-            kernel_size=self.kernel_size,
-            strides=self.strides,
-            dilation_rate=self.dilation_rate,
-            data_format=self.data_format,
-        )
-
     def call_cost(self, input_shape, output_shape):
         # A convolution for every kernel, as in files. Beside them the routing, of one place: the mean.
         batch, channels = input_shape[0], cost.channels(input_shape, self.data_format)
@@ -241,17 +228,8 @@ class DynamicConv2D(keras.layers.Layer):
     def get_config(self):
         return {
             **super().get_config(),
-            "filters": self.filters,
-            "kernel_size": self.kernel_size,
             "num_kernels": self.num_kernels,
             "reduction": self.reduction,
             "temperature": self.temperature,
             "routing": self.routing,
-            "strides": self.strides,
-            "padding": self.padding,
-            "data_format": self.data_format,
-            "dilation_rate": self.dilation_rate,
-            "activation": keras.activations.serialize(self.activation),
-            "use_bias": self.use_bias,
-            **_weights.config(self),
         }

@@ -4,14 +4,15 @@ import keras
 import numpy as np
 from keras import ops
 
-from keraslayers import _checks, _padding, _weights
+from keraslayers import _checks, _weights
 from keraslayers._bias import add_bias
+from keraslayers._convolution import Convolution2D, Geometry
 from keraslayers.analysis import cost
 from keraslayers.analysis.cost import Window
 
 
 @_checks.register
-class SpatialSeparableConv2D(keras.layers.Layer):
+class SpatialSeparableConv2D(Convolution2D):
     """Convolution with a k x 1 kernel, then with a 1 x k kernel; nothing in between.
 
     Costs kernel height * channels * rank + kernel width * rank * filters products a place, where Conv2D costs kernel
@@ -69,33 +70,32 @@ class SpatialSeparableConv2D(keras.layers.Layer):
         bias_constraint=None,
         **kwargs,
     ):
-        super().__init__(**kwargs)
         who = "SpatialSeparableConv2D"
-        self.filters = _checks.positive_int(who, "filters", filters)
-        self.kernel_size = _checks.positive_pair(who, "kernel_size", kernel_size)
-        self.rank = None if rank is None else _checks.positive_int(who, "rank", rank)
-        self.strides = _checks.positive_pair(who, "strides", strides)
-        self.padding = _padding.named(who, padding, ("valid", "same"))
-        self.data_format = _checks.data_format(who, data_format)
-        self.dilation_rate = _checks.positive_pair(who, "dilation_rate", dilation_rate)
-        _checks.strides_or_dilation(who, self.strides, self.dilation_rate)
-        self.activation = keras.activations.get(activation)
-        self.use_bias = use_bias
-        _weights.keep(
-            self,
+        geometry = Geometry.of_keras(
+            who,
+            kernel_size=kernel_size,
+            strides=strides,
+            padding=padding,
+            dilation_rate=dilation_rate,
+            data_format=data_format,
+        )
+        super().__init__(
+            geometry,
+            filters,
+            activation,
+            use_bias,
             kernel_initializer=kernel_initializer,
             bias_initializer=bias_initializer,
             kernel_regularizer=kernel_regularizer,
             bias_regularizer=bias_regularizer,
             kernel_constraint=kernel_constraint,
             bias_constraint=bias_constraint,
+            **kwargs,
         )
+        self.rank = None if rank is None else _checks.positive_int(who, "rank", rank)
 
     def build(self, input_shape):
-        channels = _checks.channels("SpatialSeparableConv2D", input_shape, self.data_format, rank=4)
-        self.compute_output_shape(input_shape)
-        axis = -1 if self.data_format == "channels_last" else 1
-        self.input_spec = keras.layers.InputSpec(ndim=4, axes={axis: channels})
+        channels = self._check_input(input_shape)
         height, width = self.kernel_size
         rank = self.rank or min(self.filters, height * channels)
         self.vertical_kernel = _weights.add(self, "kernel", (height, 1, channels, rank), "vertical_kernel")
@@ -116,19 +116,6 @@ class SpatialSeparableConv2D(keras.layers.Layer):
             outputs = add_bias(outputs, self.bias, self.data_format)
         return self.activation(outputs)
 
-    def compute_output_shape(self, input_shape):
-        return _padding.shape(
-            "SpatialSeparableConv2D",
-            input_shape,
-            self.filters,
-            padding=self.padding,
-            mode="zeros",
-            kernel_size=self.kernel_size,
-            strides=self.strides,
-            dilation_rate=self.dilation_rate,
-            data_format=self.data_format,
-        )
-
     def call_cost(self, input_shape, output_shape):
         sizes, made = (cost.places(shape, self.data_format) for shape in (input_shape, output_shape))
         down, across = cost.sliding(sizes, self.kernel_size, self.strides, self.padding, self.dilation_rate)
@@ -142,16 +129,7 @@ class SpatialSeparableConv2D(keras.layers.Layer):
     def get_config(self):
         return {
             **super().get_config(),
-            "filters": self.filters,
-            "kernel_size": self.kernel_size,
             "rank": self.rank,
-            "strides": self.strides,
-            "padding": self.padding,
-            "data_format": self.data_format,
-            "dilation_rate": self.dilation_rate,
-            "activation": keras.activations.serialize(self.activation),
-            "use_bias": self.use_bias,
-            **_weights.config(self),
         }
 
 

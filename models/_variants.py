@@ -31,15 +31,14 @@ def _plain(value):
         return value
 
 
-def variant(build, who, *rows, summary, **defaults):
+def variant(build, who, *rows, summary=None, **defaults):
     """Returns the builder named `who` out of `build(who, *rows, **options)`.
 
     Args:
-        build: builds the keras.Model; its keyword-only arguments are the builder's, its docstring the builder's from
-            the second paragraph on.
+        build: builds the keras.Model; its keyword-only arguments are the builder's, its docstring the builder's.
         who: name of the builder.
         rows: what `build` takes by position after `who`.
-        summary: first line of the builder's docstring.
+        summary: first paragraph of the builder's docstring, in place of that of `build`.
         **defaults: defaults that differ from those of `build`.
     """
     parameters = [
@@ -56,7 +55,8 @@ def variant(build, who, *rows, summary, **defaults):
     builder.__name__ = builder.__qualname__ = who
     builder.__module__ = build.__module__
     builder.__signature__ = signature
-    builder.__doc__ = "\n\n".join([summary, *inspect.getdoc(build).split("\n\n")[1:]])
+    first, *others = inspect.getdoc(build).split("\n\n")
+    builder.__doc__ = "\n\n".join([summary or first, *others])
     return builder
 
 

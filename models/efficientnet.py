@@ -4,6 +4,7 @@ import math
 
 from keraslayers import _checks
 from keraslayers.models import _blocks
+from keraslayers.models._mobile import framed
 from keraslayers.models._spec import Reference, Spec
 from keraslayers.models._variants import variant
 
@@ -39,21 +40,12 @@ LITE_SCALES = (  # github.com/tensorflow/tpu, models/official/efficientnet/lite
 LITE_PIXELS = (1 / 128, -127 / 128)  # so that pixels are int8 already
 
 
+@framed
 def _efficientnet(
-    who,
+    frame,
     lite,
     side,
     *,
-    input_shape=None,
-    classes=1000,
-    include_top=True,
-    weights=None,
-    pooling=None,
-    classifier_activation="softmax",
-    name,
-    preprocessing=False,
-    padding="same",
-    bn_epsilon=1e-3,
     width,
     depth,
     dropout_rate,
@@ -70,12 +62,6 @@ def _efficientnet(
     Args:
         input_shape: (height, width, channels); height and width may be None. Default: 3 channels of the size that the
             variant was published with.
-        classes: number of classes.
-        include_top: whether the classifier follows the last convolution.
-        weights: None, or the path of a `.weights.h5` or `.keras` file with weights for this model.
-        pooling: for `include_top=False`: None (feature maps), `"avg"` or `"max"` (one value a map).
-        classifier_activation: activation of the output; None for logits.
-        name: name of the model.
         preprocessing: whether the model takes pixels of 0 to 255 and normalizes them: B0 to B7 by the mean and the
             standard deviation of ImageNet, Lite to [-127/128, 1]; else they are expected so.
         padding: of strided layers: `"same"` as TensorFlow and most published weights, or `"symmetric"` as PyTorch.
@@ -86,32 +72,18 @@ def _efficientnet(
         drop_connect_rate: share of images for which training leaves the last unit out, within [0, 1); it grows to that
             from 0 at the first.
 
-    Returns:
-        A keras.Model.
-
-    Raises:
-        TypeError: if a number is none.
-        ValueError: if an argument is not one of the values above.
-        FileNotFoundError: if `weights` names no file.
-
     Source: Tan and Le 2019, arXiv:1905.11946, table 1; stochastic depth: Huang et al. 2016, arXiv:1603.09382.
     """
-    width = _checks.number(who, "width", width, above=0)
-    depth = _checks.number(who, "depth", depth, above=0)
-    dropout_rate = _checks.rate(who, "dropout_rate", dropout_rate)
-    drop_connect_rate = _checks.rate(who, "drop_connect_rate", drop_connect_rate)
-    shape = (side, side, 3) if input_shape is None else input_shape
-    inputs = _blocks.image_input(who, shape, classes=classes, pooling=pooling, weights=weights)
-    common = {
-        "activation": "relu6" if lite else "silu",
-        "norm": _blocks.norm(who, bn_epsilon, 0.99),
-        "padding": _checks.choice(who, "padding", padding, _blocks.PADDINGS),
-    }
+    width = _checks.number(frame.who, "width", width, above=0)
+    depth = _checks.number(frame.who, "depth", depth, above=0)
+    dropout_rate = _checks.rate(frame.who, "dropout_rate", dropout_rate)
+    drop_connect_rate = _checks.rate(frame.who, "drop_connect_rate", drop_connect_rate)
+    common = {"activation": "relu6" if lite else "silu", **frame.common(0.99)}
     stem, head = (STEM, HEAD) if lite else (_blocks.make_divisible(filters * width) for filters in (STEM, HEAD))
     # Scaling adds units where one is repeated; Lite leaves the stages of a single one alone.
     repeats = [units if lite and units == 1 else math.ceil(units * depth) for *_, units, _ in ROWS]
 
-    x = _blocks.preprocess(who, inputs, preprocessing, LITE_PIXELS if lite else _blocks.IMAGENET)
+    inputs, x = frame.enter((side, side, 3), LITE_PIXELS if lite else _blocks.IMAGENET)
     x = _blocks.conv_bn_act(x, stem, 3, strides=2, name="stem", **common)
     before = 0
     for stage, (row, units) in enumerate(zip(ROWS, repeats, strict=True), start=2):
@@ -132,15 +104,7 @@ def _efficientnet(
             )
             before += 1
     x = _blocks.conv_bn_act(x, head, 1, name="head", **common)
-    x = _blocks.top(
-        x,
-        include_top=include_top,
-        classes=classes,
-        classifier_activation=classifier_activation,
-        pooling=pooling,
-        dropout_rate=dropout_rate,
-    )
-    return _blocks.model(who, inputs, x, weights=weights, name=name)
+    return frame.leave(inputs, x, dropout_rate)
 
 
 def _variant(family, index, scale, lite):

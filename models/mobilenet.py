@@ -2,8 +2,9 @@
 
 from keraslayers import _checks
 from keraslayers.models import _blocks
+from keraslayers.models._mobile import framed
 from keraslayers.models._spec import Reference, Spec
-from keraslayers.models._variants import builder
+from keraslayers.models._variants import variant
 
 INPUT_SHAPE = (224, 224, 3)
 STEM = 32
@@ -26,19 +27,10 @@ ROWS = (  # arXiv:1704.04861, table 1
 )
 
 
-@builder
-def MobileNet(
+@framed
+def _mobilenet(
+    frame,
     *,
-    input_shape=None,
-    classes=1000,
-    include_top=True,
-    weights=None,
-    pooling=None,
-    classifier_activation="softmax",
-    name="mobilenet",
-    preprocessing=False,
-    padding="same",
-    bn_epsilon=1e-3,
     alpha=1.0,
     dropout_rate=1e-3,
 ):
@@ -48,41 +40,17 @@ def MobileNet(
     others Keras pads as neither TensorFlow nor PyTorch does. Its classifier is a 1x1 convolution, here a Dense layer.
 
     Args:
-        input_shape: (height, width, channels); height and width may be None. Default: (224, 224, 3).
-        classes: number of classes.
-        include_top: whether the classifier follows the last convolution.
-        weights: None, or the path of a `.weights.h5` or `.keras` file with weights for this model.
-        pooling: for `include_top=False`: None (feature maps), `"avg"` or `"max"` (one value a map).
-        classifier_activation: activation of the output; None for logits.
-        name: name of the model.
-        preprocessing: whether the model takes pixels of 0 to 255 and scales them to [-1, 1]; else they are expected so.
         padding: of strided layers: `"same"` as TensorFlow and the published weights, or `"symmetric"` as PyTorch.
-        bn_epsilon: of batch normalization: 1e-3 in TensorFlow's networks, 1e-5 in PyTorch's.
         alpha: width multiplier; 1.0, 0.75, 0.5 and 0.25 in the paper.
         dropout_rate: share of features dropped in training before the output, within [0, 1).
 
-    Returns:
-        A keras.Model.
-
-    Raises:
-        TypeError: if a number is none.
-        ValueError: if an argument is not one of the values above.
-        FileNotFoundError: if `weights` names no file.
-
     Source: Howard et al. 2017, arXiv:1704.04861, table 1; github.com/tensorflow/models, slim, mobilenet_v1.
     """
-    who = "MobileNet"
-    alpha = _checks.number(who, "alpha", alpha, above=0)
-    dropout_rate = _checks.rate(who, "dropout_rate", dropout_rate)
-    shape = INPUT_SHAPE if input_shape is None else input_shape
-    inputs = _blocks.image_input(who, shape, classes=classes, pooling=pooling, weights=weights)
-    common = {
-        "activation": "relu6",
-        "norm": _blocks.norm(who, bn_epsilon, 0.99),
-        "padding": _checks.choice(who, "padding", padding, _blocks.PADDINGS),
-    }
+    alpha = _checks.number(frame.who, "alpha", alpha, above=0)
+    dropout_rate = _checks.rate(frame.who, "dropout_rate", dropout_rate)
+    common = {"activation": "relu6", **frame.common(0.99)}
 
-    x = _blocks.preprocess(who, inputs, preprocessing, _blocks.ONE_TO_ONE)
+    inputs, x = frame.enter(INPUT_SHAPE, _blocks.ONE_TO_ONE)
     x = _blocks.conv_bn_act(x, _width(STEM, alpha), 3, strides=2, name="stem", **common)
     stage, unit = 1, 0
     for filters, strides in ROWS:
@@ -91,15 +59,10 @@ def MobileNet(
         place = f"stage{stage}_unit{unit}"
         x = _blocks.depthwise_bn_act(x, 3, strides=strides, name=f"{place}_depthwise", **common)
         x = _blocks.conv_bn_act(x, _width(filters, alpha), 1, name=f"{place}_pointwise", **common)
-    x = _blocks.top(
-        x,
-        include_top=include_top,
-        classes=classes,
-        classifier_activation=classifier_activation,
-        pooling=pooling,
-        dropout_rate=dropout_rate,
-    )
-    return _blocks.model(who, inputs, x, weights=weights, name=name)
+    return frame.leave(inputs, x, dropout_rate)
+
+
+MobileNet = variant(_mobilenet, "MobileNet", name="mobilenet")
 
 
 def _width(filters, alpha):

@@ -2,8 +2,9 @@
 
 from keraslayers import _checks
 from keraslayers.models import _blocks
+from keraslayers.models._mobile import framed
 from keraslayers.models._spec import Reference, Spec
-from keraslayers.models._variants import builder
+from keraslayers.models._variants import variant
 
 INPUT_SHAPE = (224, 224, 3)
 STEM, HEAD = 32, 1280
@@ -19,19 +20,10 @@ ROWS = (  # arXiv:1801.04381, table 2: the bottleneck rows
 )
 
 
-@builder
-def MobileNetV2(
+@framed
+def _mobilenet_v2(
+    frame,
     *,
-    input_shape=None,
-    classes=1000,
-    include_top=True,
-    weights=None,
-    pooling=None,
-    classifier_activation="softmax",
-    name="mobilenet_v2",
-    preprocessing=False,
-    padding="same",
-    bn_epsilon=1e-3,
     alpha=1.0,
     dropout_rate=0.2,
 ):
@@ -44,41 +36,16 @@ def MobileNetV2(
     `layer.momentum` to less.
 
     Args:
-        input_shape: (height, width, channels); height and width may be None. Default: (224, 224, 3).
-        classes: number of classes.
-        include_top: whether the classifier follows the last convolution.
-        weights: None, or the path of a `.weights.h5` or `.keras` file with weights for this model.
-        pooling: for `include_top=False`: None (feature maps), `"avg"` or `"max"` (one value a map).
-        classifier_activation: activation of the output; None for logits.
-        name: name of the model.
-        preprocessing: whether the model takes pixels of 0 to 255 and scales them to [-1, 1]; else they are expected so.
-        padding: of strided layers: `"same"` as TensorFlow, or `"symmetric"` as PyTorch.
-        bn_epsilon: of batch normalization: 1e-3 in TensorFlow's networks, 1e-5 in PyTorch's.
         alpha: width multiplier. Below 1 the last convolution keeps its width.
         dropout_rate: share of features dropped in training before the output, within [0, 1); 0.2 in the published code.
 
-    Returns:
-        A keras.Model.
-
-    Raises:
-        TypeError: if a number is none.
-        ValueError: if an argument is not one of the values above.
-        FileNotFoundError: if `weights` names no file.
-
     Source: Sandler et al. 2018, arXiv:1801.04381, table 2.
     """
-    who = "MobileNetV2"
-    alpha = _checks.number(who, "alpha", alpha, above=0)
-    dropout_rate = _checks.rate(who, "dropout_rate", dropout_rate)
-    shape = INPUT_SHAPE if input_shape is None else input_shape
-    inputs = _blocks.image_input(who, shape, classes=classes, pooling=pooling, weights=weights)
-    common = {
-        "activation": "relu6",
-        "norm": _blocks.norm(who, bn_epsilon, 0.999),
-        "padding": _checks.choice(who, "padding", padding, _blocks.PADDINGS),
-    }
+    alpha = _checks.number(frame.who, "alpha", alpha, above=0)
+    dropout_rate = _checks.rate(frame.who, "dropout_rate", dropout_rate)
+    common = {"activation": "relu6", **frame.common(0.999)}
 
-    x = _blocks.preprocess(who, inputs, preprocessing, _blocks.ONE_TO_ONE)
+    inputs, x = frame.enter(INPUT_SHAPE, _blocks.ONE_TO_ONE)
     x = _blocks.conv_bn_act(x, _blocks.make_divisible(STEM * alpha), 3, strides=2, name="stem", **common)
     for stage, (expansion, filters, units, strides) in enumerate(ROWS, start=1):
         for unit in range(1, units + 1):
@@ -93,15 +60,10 @@ def MobileNetV2(
             )
     # Section 4.1: "we apply width multipliers to all layers except the very last convolutional layer" below 1.
     x = _blocks.conv_bn_act(x, _blocks.make_divisible(HEAD * max(alpha, 1)), 1, name="head", **common)
-    x = _blocks.top(
-        x,
-        include_top=include_top,
-        classes=classes,
-        classifier_activation=classifier_activation,
-        pooling=pooling,
-        dropout_rate=dropout_rate,
-    )
-    return _blocks.model(who, inputs, x, weights=weights, name=name)
+    return frame.leave(inputs, x, dropout_rate)
+
+
+MobileNetV2 = variant(_mobilenet_v2, "MobileNetV2", name="mobilenet_v2")
 
 
 _SOURCE = "arXiv:1801.04381, table 4"

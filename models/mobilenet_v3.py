@@ -4,6 +4,7 @@ from keras import layers
 
 from keraslayers import _checks
 from keraslayers.models import _blocks
+from keraslayers.models._mobile import framed
 from keraslayers.models._spec import Reference, Spec
 from keraslayers.models._variants import variant
 
@@ -45,21 +46,12 @@ SMALL = (  # arXiv:1905.02244, table 2
 LARGE_FEATURES, SMALL_FEATURES = 1280, 1024  # the NBN rows before the last of tables 1 and 2
 
 
+@framed
 def _mobilenet_v3(
-    who,
+    frame,
     rows,
     features,
     *,
-    input_shape=None,
-    classes=1000,
-    include_top=True,
-    weights=None,
-    pooling=None,
-    classifier_activation="softmax",
-    name,
-    preprocessing=False,
-    padding="same",
-    bn_epsilon=1e-3,
     alpha=1.0,
     scale_all=False,
     minimalistic=False,
@@ -77,14 +69,6 @@ def _mobilenet_v3(
     a short training set `layer.momentum` to less.
 
     Args:
-        input_shape: (height, width, channels); height and width may be None. Default: (224, 224, 3).
-        classes: number of classes.
-        include_top: whether the classifier follows the last convolution.
-        weights: None, or the path of a `.weights.h5` or `.keras` file with weights for this model.
-        pooling: for `include_top=False`: None (feature maps), `"avg"` or `"max"` (one value a map).
-        classifier_activation: activation of the output; None for logits.
-        name: name of the model.
-        preprocessing: whether the model takes pixels of 0 to 255 and scales them to [-1, 1]; else they are expected so.
         padding: of strided layers: `"same"` as TensorFlow and the authors' weights, or `"symmetric"` as PyTorch.
         bn_epsilon: of batch normalization; 1e-3 in TensorFlow's and in torchvision's.
         alpha: width multiplier.
@@ -94,28 +78,15 @@ def _mobilenet_v3(
         minimalistic: without squeeze-and-excitation, hard-swish and 5x5 kernels; for accelerators.
         dropout_rate: share of features dropped in training before the output, within [0, 1); 0.2 in section 6.1.1.
 
-    Returns:
-        A keras.Model.
-
-    Raises:
-        TypeError: if a number is none.
-        ValueError: if an argument is not one of the values above.
-        FileNotFoundError: if `weights` names no file.
-
     Source: Howard et al. 2019, arXiv:1905.02244, tables 1 (Large) and 2 (Small).
     """
-    alpha = _checks.number(who, "alpha", alpha, above=0)
-    dropout_rate = _checks.rate(who, "dropout_rate", dropout_rate)
-    shape = INPUT_SHAPE if input_shape is None else input_shape
-    inputs = _blocks.image_input(who, shape, classes=classes, pooling=pooling, weights=weights)
-    common = {
-        "padding": _checks.choice(who, "padding", padding, _blocks.PADDINGS),
-        "norm": _blocks.norm(who, bn_epsilon, 0.999),
-    }
+    alpha = _checks.number(frame.who, "alpha", alpha, above=0)
+    dropout_rate = _checks.rate(frame.who, "dropout_rate", dropout_rate)
+    common = frame.common(0.999)
     activation = RE if minimalistic else HS
     stem = _blocks.make_divisible(STEM * alpha) if scale_all else STEM
 
-    x = _blocks.preprocess(who, inputs, preprocessing, _blocks.ONE_TO_ONE)
+    inputs, x = frame.enter(INPUT_SHAPE, _blocks.ONE_TO_ONE)
     x = _blocks.conv_bn_act(x, stem, 3, strides=2, activation=activation, name="stem", **common)
     stage, unit, table_filters = 0, 0, STEM
     for kernel_size, expanded, filters, squeeze, nonlinearity, strides in rows:
@@ -140,8 +111,8 @@ def _mobilenet_v3(
     # The conv2d 1x1 row before the pooling: 960 = 6 * 160 in table 1, 576 = 6 * 96 in table 2.
     last = _blocks.make_divisible(x.shape[-1] * 6)
     x = _blocks.conv_bn_act(x, last, 1, activation=activation, name="head", **common)
-    if not include_top:
-        return _blocks.model(who, inputs, _blocks.pool(x, pooling), weights=weights, name=name)
+    if not frame.include_top:
+        return frame.leave(inputs, x)
 
     # The classifier is made of 1x1 convolutions, as in the tables.
     features = _blocks.make_divisible(features * (alpha if scale_all else max(alpha, 1)))
@@ -149,10 +120,10 @@ def _mobilenet_v3(
     x = layers.Conv2D(features, 1, name="features")(x)
     x = layers.Activation(activation, name="features_act")(x)
     x = layers.Dropout(dropout_rate, name="dropout")(x)
-    x = layers.Conv2D(classes, 1, name="logits")(x)
+    x = layers.Conv2D(frame.classes, 1, name="logits")(x)
     x = layers.Flatten(name="flatten")(x)
-    x = layers.Activation(classifier_activation, name="predictions")(x)
-    return _blocks.model(who, inputs, x, weights=weights, name=name)
+    x = layers.Activation(frame.classifier_activation, name="predictions")(x)
+    return frame.model(inputs, x)
 
 
 MobileNetV3Small = variant(

@@ -7,8 +7,9 @@ from keras import layers
 from keraslayers import _checks
 from keraslayers.channel_shuffle import ChannelShuffle
 from keraslayers.models import _blocks
+from keraslayers.models._mobile import framed
 from keraslayers.models._spec import Reference, Spec
-from keraslayers.models._variants import builder
+from keraslayers.models._variants import variant
 
 INPUT_SHAPE = (224, 224, 3)
 STEM = 24  # Conv1 of table 1
@@ -22,19 +23,10 @@ FILTERS = {  # arXiv:1707.01083, table 1: by groups those of stage 2; each furth
 }
 
 
-@builder
-def ShuffleNet(
+@framed
+def _shufflenet(
+    frame,
     *,
-    input_shape=None,
-    classes=1000,
-    include_top=True,
-    weights=None,
-    pooling=None,
-    classifier_activation="softmax",
-    name="shufflenet",
-    preprocessing=False,
-    padding="same",
-    bn_epsilon=1e-5,
     groups=3,
     alpha=1.0,
 ):
@@ -45,41 +37,22 @@ def ShuffleNet(
     has no bias; at 1.5 its first convolution keeps 24 filters.
 
     Args:
-        input_shape: (height, width, channels); height and width may be None. Default: (224, 224, 3).
-        classes: number of classes.
         include_top: whether the classifier follows the last stage.
-        weights: None, or the path of a `.weights.h5` or `.keras` file with weights for this model.
-        pooling: for `include_top=False`: None (feature maps), `"avg"` or `"max"` (one value a map).
-        classifier_activation: activation of the output; None for logits.
-        name: name of the model.
         preprocessing: whether the model takes pixels of 0 to 255 and normalizes them by the mean and the standard
             deviation of ImageNet; else they are expected so.
         padding: of strided layers: `"same"` as TensorFlow, or `"symmetric"` as PyTorch, where averages count the
             padding.
-        bn_epsilon: of batch normalization.
         groups: of the 1x1 convolutions: 1, 2, 3, 4 or 8; with 1 nothing is shuffled.
         alpha: width multiplier; 1.0, 0.5 and 0.25 in the paper. The groups must divide a quarter of the channels.
 
-    Returns:
-        A keras.Model.
-
-    Raises:
-        TypeError: if a number is none.
-        ValueError: if an argument is not one of the values above.
-        FileNotFoundError: if `weights` names no file.
-
     Source: Zhang et al. 2017, arXiv:1707.01083, figure 2 (b) and (c), table 1.
     """
-    who = "ShuffleNet"
-    stem, filters = _widths(who, _checks.choice(who, "groups", groups, FILTERS), alpha)
-    shape = INPUT_SHAPE if input_shape is None else input_shape
-    inputs = _blocks.image_input(who, shape, classes=classes, pooling=pooling, weights=weights)
-    padding = _checks.choice(who, "padding", padding, _blocks.PADDINGS)
-    norm = _blocks.norm(who, bn_epsilon, 0.9)
+    stem, filters = _widths(frame.who, _checks.choice(frame.who, "groups", groups, FILTERS), alpha)
+    common = frame.common(0.9)
 
-    x = _blocks.preprocess(who, inputs, preprocessing, _blocks.IMAGENET)
-    x = _blocks.conv_bn_act(x, stem, 3, strides=2, padding=padding, activation="relu", norm=norm, name="stem")
-    x = _blocks.max_pool(x, 3, strides=2, padding=padding, name="stem_pool")
+    inputs, x = frame.enter(INPUT_SHAPE, _blocks.IMAGENET)
+    x = _blocks.conv_bn_act(x, stem, 3, strides=2, activation="relu", name="stem", **common)
+    x = _blocks.max_pool(x, 3, strides=2, padding=frame.padding, name="stem_pool")
     for stage, units in enumerate(UNITS, start=2):
         for unit in range(1, units + 1):
             place = f"stage{stage}_unit{unit}"
@@ -87,21 +60,19 @@ def ShuffleNet(
                 # Section 3.2: the first 1x1 convolution of stage 2 has too few channels to be grouped.
                 first = 1 if stage == 2 else groups
                 # What is concatenated with the shortcut makes up the rest of the channels.
-                branch = _branch(x, filters, filters - x.shape[-1], first, groups, 2, padding, norm, place)
-                x = layers.Concatenate(name=f"{place}_concat")([_average(x, padding, f"{place}_shortcut"), branch])
+                branch = _branch(x, filters, filters - x.shape[-1], first, groups, 2, common, place)
+                x = layers.Concatenate(name=f"{place}_concat")(
+                    [_average(x, frame.padding, f"{place}_shortcut"), branch]
+                )
             else:
-                branch = _branch(x, filters, filters, groups, groups, 1, padding, norm, place)
+                branch = _branch(x, filters, filters, groups, groups, 1, common, place)
                 x = layers.Add(name=f"{place}_add")([x, branch])
             x = layers.Activation("relu", name=f"{place}_act")(x)
         filters *= 2
-    x = _blocks.top(
-        x,
-        include_top=include_top,
-        classes=classes,
-        classifier_activation=classifier_activation,
-        pooling=pooling,
-    )
-    return _blocks.model(who, inputs, x, weights=weights, name=name)
+    return frame.leave(inputs, x)
+
+
+ShuffleNet = variant(_shufflenet, "ShuffleNet", name="shufflenet", bn_epsilon=1e-5)
 
 
 def _widths(who, groups, alpha):
@@ -117,13 +88,13 @@ def _widths(who, groups, alpha):
     return math.ceil(STEM * alpha / groups) * groups, int(filters)
 
 
-def _branch(x, filters, last, first_groups, groups, strides, padding, norm, name):
+def _branch(x, filters, last, first_groups, groups, strides, common, name):
     squeezed = filters // 4  # section 3.2: a bottleneck of a quarter
-    x = _blocks.conv_bn_act(x, squeezed, 1, groups=first_groups, activation="relu", norm=norm, name=f"{name}_squeeze")
+    x = _blocks.conv_bn_act(x, squeezed, 1, groups=first_groups, activation="relu", name=f"{name}_squeeze", **common)
     if groups > 1:
         x = ChannelShuffle(groups, name=f"{name}_shuffle")(x)
-    x = _blocks.depthwise_bn_act(x, 3, strides=strides, padding=padding, norm=norm, name=f"{name}_depthwise")
-    return _blocks.conv_bn_act(x, last, 1, groups=groups, norm=norm, name=f"{name}_expand")
+    x = _blocks.depthwise_bn_act(x, 3, strides=strides, name=f"{name}_depthwise", **common)
+    return _blocks.conv_bn_act(x, last, 1, groups=groups, name=f"{name}_expand", **common)
 
 
 def _average(x, padding, name):

@@ -23,7 +23,7 @@ if backend.BACKEND != "tensorflow":
 
 # Files of few tests that take minutes. Two processes share the files in this order: one of these at the end would have
 # one process work alone.
-FIRST = ("export_applications", "optimize_models", "converter", "optimize_rules", "documents", "demo")
+FIRST = ("rewrites", "export_applications", "optimize_models", "converter", "optimize_rules", "documents", "demo")
 
 
 def pytest_collection_modifyitems(config, items):

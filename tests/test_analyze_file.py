@@ -12,11 +12,11 @@ from keraslayers.export.convert.convert import convert
 from keraslayers.export.source.interface import interface_of
 
 
-def file_of(model, precision="float32", samples=None):
+def file_of(model, precision="float32"):
     """The bytes of a file that nobody proves: that takes most of the time."""
     interface = interface_of("file_of", model)
     shapes = {entry.name: (1, *entry.shape[1:]) for entry in interface.inputs}
-    return convert(interface, model, shapes, precision, samples, "float32")
+    return convert(interface, model, shapes, precision, "float32")
 
 
 @pytest.fixture(scope="module")

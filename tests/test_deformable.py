@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from keraslayers import DeformableConv2D, deform_conv2d
-from keraslayers.export import Verdict, to_tflite
+from keraslayers.export import to_tflite
 from keraslayers.export.passes import bound_deformable
 from tests import backend, oracles
 from tests.export_models import enliven, needs_gpu, samples
@@ -466,12 +466,12 @@ def test_a_file_of_integers_bounds_free_offsets_by_the_samples():
     assert layer.geometry.max_offset is None
     reach(4.5)
     assert to_tflite(model, precision="int8", samples=x).report.require().bounds == {"deformable": 5}
-    # So far that the file would be too large, so that the gathers stay: 8 bits are too few for a place in the image.
+    # So far that the file would be too large, so that the gathers stay: 8 bits are too few for a place in the image, so
+    # that the layer stays in floats.
     reach(8.5)
-    report = to_tflite(model, precision="int8", samples=x).report
+    report = to_tflite(model, precision="int8", samples=x).report.require()
     assert report.bounds == {}
-    assert report.proof("cpu").verdict is Verdict.WRONG
-    assert "it is quantization that lost the numbers" in report.proof("cpu").reason
+    assert report.float_layers == ("deformable",)
 
 
 @pytest.mark.tensorflow

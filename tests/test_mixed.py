@@ -309,8 +309,10 @@ def test_errors_are_ranked_and_skipping_the_worst_helps():
     assert {e.layer for e in plain.report.layer_errors[-2:]} == {"pool", "classes"}
     assert [e.snr_db for e in plain.report.layer_errors] == sorted(e.snr_db for e in plain.report.layer_errors)
     assert {e.layer for e in plain.report.layer_errors} == {"first", "stretch", "second", "pool", "classes"}
+    # All in int8 it is 0.43 of the outputs' spread.
     helped = to_tflite(model, precision="int8", samples=X, skip=["first", "stretch", "second"])
-    assert error(model, helped) < error(model, plain) / 2
+    assert helped.report.float_layers == ("first", "second", "stretch")
+    assert error(model, helped) < 0.1
 
 
 def test_auto_leaves_in_floats_what_it_must():
@@ -320,14 +322,13 @@ def test_auto_leaves_in_floats_what_it_must():
     def evaluate(predict):
         return -float(np.sqrt(np.mean((predict(X) - wanted) ** 2)) / wanted.std())
 
-    int8 = error(model, to_tflite(model, precision="int8", samples=X))
-    bound = int8 / 4
+    bound = 0.1  # all in int8 it is 0.43
     made = to_tflite(model, precision="auto", samples=X, evaluate=evaluate, max_drop=bound)
     report = made.report.require()
-    assert error(model, made) <= bound < int8
+    assert error(model, made) <= bound
     first, *_ = report.trials
     assert first.floats == ()
-    assert first.score == pytest.approx(-int8, rel=0.05)
+    assert first.score < -bound
     assert 0 < len(report.float_layers) < 4
     # One layer fewer was tried, and was not enough.
     scores = {len(trial.floats): trial.score for trial in report.trials}

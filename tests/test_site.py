@@ -125,7 +125,8 @@ def test_every_example_is_shown(site):
 
 
 def test_tables_stand_where_pages_have_their_marks(site):
-    assert "flatten_tokens" in text_of(site / "quantization.html")
+    assert "lower_up_sampling" in text_of(site / "quantization.html")
+    assert "narrow_transpose" in text_of(site / "quantization.html")
     assert "60 dB" in text_of(site / "proof.html")
     assert "phone GPU" in text_of(site / "targets.html")
 

@@ -8,13 +8,11 @@ import keras
 import numpy as np
 
 from keraslayers._quiet import quiet
-from keraslayers._rewrite import owner
 from keraslayers.export.convert import converter
 from keraslayers.export.convert.four_bits import four_bits
 from keraslayers.export.convert.refusals import refused_layers
-from keraslayers.export.passes.unroll_recurrent import MOST_STEPS, is_loop
 from keraslayers.export.precisions import IO
-from keraslayers.export.source.layer_names import labels_of, layers_of, scope, scoped
+from keraslayers.export.source.layer_names import labels_of, scope, scoped
 
 
 def convert(interface, model, shapes, precision, io):
@@ -96,7 +94,7 @@ def saved(interface, model, shapes, samples=None):
             except converter.ConverterError as error:
                 raise RuntimeError(
                     f"`to_tflite`: the TFLite converter refused model {interface.model.name!r}: {_gist(str(error))}"
-                    f"{refused_layers(str(error), interface.model)}{_remedy(model)}"
+                    f"{refused_layers(str(error), interface.model)}"
                 ) from error
             return made.read_bytes() if made.exists() else result
 
@@ -164,14 +162,3 @@ def _gist(words):
     lines = [line.strip() for line in words.splitlines()]
     lacking = [line for line in lines if line.startswith(("TF Select ops:", "Custom ops:"))]
     return " ".join(lacking or [line for line in lines if "error:" in line][:3])[:600] or words[:600]
-
-
-def _remedy(model):
-    """What to do about loops, of which the converter dies; empty without any."""
-    loops = [owner(layer).name for layer in layers_of(model) if is_loop(owner(layer))]
-    if not loops:
-        return ""
-    return (
-        f". Layer `{loops[0]}` is a loop over its input: give it a known length of {MOST_STEPS} steps at most, and "
-        "neither a mask nor a state; or take precision='dynamic', which keeps it in floats"
-    )

@@ -91,13 +91,17 @@ def _refuse_loops(graph, model, layer_of):
 
 
 def _told_apart(file):
-    """The same file, in which no two tensors that are computed have a name in common: the quantizer goes by names."""
+    """The same file, in which every operator's outputs have a name, and one of their own.
+
+    The quantizer goes by the names, and knows none of an operator whose outputs have several.
+    """
     seen = Counter()
     for operator in file.main.operators:
-        for tensor in operator.outputs:
-            seen[tensor.name] += 1
-            if seen[tensor.name] > 1:
-                tensor.name = f"{tensor.name};{seen[tensor.name]}"
+        if operator.outputs:
+            name = operator.output.name
+            seen[name] += 1
+            for tensor in operator.outputs:
+                tensor.name = name if seen[name] == 1 else f"{name};{seen[name]}"
     return file
 
 

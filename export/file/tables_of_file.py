@@ -1,10 +1,8 @@
 """The operators of a .tflite file with their shapes, options and constants."""
 
-import struct
 from dataclasses import dataclass, field
 
-import numpy as np
-
+from keraslayers.export.file import edit
 from keraslayers.export.file.graph import read_graph
 
 # Operators whose further inputs say where or how large, and weigh nothing.
@@ -60,38 +58,31 @@ def read_tables(blob):
     read_graph(blob)  # which knows all that may be wrong
     try:
         return _read(blob)
-    except (struct.error, IndexError, KeyError, TypeError, AttributeError, ValueError) as error:
+    except (IndexError, ValueError) as error:
         raise ValueError(f"a damaged TFLite file ({len(blob)} bytes): its tables point outside of it.") from error
 
 
 def _read(blob):
-    from ai_edge_litert import schema_py_generated as schema  # slow to import, needed only here
+    main = edit.read(blob).main
+    stored, known = {}, {}  # of what is widened when the file is loaded, what went in
 
-    names = {code: name for name, code in vars(schema.BuiltinOperator).items() if isinstance(code, int)}
-    model = schema.ModelT.InitFromObj(schema.Model.GetRootAsModel(blob, 0))
-    main = model.subgraphs[0]
-    made = {index for operator in main.operators for index in operator.outputs}
-    tensors = []
-    for index, tensor in enumerate(main.tensors):
-        shape = tuple(max(1, int(size)) for size in tensor.shape) if tensor.shape is not None else ()
-        data = model.buffers[tensor.buffer].data
-        constant = index not in made and index not in main.inputs
-        values = None
-        if constant and data is not None and tensor.type == schema.TensorType.INT32:
-            values = np.frombuffer(np.asarray(data, "uint8").tobytes(), "<i4").reshape(shape)
-        tensors.append(Tensor(tensor.name.decode(), shape, constant, values))
+    def of(tensor):
+        tensor = stored.get(tensor, tensor)
+        if tensor not in known:
+            constant = tensor.maker is None and tensor not in main.inputs
+            values = tensor.values if constant and tensor.dtype == "int32" else None
+            known[tensor] = Tensor(tensor.name, tuple(max(1, size) for size in tensor.shape), constant, values)
+        return known[tensor]
+
     operators = []
     for operator in main.operators:
-        code = model.operatorCodes[operator.opcodeIndex]
-        name = names[max(code.builtinCode, code.deprecatedBuiltinCode)]
-        inputs = tuple(tensors[i] for i in operator.inputs if i >= 0)
-        if name == "DEQUANTIZE" and inputs[0].constant:
-            (out,) = operator.outputs
-            tensors[out] = inputs[0]
+        inputs = tuple(of(tensor) for tensor in operator.inputs if tensor is not None)
+        if operator.name == "DEQUANTIZE" and inputs[0].constant:
+            stored[operator.output] = operator.inputs[0]
             continue
-        weights = () if name in _PLACES.split() else tuple(tensor for tensor in inputs if tensor.constant)
-        if name == "TRANSPOSE_CONV":
+        weights = () if operator.name in _PLACES.split() else tuple(tensor for tensor in inputs if tensor.constant)
+        if operator.name == "TRANSPOSE_CONV":
             weights = weights[1:]  # the first is the size that it makes
-        outputs = tuple(tensors[i] for i in operator.outputs)
-        operators.append(Operator(name, operator.builtinOptions, inputs, outputs, weights))
-    return tuple(tensors[i] for i in main.inputs), tuple(operators)
+        outputs = tuple(map(of, operator.outputs))
+        operators.append(Operator(operator.name, operator.options, inputs, outputs, weights))
+    return tuple(map(of, main.inputs)), tuple(operators)

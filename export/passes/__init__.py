@@ -2,37 +2,29 @@
 
 from keraslayers.export.passes.bound_by_samples import bound_by_samples
 from keraslayers.export.passes.bound_deformable import bound_deformable
-from keraslayers.export.passes.flatten_tokens import flatten_tokens
 from keraslayers.export.passes.lower_average_pooling import lower_average_pooling
-from keraslayers.export.passes.lower_channel_shuffle import lower_channel_shuffle
 from keraslayers.export.passes.lower_group_normalization import lower_group_normalization
 from keraslayers.export.passes.lower_hard_sigmoid import lower_hard_sigmoid
 from keraslayers.export.passes.lower_hard_swish import lower_hard_swish
-from keraslayers.export.passes.lower_log_softmax import lower_log_softmax
 from keraslayers.export.passes.lower_relu import lower_relu
 from keraslayers.export.passes.lower_subsampling import lower_subsampling
 from keraslayers.export.passes.lower_up_sampling import lower_up_sampling
 from keraslayers.export.passes.mix_kernels import mix_kernels
 from keraslayers.export.passes.split_hard_swish import split_hard_swish
-from keraslayers.export.passes.unroll_recurrent import unroll_recurrent
 
 __all__ = [
     "PASSES",
     "bound_by_samples",
     "bound_deformable",
-    "flatten_tokens",
     "lower_average_pooling",
-    "lower_channel_shuffle",
     "lower_group_normalization",
     "lower_hard_sigmoid",
     "lower_hard_swish",
-    "lower_log_softmax",
     "lower_relu",
     "lower_subsampling",
     "lower_up_sampling",
     "mix_kernels",
     "split_hard_swish",
-    "unroll_recurrent",
 ]
 
 
@@ -64,23 +56,16 @@ def _in_floats_on_cpu(target, precision):
 # Name -> (function, whether a file of that target and precision wants it), in the order in which they run: what splits
 # layers up comes before what looks for the parts.
 PASSES = {
-    "unroll_recurrent": (
-        unroll_recurrent,
-        lambda target, precision: _in_integers(target, precision) or _on_gpu(target, precision),
-    ),
     "bound_by_samples": (bound_by_samples, _in_integers),
     "bound_deformable": (
         bound_deformable,
         lambda target, precision: _in_integers(target, precision) or _on_gpu(target, precision),
     ),
     "mix_kernels": (mix_kernels, _in_floats_on_cpu),
-    "flatten_tokens": (flatten_tokens, _on_gpu),
     "split_hard_swish": (split_hard_swish, _without_hard_swish),
     "lower_hard_swish": (lower_hard_swish, _without_hard_swish),
     "lower_hard_sigmoid": (lower_hard_sigmoid, _in_floats_on_cpu),
-    "lower_channel_shuffle": (lower_channel_shuffle, _on_gpu),
     "lower_group_normalization": (lower_group_normalization, _on_gpu),
-    "lower_log_softmax": (lower_log_softmax, _on_gpu),
     "lower_up_sampling": (lower_up_sampling, _always),
     "lower_subsampling": (lower_subsampling, _always),
     "lower_average_pooling": (lower_average_pooling, _in_int8_on_cpu),

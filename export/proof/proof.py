@@ -189,7 +189,7 @@ def _agreement(wanted, got):
 def calls_of(samples, graph):
     """Samples to what the file takes, call by call: arrays of (calls, *shape), and how many samples they hold."""
     count = len(next(iter(samples.values()))) if samples else 1
-    batches = {tensor.name: tensor.shape[0] if tensor.shape else 1 for tensor in graph.inputs}
+    batches = {tensor.name: (tensor.shape or (1,))[0] or 1 for tensor in graph.inputs}
     # Inputs of a foreign file may differ in their first axis.
     calls = min((-(-len(samples[name]) // batch) for name, batch in batches.items()), default=1)
     inputs = {}

@@ -21,16 +21,19 @@ from keraslayers.export.rewrites.inline_branches import inline_branches
 from keraslayers.export.rewrites.keep_padding import keep_padding
 from keraslayers.export.rewrites.lower_add_n import lower_add_n
 from keraslayers.export.rewrites.lower_arg_min import lower_arg_min
+from keraslayers.export.rewrites.lower_average_pooling import lower_average_pooling
 from keraslayers.export.rewrites.lower_broadcast import lower_broadcast
 from keraslayers.export.rewrites.lower_convolution_3d import lower_convolution_3d
 from keraslayers.export.rewrites.lower_dense import lower_dense
 from keraslayers.export.rewrites.lower_fourier import lower_fourier
 from keraslayers.export.rewrites.lower_gather import lower_gather
+from keraslayers.export.rewrites.lower_hard_swish import lower_hard_swish
 from keraslayers.export.rewrites.lower_indices import lower_indices
 from keraslayers.export.rewrites.lower_normalization import lower_normalization
 from keraslayers.export.rewrites.lower_one_hot import lower_one_hot
 from keraslayers.export.rewrites.lower_pack import lower_pack
 from keraslayers.export.rewrites.lower_pad import lower_pad
+from keraslayers.export.rewrites.lower_relu import lower_relu
 from keraslayers.export.rewrites.lower_relu_0_to_1 import lower_relu_0_to_1
 from keraslayers.export.rewrites.lower_reshapes import lower_reshapes
 from keraslayers.export.rewrites.lower_reverse import lower_reverse
@@ -38,6 +41,7 @@ from keraslayers.export.rewrites.lower_scatter import lower_scatter
 from keraslayers.export.rewrites.lower_split import lower_split
 from keraslayers.export.rewrites.lower_sums import lower_sums
 from keraslayers.export.rewrites.merge_groups import merge_groups
+from keraslayers.export.rewrites.merge_pixels import merge_pixels
 from keraslayers.export.rewrites.multiply_matrices import multiply_matrices
 from keraslayers.export.rewrites.narrow_axis import narrow_axis
 from keraslayers.export.rewrites.narrow_borders import narrow_borders
@@ -75,16 +79,19 @@ __all__ = [
     "keep_padding",
     "lower_add_n",
     "lower_arg_min",
+    "lower_average_pooling",
     "lower_broadcast",
     "lower_convolution_3d",
     "lower_dense",
     "lower_fourier",
     "lower_gather",
+    "lower_hard_swish",
     "lower_indices",
     "lower_normalization",
     "lower_one_hot",
     "lower_pack",
     "lower_pad",
+    "lower_relu",
     "lower_relu_0_to_1",
     "lower_reshapes",
     "lower_reverse",
@@ -92,6 +99,7 @@ __all__ = [
     "lower_split",
     "lower_sums",
     "merge_groups",
+    "merge_pixels",
     "multiply_matrices",
     "narrow_axis",
     "narrow_borders",
@@ -123,7 +131,7 @@ def _on_cpu(target, precision):
 
 
 def _on_gpu(target, precision):
-    return "gpu" in target.runtimes
+    return "gpu" in target.runtimes and precision != "int16x8"  # of which it has no kernels
 
 
 def _on_phones(target, precision):
@@ -155,6 +163,7 @@ REWRITES = {
     "lower_one_hot": (lower_one_hot, _on_gpu),
     "lower_broadcast": (lower_broadcast, _on_gpu),
     "align_selection": (align_selection, _on_gpu),
+    "merge_pixels": (merge_pixels, _on_gpu),
     "narrow_transpose": (narrow_transpose, _on_gpu),
     "narrow_elementwise": (narrow_elementwise, _on_gpu),
     "narrow_reduction": (narrow_reduction, _on_gpu),
@@ -184,6 +193,9 @@ REWRITES = {
     "lower_normalization": (lower_normalization, _on_gpu),
     "align_constants": (align_constants, _on_gpu),
     "spread_slopes": (spread_slopes, _on_gpu),
+    "lower_relu": (lower_relu, _on_cpu),
+    "lower_hard_swish": (lower_hard_swish, _on_cpu),
+    "lower_average_pooling": (lower_average_pooling, _on_cpu),
     "nest_concatenations": (nest_concatenations, _on_cpu),
     "multiply_matrices": (multiply_matrices, _on_gpu),
     "fold_reshapes": (fold_reshapes, _on_gpu),

@@ -50,17 +50,10 @@ def transposed(build, x, order):
     Returns:
         A tensor with these numbers in a row, of whatever shape.
     """
-    # Axes that stay behind each other are one; those of one place do not matter.
-    kept = [axis for axis in order if x.shape[axis] != 1]
-    runs = []
-    for axis in kept:
-        if runs and _follows(x.shape, runs[-1][-1], axis):
-            runs[-1].append(axis)
-        else:
-            runs.append([axis])
-    place = sorted(range(len(runs)), key=lambda i: runs[i][0])  # the blocks as they lie in x
-    sizes = [math.prod(x.shape[axis] for axis in runs[i]) for i in place]
-    goal = tuple(place.index(i) for i in range(len(runs)))
+    found = runs(x.shape, order)
+    place = sorted(range(len(found)), key=lambda i: found[i][0])  # the blocks as they lie in x
+    sizes = [math.prod(x.shape[axis] for axis in found[i]) for i in place]
+    goal = tuple(place.index(i) for i in range(len(found)))
     lie = list(range(len(goal)))
     for groups, turned in _way(goal):
         parts = [[lie[i] for i in group] for group in groups]
@@ -68,6 +61,19 @@ def transposed(build, x, order):
         x = build.transpose(x, turned)
         lie = [i for group in turned for i in parts[group]]
     return x
+
+
+def runs(shape, order):
+    """Axes that stay behind each other, in lists, in a new order; those of one place are left out."""
+    found = []
+    for axis in order:
+        if shape[axis] == 1:
+            continue
+        if found and _follows(shape, found[-1][-1], axis):
+            found[-1].append(axis)
+        else:
+            found.append([axis])
+    return found
 
 
 def _follows(shape, first, second):

@@ -20,9 +20,11 @@ def each(graph, kinds, change):
     """
     places = []
     for operator in list(graph.operators):
+        if operator.name not in kinds:
+            continue
         # One before may have taken this one away.
         there = any(output.maker is operator for output in operator.outputs)
-        if operator.name in kinds and there and not operator.open:
+        if there and not operator.open:
             tensor = operator.output.name
             if change(Builder(graph, operator), operator):
                 places.append((operator.name, tensor))

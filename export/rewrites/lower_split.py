@@ -15,8 +15,8 @@ def lower_split(graph):
 
     LiteRT's GPU runtime makes one operator of these and a concatenation of their parts: in another order it computes
     them wrongly, and does not start if they cut the graph's input. It refuses integers of 32 bits, true and false, and
-    tensors of more than four axes, and dies where a part of 8 bits is read by nobody, as that of the forget gate in a
-    first step.
+    tensors of more than four axes; it does not run with a part of no numbers, and dies where a part of 8 bits is read
+    by nobody, as that of the forget gate in a first step.
 
     Given:   a, b = SPLIT(x); CONCATENATION(b, a) -> y
     Result:  a = SLICE(x); b = SLICE(x); CONCATENATION(b, a) -> y
@@ -29,7 +29,8 @@ def _lower(build, operator):
     if found is None:
         return False
     x, axis = found
-    taken = len(x.shape) <= MOST_AXES and x.dtype not in ("bool", "int32")
+    empty = any(0 in output.shape for output in operator.outputs)
+    taken = len(x.shape) <= MOST_AXES and x.dtype not in ("bool", "int32") and not empty
     # In integers of 8 bits what stands between keeps them apart; but a part that nobody reads kills the GPU there.
     wrong = _joined(operator) if x.scale is None else _unread(build.graph, operator)
     if taken and not wrong:

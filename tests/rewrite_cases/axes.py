@@ -377,7 +377,7 @@ PADS = [
     ("volume_with_a_number", wide((1, 3, 4, 5, 8), pad((0, 0), (1, 1), (1, 1), (1, 2), (0, 0), kind="PADV2"))),
     ("every_axis", wide(FIVE, pad((0, 1), (1, 1), (1, 0), (1, 2), (4, 0)))),
     ("every_axis_int8", wide(FIVE, pad((0, 1), (1, 1), (1, 0), (1, 2), (4, 0)), dtype="int8")),
-    ("every_axis_mirrored", wide(FIVE, pad((0, 1), (1, 1), (1, 0), (1, 2), (4, 0), kind="MIRROR_PAD", mode=1))),
+    ("every_axis_mirrored", wide(FIVE, pad((0, 1), (1, 1), (1, 0), (1, 2), (4, 0), kind="MIRROR_PAD"))),
     ("mirrored", wide((1, 3, 4, 5, 8), pad((0, 0), (0, 0), (1, 1), (1, 2), (0, 0), kind="MIRROR_PAD"))),
 ]
 PRODUCTS = [
@@ -398,6 +398,37 @@ def four(*steps, shape=(1, 4, 6, 8), dtype="float32"):
     return wide(shape, *steps, dtype=dtype, out=(1, 6 * 4, 8))
 
 
+def pixels(before, between, after, dtype="float32", batch=1):
+    """RESHAPE, a transposition that swaps the axes of pixels and of blocks, RESHAPE."""
+
+    def make():
+        f = Made()
+        x = f.input((1, batch * before[0], *before[1:]), dtype, **({"scale": SCALE} if dtype == "int8" else {}))
+        if batch > 1:
+            x = reshape(f, x, (batch, *before))
+        y = SWAP(f, reshape(f, x, (batch, *between)))
+        y = reshape(f, y, (batch, *after))
+        return f.done(y if batch == 1 else reshape(f, y, (1, batch * after[0], *after[1:])))
+
+    return make
+
+
+APART, BETWEEN, TOGETHER = (5, 4, 32), (5, 4, 2, 2, 8), (10, 8, 8)
+PIXELS = [
+    ("put_together", pixels(APART, BETWEEN, TOGETHER)),
+    ("put_together_int8", pixels(APART, BETWEEN, TOGETHER, "int8")),
+    ("put_together_by_threes", pixels((5, 4, 27), (5, 4, 3, 3, 3), (15, 12, 3))),
+    ("put_together_one_channel", pixels((5, 4, 4), (5, 4, 2, 2, 1), (10, 8, 1))),
+    ("of_a_batch", pixels(APART, BETWEEN, TOGETHER, batch=2)),
+    ("taken_apart", pixels(TOGETHER, (5, 2, 4, 2, 8), APART)),
+    ("taken_apart_int8", pixels(TOGETHER, (5, 2, 4, 2, 8), APART, "int8")),
+]
+# Windows, whose rows are not those of pixels; blocks that are not square; channels in the order of PyTorch.
+PIXELS_LEFT = [
+    ("windows", wide(WINDOWS, SWAP)),
+    ("not_square", pixels((5, 4, 48), (5, 4, 2, 3, 8), (10, 12, 8))),
+    ("of_torch", wide((1, 5, 4, 8, 2, 2), transpose(0, 1, 4, 2, 5, 3), out=(1, 10, 8, 8))),
+]
 LEFT = [
     ("transpose", four(transpose(0, 2, 1, 3))),
     ("elementwise", four(with_stored("ADD", (1, 1, 6, 8)))),
@@ -408,6 +439,8 @@ LEFT = [
     ("products", four(dense(8))),
 ]
 CASES = [
+    *(Case("merge_pixels", *row) for row in PIXELS),
+    *(Case("merge_pixels", f"{name}_stay", make, stays=True) for name, make in PIXELS_LEFT),
     *(Case("narrow_transpose", *row) for row in TRANSPOSES),
     *(Case("narrow_elementwise", *row) for row in ELEMENTWISE),
     # Sums are taken in another order.

@@ -115,6 +115,13 @@ def cut_unevenly(f, x):
     return relu(f, f.concatenate((c, a, b), -1))
 
 
+def with_an_empty_part(f, x):
+    sizes, axis = f.integers((4, 0, 4)), f.constant(np.int32(-1))
+    shapes = [(*x.shape[:-1], size) for size in (4, 0, 4)]
+    a, _, b = several(f, "SPLIT_V", (relu(f, x), sizes, axis), shapes, schema().SplitVOptionsT(numSplits=3), x)
+    return f.new("SUB", (a, b), a.shape)
+
+
 def turned_by_packing(f, x):
     parts = unpack(f, relu(f, x), 1)
     return relu(f, like(f, "PACK", parts[::-1], x.shape, x, valuesCount=len(parts), axis=1))
@@ -378,7 +385,7 @@ def given_in_64(f, x):
 
 def joined(count):
     def make(f, x):
-        parts = [like(f, "RELU" if i % 2 else "RELU6", (x,), x.shape, x) for i in range(count)]
+        parts = [like(f, "LEAKY_RELU", (x,), x.shape, x, alpha=(i + 1) / 16) for i in range(count)]
         return like(f, "CONCATENATION", parts, (1, 6, 8 * count), x, axis=-1)
 
     return make
@@ -419,6 +426,7 @@ def _cases():
     yield case("lower_split", "swapped_input", swapped_input)
     yield case("lower_split", "cut_unevenly", cut_unevenly, "WRONG")
     yield case("lower_split", "turned_by_packing", turned_by_packing, "WRONG")
+    yield case("lower_split", "empty_part", with_an_empty_part)
     yield case("lower_split", "integers", integers_apart, dtype="int32")
     yield case("lower_split", "truth", truth_apart)
     yield case("pad_integers", "integers", padded(), "WRONG", dtype="int32")
