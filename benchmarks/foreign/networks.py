@@ -79,7 +79,11 @@ def densenet_small():
 
 
 def convnext_tiny():
-    setting = [convnext.CNBlockConfig(16, 32, 1), convnext.CNBlockConfig(32, 48, 1), convnext.CNBlockConfig(48, None, 1)]
+    setting = [
+        convnext.CNBlockConfig(16, 32, 1),
+        convnext.CNBlockConfig(32, 48, 1),
+        convnext.CNBlockConfig(48, None, 1),
+    ]
     return models.ConvNeXt(setting, num_classes=CLASSES)
 
 
@@ -286,7 +290,9 @@ class SpatialTransformer(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.find = nn.Sequential(conv(3, 8, 4), conv(8, 16, 4), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(16, 6))
+        self.find = nn.Sequential(
+            conv(3, 8, 4), conv(8, 16, 4), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(16, 6)
+        )
         self.find[-1].weight.data.mul_(0.2)
         self.find[-1].bias.data.copy_(torch.tensor([0.8, 0.1, 0.0, -0.1, 0.9, 0.05]))
         self.find[-1].requires_grad_(False)
