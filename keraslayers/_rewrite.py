@@ -13,14 +13,15 @@ class Borrowed(keras.layers.Layer):
     copied, and a layer that cannot be rebuilt from its config is no trouble.
     """
 
-    def __init__(self, layer, name):
+    def __init__(self, layer, name, fixed=()):
         super().__init__(name=name, dtype=getattr(layer, "dtype_policy", None))
         self.layer = layer
+        self.fixed = dict(fixed)
         self.supports_masking = True
         self.built = True
 
     def call(self, *args, **kwargs):
-        return self.layer(*args, **kwargs)
+        return self.layer(*args, **kwargs, **self.fixed)
 
     def compute_mask(self, inputs, previous_mask=None):
         compute = getattr(self.layer, "compute_mask", None)
@@ -30,7 +31,7 @@ class Borrowed(keras.layers.Layer):
         return compute(inputs[0], previous_mask[0])
 
     def compute_output_spec(self, *args, **kwargs):
-        return self.layer.compute_output_spec(*args, **kwargs)
+        return self.layer.compute_output_spec(*args, **kwargs, **self.fixed)
 
 
 class BorrowedOperation(keras.Operation):
@@ -54,6 +55,11 @@ def owner(layer):
     return layer.operation if isinstance(layer, BorrowedOperation) else layer
 
 
+def said(node):
+    """What a node's layer was called with by name, whoever borrowed it."""
+    return node.arguments.kwargs | getattr(node.operation, "fixed", {})
+
+
 def graph_of(model):
     """The Functional model behind a model or layer; None where there is none: a subclassed model is code."""
     if isinstance(model, keras.Sequential):
@@ -75,7 +81,7 @@ def calls(model):
             if graph_of(node.operation) is not None:
                 yield from calls(node.operation)
             else:
-                yield owner(node.operation), node.arguments.args, node.arguments.kwargs
+                yield owner(node.operation), node.arguments.args, said(node)
 
 
 def rewrite(model, applies, replace):
@@ -147,6 +153,7 @@ def _rebuild(model, applies, replace, keep, shapes=None):
         return name
 
     def call(layer, *args, **kwargs):
+        kwargs |= getattr(layer, "fixed", {})
         layer = owner(layer)
         inner = graph_of(layer)
         if inner is not None:
@@ -157,9 +164,24 @@ def _rebuild(model, applies, replace, keep, shapes=None):
             kept[id(layer)] = keep(layer, fresh(layer.name))
         if not args and "inputs" in kwargs:  # Keras hands a mask on from positional arguments alone
             args = (kwargs.pop("inputs"),)
-        return kept[id(layer)](*args, **kwargs)
+        found = kept[id(layer)]
+        if isinstance(found, Borrowed) and (fixed := _beside_tensors(kwargs)):
+            found = Borrowed(layer, fresh(layer.name), fixed)
+            kwargs = {name: value for name, value in kwargs.items() if name not in fixed}
+        return found(*args, **kwargs)
 
     return keras.Model(inputs, graph._run_through_graph(inputs, call_fn=call), name=model.name)
+
+
+def _beside_tensors(kwargs):
+    """What is no tensor of arguments that hold some: of a call with any arguments Keras takes no such mixture."""
+    fixed = {
+        name: value
+        for name, value in kwargs.items()
+        if value is not None
+        and not any(keras.tree.map_structure(keras.utils.is_keras_tensor, keras.tree.flatten(value)))
+    }
+    return fixed if len(fixed) < len(kwargs) else {}
 
 
 def borrow(layer, name):
@@ -204,7 +226,7 @@ def single_calls(model):
         call = Call(
             layer,
             node.arguments.args,
-            node.arguments.kwargs,
+            said(node),
             tuple(made.get(id(tensor)) for tensor in node.input_tensors),
             all(uses[id(tensor)] == 1 for tensor in node.input_tensors),
         )

@@ -6,7 +6,7 @@ import pytest
 from keras import layers, ops
 
 import keraslayers
-from keraslayers._rewrite import calls, rewrite
+from keraslayers._rewrite import calls, laid_open, rewrite, sized
 from keraslayers.export import TARGETS, passes, to_tflite
 from keraslayers.export.passes import PASSES, bound_deformable, lower_hard_swish
 from keraslayers.export.source.interface import interface_of
@@ -574,3 +574,17 @@ def test_a_target_tells_its_passes_and_limits():
     assert set(report.passes) <= set(TARGETS["cpu"].passes("int8"))
     assert "gpu: no int16x8" in gpu.limits
     assert all(limit.partition(":")[0] in gpu.runtimes for limit in gpu.limits)
+
+
+def test_a_layer_that_is_told_more_than_tensors_by_name_is_borrowed_with_it():
+    """Keras takes no mixture of tensors and others in what a layer calls **kwargs."""
+    inputs = keras.Input((None, 8))
+    mask = ops.ones_like(inputs[:, :1], dtype="bool")
+    attention = layers.MultiHeadAttention(2, 4)
+    outputs = attention(inputs, inputs, attention_mask=mask[:, :, :1], use_causal_mask=True)
+    model = keras.Model(inputs, outputs)
+    new = sized(model, [(1, 6, 8)])
+    same(new, model, samples(4, (6, 8)))
+    (told,) = [kwargs for layer, _, kwargs in calls(new) if layer is attention]
+    assert told["use_causal_mask"] is True
+    same(laid_open(new), model, samples(4, (6, 8)))

@@ -11,6 +11,7 @@ from keraslayers._quiet import quiet
 from keraslayers.export.convert import converter
 from keraslayers.export.convert.four_bits import four_bits
 from keraslayers.export.convert.refusals import refused_layers
+from keraslayers.export.convert.spelled import spelled
 from keraslayers.export.precisions import IO
 from keraslayers.export.source.layer_names import labels_of, scope, scoped
 
@@ -69,7 +70,7 @@ def saved(interface, model, shapes, samples=None):
 
     with tempfile.TemporaryDirectory(prefix="keraslayers-") as folder:
         try:
-            with quiet(), scoped(model, labels_of(interface.model)):
+            with quiet(), spelled(), scoped(model, labels_of(interface.model)):
                 holder, function = _served(tf, interface, model, serve, signature)
                 with _plainly_named(function.variables):
                     tf.saved_model.save(holder, folder, function)
