@@ -282,7 +282,8 @@ class UNet(nn.Module):
         x = self.down[2](F.max_pool2d(second, 2))
         x = self.up[0](torch.cat((F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=True), second), 1))
         x = self.up[1](torch.cat((F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False), first), 1))
-        return self.out(x).argmax(1, keepdim=True).float() + torch.sigmoid(self.out(x)).amax(1, keepdim=True)
+        x = self.out(x)
+        return x.argmax(1), x.softmax(1)
 
 
 class SpatialTransformer(nn.Module):
