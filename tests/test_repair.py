@@ -11,6 +11,7 @@ from keras import layers
 from keraslayers.export import prove, repair, to_tflite
 from keraslayers.export.file import edit
 from keraslayers.export.file.graph import read_graph
+from keraslayers.export.file.nodes import Tensor
 from tests.export_models import needs_gpu
 from tests.file_tools import Made, inputs_of, run
 
@@ -148,3 +149,28 @@ def test_a_batch_left_open_becomes_one(trained, tmp_path):
     assert made.report.ok, made.report
     assert list(made.report.rewrites) == ["fix_sizes", "fold_constants"]
     assert not any(tensor.open for tensor in edit.read(made.tflite).tensors)
+
+
+@needs_gpu
+def test_sizes_left_open_within_are_those_of_the_inputs():
+    """As onnx2tf writes them: tensors of sizes that only the input's tell, and constants without elements or bytes."""
+    f = Made()
+    x = f.input((1, 6, 8))
+    y = f.new("RELU", (x,), (1, 6, 8))
+    wide = f.new("RESHAPE", (y, f.integers((1, 2, 3, 2, 4))), (1, 2, 3, 2, 4), newShape=[1, 2, 3, 2, 4])
+    part = f.new("SLICE", (wide, f.integers((0, 0, 0, 0, 0)), f.integers((-1, -1, -1, -1, 2))), (1, 1, 1, 1, 2))
+    part._table.shapeSignature = [-1, -1, -1, -1, 2]
+    none = Tensor("none", (0,), "int32")
+    start, end, step = (f.new("RESHAPE", (f.integers((n,)), none), ()) for n in (2, 8, 3))
+    places = f.new("RANGE", (start, end, step), (1,))
+    places._table.shapeSignature = [-1]
+    rows = f.new("RESHAPE", (part, f.integers((12, 2))), (12, 2), newShape=[12, 2])
+    z = f.new("GATHER", (rows, places), (1, 2), axis=0, batchDims=0)
+    z._table.shapeSignature = [-1, 2]
+    blob = f.done(f.new("RESHAPE", (z, f.integers((1, 4))), (1, 4), newShape=[1, 4]))
+    assert prove(blob, "gpu").proof("gpu").verdict == "REJECTED"
+    made = repair(blob)
+    assert made.report.ok, made.report
+    assert {"fix_sizes", "fold_constants", "narrow_slice"} <= set(made.report.rewrites)
+    given = inputs_of(blob)
+    assert np.array_equal(run(blob, *given)[0], run(made.tflite, *given)[0])

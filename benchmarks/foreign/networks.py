@@ -74,6 +74,12 @@ def resnext():
     return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(512, CLASSES))
 
 
+def grouped():
+    """Groups of two channels that become three, and of three that stay."""
+    layers = [nn.Conv2d(8, 12, 3, 2, 1, groups=4), nn.ReLU(), nn.Conv2d(12, 12, 3, padding=1, groups=4), nn.Hardtanh()]
+    return nn.Sequential(conv(3, 8, 4), *layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(12, CLASSES))
+
+
 def densenet_small():
     return densenet.DenseNet(8, (3, 3, 3), 16, num_classes=CLASSES)
 
@@ -282,7 +288,8 @@ class UNet(nn.Module):
         x = self.down[2](F.max_pool2d(second, 2))
         x = self.up[0](torch.cat((F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=True), second), 1))
         x = self.up[1](torch.cat((F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False), first), 1))
-        return self.out(x).argmax(1, keepdim=True).float() + torch.sigmoid(self.out(x)).amax(1, keepdim=True)
+        x = self.out(x)
+        return x.argmax(1), x.softmax(1)
 
 
 class SpatialTransformer(nn.Module):
@@ -439,6 +446,7 @@ NETWORKS = {
     "efficientnet": (efficientnet_b0, IMAGES),
     "regnet": (regnet_y, IMAGES),
     "resnext": (resnext, IMAGES),
+    "grouped": (grouped, IMAGES),
     "densenet": (densenet_small, IMAGES),
     "convnext": (convnext_tiny, IMAGES),
     "vit": (vit, IMAGES),

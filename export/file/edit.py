@@ -201,6 +201,10 @@ def _read(blob):
         inputs = [tensors[i] for i in _list(table.inputs)]
         outputs = [tensors[i] for i in _list(table.outputs)]
         graphs.append(Graph(table.name, inputs, outputs, operators))
+        for tensor in tensors:
+            computed = tensor.maker or tensor.variable or tensor in inputs
+            if not (tensor.size or tensor.open or computed or tensor.buffer.data is not None):
+                tensor.buffer = Buffer(np.zeros(0, "uint8"))  # a constant without elements; some tools write no bytes
         tensors_of.append(tensors)
     for graph in graphs:
         for operator in graph.operators:

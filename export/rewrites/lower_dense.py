@@ -15,8 +15,8 @@ def lower_dense(graph):
     Given:   x [1, 6, 5, 32] -> FULLY_CONNECTED kernel [8, 960]
     Result:  x -> RESHAPE [1, 960] -> FULLY_CONNECTED
 
-    The GPU leaves out the bias of a computed kernel, dies of a computed bias, refuses a stored input, and does not
-    flatten.
+    The GPU leaves out the bias of a computed kernel, dies of a computed bias, refuses a stored input, does not
+    flatten, and in integers not even drops axes.
     """
     return each(graph, ("FULLY_CONNECTED",), _lower)
 
@@ -26,13 +26,15 @@ def _lower(build, operator):
     if operator.options.weightsFormat or (stored(x) and stored(kernel)):
         return False
     flattens = len(x.shape) < 2 or x.shape[-1] != kernel.shape[-1]
+    rows = x.size // kernel.shape[-1]
+    drops = x.dtype == "int8" and rows > 1 and len(x.shape) > max(2, len(operator.output.shape))
     apart = bias is not None and not (stored(kernel) and stored(bias))
-    if not (flattens or apart or stored(x)):
+    if not (flattens or drops or apart or stored(x)):
         return False
     if (apart or stored(x)) and (x.dtype, kernel.dtype) != ("float32", "float32"):
         return False
     activation = {"fusedActivationFunction": operator.options.fusedActivationFunction}
-    shape = (x.size // kernel.shape[-1], kernel.shape[-1])
+    shape = (rows, kernel.shape[-1])
     if stored(x):  # the transpose of the product of both transposed
         weights = moved(build, x, lambda values: values.reshape(shape))
         y = build.computed("FULLY_CONNECTED", (kernel, weights), (kernel.shape[0], shape[0]))

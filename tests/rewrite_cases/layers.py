@@ -45,11 +45,15 @@ DENSE = [
     ("flattens", dense((1, 6, 5, 32), (8, 960), (1, 8)), "WRONG"),
     ("flattens_a_batch", dense((2, 6, 5, 4), (8, 120), (2, 8)), "WRONG"),
     ("flattens_int8", dense((1, 6, 5, 4), (8, 120), (1, 8), dtype="int8"), "WRONG"),
+    ("rows_int8", dense((1, 20, 32), (8, 32), (20, 8), dtype="int8"), "REJECTED"),
+    ("rows_of_batches_int8", dense((4, 5, 32), (8, 32), (20, 8), dtype="int8"), "WRONG"),
     ("vector", dense((32,), (8, 32), (1, 8)), "WRONG"),
 ]
 DENSE_LEFT = [
     ("stored", dense((4, 5, 32), (8, 32), (4, 5, 8), keep=True)),
     ("rows", dense((4, 5, 32), (8, 32), (20, 8))),
+    ("row_int8", dense((1, 1, 32), (8, 32), (1, 8), dtype="int8")),
+    ("stored_int8", dense((4, 5, 32), (8, 32), (4, 5, 8), keep=True, dtype="int8")),
     ("computed_kernel_without_bias", dense(*ROWS, computed=("x", "kernel"), bias=False)),
 ]
 
