@@ -146,5 +146,5 @@ def test_a_batch_left_open_becomes_one(trained, tmp_path):
     assert prove(tmp_path / "stock.tflite", "gpu").proof("gpu").verdict == "REJECTED"
     made = repair(tmp_path / "stock.tflite", model=model)
     assert made.report.ok, made.report
-    assert list(made.report.rewrites) == ["fix_batch", "fold_constants"]
+    assert list(made.report.rewrites) == ["fix_sizes", "fold_constants"]
     assert not any(tensor.open for tensor in edit.read(made.tflite).tensors)

@@ -15,6 +15,7 @@ from keraslayers.export.rewrites.copy_outputs import copy_outputs
 from keraslayers.export.rewrites.crop_transposed import crop_transposed
 from keraslayers.export.rewrites.dilate_convolutions import dilate_convolutions
 from keraslayers.export.rewrites.drop_state import drop_state
+from keraslayers.export.rewrites.drop_terms import drop_terms
 from keraslayers.export.rewrites.fold_constants import fold_constants
 from keraslayers.export.rewrites.fold_reshapes import fold_reshapes
 from keraslayers.export.rewrites.inline_branches import inline_branches
@@ -72,6 +73,7 @@ __all__ = [
     "crop_transposed",
     "dilate_convolutions",
     "drop_state",
+    "drop_terms",
     "each",
     "fold_constants",
     "fold_reshapes",
@@ -196,6 +198,7 @@ REWRITES = {
     "lower_relu": (lower_relu, _on_cpu),
     "lower_hard_swish": (lower_hard_swish, _on_cpu),
     "lower_average_pooling": (lower_average_pooling, _on_cpu),
+    "drop_terms": (drop_terms, _on_cpu),
     "nest_concatenations": (nest_concatenations, _on_cpu),
     "multiply_matrices": (multiply_matrices, _on_gpu),
     "fold_reshapes": (fold_reshapes, _on_gpu),

@@ -2,7 +2,7 @@
 
 from keraslayers.export.file import edit
 from keraslayers.export.rewrites import REWRITES
-from keraslayers.export.rewrites.fix_batch import fix_batch
+from keraslayers.export.rewrites.fix_sizes import fix_sizes
 
 # One rewrite may open the way for another; in graphs of the world two rounds were enough.
 MOST_ROUNDS = 8
@@ -27,8 +27,8 @@ def rewrite(blob, target, precision):
     if not wanted:
         return blob, {}
     file = edit.read(blob)
-    fixed = fix_batch(file, blob) if "gpu" in target.runtimes else []
-    done = {"fix_batch": fixed} if fixed else {}
+    fixed = fix_sizes(file, blob) if "gpu" in target.runtimes else []
+    done = {"fix_sizes": fixed} if fixed else {}
     for graph in file.entrances():
         for _ in range(MOST_ROUNDS):
             if not _round(graph, wanted, done):

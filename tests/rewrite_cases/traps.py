@@ -7,6 +7,7 @@ from tests.file_tools import Made
 from tests.rewrite_cases import Case
 
 SAME, VALID = 0, 1
+FLOAT = np.finfo("float32")
 NONE, RELU, RELU6 = 0, 1, 3
 
 
@@ -82,7 +83,7 @@ def transposed(size, kernel, stride, padding=SAME, activation=NONE, how="float",
     return make
 
 
-def pooled(kind, before=None, dtype="float32", padding=((0, 0), (1, 1), (1, 1), (0, 0))):
+def pooled(kind, before=None, dtype="float32", padding=((0, 0), (1, 1), (1, 1), (0, 0)), around=None):
     def make():
         f = Made()
         quantized = {} if dtype == "float32" else {"scale": 0.05, "zero_point": 3}
@@ -90,7 +91,8 @@ def pooled(kind, before=None, dtype="float32", padding=((0, 0), (1, 1), (1, 1), 
         if before:
             x = f.new(before, (x,), x.shape, **quantized)
         shape = tuple(n + sum(p) for n, p in zip(x.shape, padding, strict=True))
-        y = f.new("PAD", (x, f.integers(padding)), shape, **quantized)
+        value = () if around is None else (f.constant(np.array(around, dtype), like=x),)
+        y = f.new("PADV2" if value else "PAD", (x, f.integers(padding), *value), shape, **quantized)
         options = window({"padding": VALID, "filterHeight": 3, "filterWidth": 3}, 2)
         places = [(n - 3) // 2 + 1 for n in shape[1:3]]
         y = f.new(kind, (y,), (1, *places, 8), **quantized, **options)
@@ -187,6 +189,9 @@ CASES = [
     Case("keep_padding", "maximum", pooled("MAX_POOL_2D"), "WRONG"),
     Case("keep_padding", "average behind relu", pooled("AVERAGE_POOL_2D", "RELU"), "WRONG"),
     Case("keep_padding", "maximum behind relu", pooled("MAX_POOL_2D", "RELU"), stays=True),
+    Case("keep_padding", "maximum with nothing around", pooled("MAX_POOL_2D", around=-np.inf), stays=True),
+    Case("keep_padding", "maximum with the least around", pooled("MAX_POOL_2D", around=FLOAT.min), stays=True),
+    Case("keep_padding", "maximum of codes", pooled("MAX_POOL_2D", None, "int8", around=-128), stays=True),
     Case("pool_maxima", "ADD", largest("ADD"), "WRONG"),
     Case("pool_maxima", "product", largest("MUL"), stays=True),
     Case("pool_maxima", "words", largest("ADD", (1, 4, 8), (1,), keep=False), "WRONG"),

@@ -1,0 +1,29 @@
+"""Sums of integers with a term that is next to nothing."""
+
+from tests.file_tools import Made
+from tests.rewrite_cases import Case
+
+
+def added(small, kind="ADD", first=False, scale=0.05, activation=0):
+    def make():
+        f = Made()
+        x = f.input((1, 4, 8), "int8", "x", 0.05, 3)
+        y = f.input((1, 4, 8), "int8", "y", small, -5)
+        x = f.new("RELU", (x,), (1, 4, 8), scale=0.05, zero_point=3)
+        inputs = (y, x) if first else (x, y)
+        options = {"fusedActivationFunction": activation}
+        y = f.new(kind, inputs, (1, 4, 8), scale=scale, zero_point=3, **options)
+        return f.done(f.new("RELU", (y,), (1, 4, 8), scale=scale, zero_point=3))
+
+    return make
+
+
+CASES = [
+    Case("drop_terms", "second", added(1e-7), "PROVEN", "cpu"),
+    Case("drop_terms", "first", added(1e-7, first=True), "PROVEN", "cpu"),
+    Case("drop_terms", "taken away", added(1e-6, "SUB"), "PROVEN", "cpu"),
+    Case("drop_terms", "seen", added(0.05 / 1000), stays=True),
+    Case("drop_terms", "taken from", added(1e-7, "SUB", first=True), stays=True),
+    Case("drop_terms", "another scale", added(1e-7, scale=0.06), stays=True),
+    Case("drop_terms", "activation", added(1e-7, activation=1), stays=True),
+]
