@@ -174,3 +174,16 @@ def test_sizes_left_open_within_are_those_of_the_inputs():
     assert {"fix_sizes", "fold_constants", "narrow_slice"} <= set(made.report.rewrites)
     given = inputs_of(blob)
     assert np.array_equal(run(blob, *given)[0], run(made.tflite, *given)[0])
+
+
+@needs_gpu
+def test_a_video_has_four_axes_in_the_file():
+    """The same numbers in the same order: so the file is compared with its model, and blamed, as any other."""
+    video = keras.Input((3, 8, 8, 2), name="video")
+    model = keras.Model(video, layers.Conv3D(2, 3, activation="relu", name="found")(video))
+    x = np.random.default_rng(0).normal(size=(8, 3, 8, 8, 2)).astype("float32")
+    made = to_tflite(model, target="gpu", samples=x)
+    assert made.report.ok, made.report
+    assert [tensor["shape"] for tensor in made.report.inputs] == [(1, 24, 8, 2)]
+    flat = x.reshape(8, 24, 8, 2)
+    assert prove(made.tflite, "gpu", samples=flat, model=model).proof("gpu").reference == "the Keras model"
