@@ -39,12 +39,14 @@ def main(words):
     results = {key: results[key] for key in keys if key in results}
     anew = bool(chosen)
     left = [(key, way) for key in chosen or keys for way in ways if anew or way not in results.get(key, {})]
-    for key, way, found in in_other_processes(left):
-        results.setdefault(key, {})[way] = found
-        RESULTS.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n")
-        told = ", ".join(f"{runtime} {proof['verdict']}" for runtime, proof in found["proofs"].items())
-        console.print(f"{key}, {way}: {told}")
-    write(keys, results)
+    try:
+        for key, way, found in in_other_processes(left):
+            results.setdefault(key, {})[way] = found
+            RESULTS.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n")
+            told = ", ".join(f"{runtime} {proof['verdict']}" for runtime, proof in found["proofs"].items())
+            console.print(f"{key}, {way}: {told}")
+    finally:  # it takes an hour or two, and may be stopped: the table tells what was not run
+        write(keys, results)
 
 
 def in_other_processes(left):

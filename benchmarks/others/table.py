@@ -62,7 +62,7 @@ def summary(keys, results):
     return "\n".join([head, *told])
 
 
-WORDS = ("PROVEN", "WRONG", "REJECTED", "no file")
+WORDS = ("PROVEN", "WRONG", "REJECTED", "no file", "not run")
 
 
 def reasons(keys, results):

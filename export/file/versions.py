@@ -102,7 +102,7 @@ def _convolution(operator, inputs):
     depthwise = operator.name == "DEPTHWISE_CONV_2D"
     if x.dtype == "int16":
         return None  # whose biases come in several types
-    if kernel.dtype == "int4":
+    if (x.dtype, kernel.dtype) == ("int8", "int4"):
         return 7
     if grouped:
         return 6
