@@ -4,6 +4,7 @@ Files are kept in benchmarks/files/foreign, results in benchmarks/foreign.json; 
 `python -m benchmarks.foreign NAME...` repairs these files anew: `litert_torch-swin`.
 """
 
+import itertools
 import json
 import subprocess
 import sys
@@ -28,6 +29,10 @@ PICTURES = "calibration_image_sample_data_20x128x128x3_float32.npy"
 def main(words):
     console = Console(stderr=True)
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    FILES.mkdir(parents=True, exist_ok=True)
+    np.save(FILES / PICTURES, images(128, 128, 3, count=20))
+    for name, values in samples().items():
+        np.save(FILES / f"{name}.npy", values)
     if not words:
         make(console)
     paths = sorted(FILES.glob("*.tflite"))
@@ -43,10 +48,7 @@ def main(words):
 
 def make(console):
     """Has every network converted by every tool, each in its own process: some of them die."""
-    FILES.mkdir(parents=True, exist_ok=True)
-    np.save(FILES / PICTURES, images(128, 128, 3, count=20))
-    for name, values in samples().items():
-        np.save(FILES / f"{name}.npy", values)
+    for name in itertools.chain(*GIVEN.values()):
         for tool, (environment, script) in TOOLS.items():
             told = FILES / f"{tool}-{name}.txt"  # what the tool said, of its failures, too
             if told.exists():
