@@ -190,3 +190,16 @@ def test_a_file_that_no_built_in_kernel_runs_is_left_alone():
         "LiteRT's built-in kernels do not run it: Encountered unresolved custom op"
     )
     assert "It begins at" not in made.report.proof("cpu").reason
+
+
+@needs_gpu
+def test_a_video_has_four_axes_in_the_file():
+    """The same numbers in the same order: so the file is compared with its model, and blamed, as any other."""
+    video = keras.Input((3, 8, 8, 2), name="video")
+    model = keras.Model(video, layers.Conv3D(2, 3, activation="relu", name="found")(video))
+    x = np.random.default_rng(0).normal(size=(8, 3, 8, 8, 2)).astype("float32")
+    made = to_tflite(model, target="gpu", samples=x)
+    assert made.report.ok, made.report
+    assert [tensor["shape"] for tensor in made.report.inputs] == [(1, 24, 8, 2)]
+    flat = x.reshape(8, 24, 8, 2)
+    assert prove(made.tflite, "gpu", samples=flat, model=model).proof("gpu").reference == "the Keras model"

@@ -102,6 +102,9 @@ def blamed(proof, blob, samples, model=None):
     """
     if proof.verdict not in (Verdict.WRONG, Verdict.REJECTED) or LOST in proof.reason:
         return proof
+    # A file may have fewer axes than the model, for the same numbers.
+    shapes = {tensor.name: tensor.shape[1:] for tensor in read_graph(blob).inputs}
+    samples = {name: values.reshape(len(values), *shapes[name]) for name, values in samples.items()}
     try:
         found = find_culprit(blob, proof.runtime, samples=samples, model=model) or ""
     except (ValueError, RuntimeError) as error:  # the file is there all the same

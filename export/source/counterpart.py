@@ -1,5 +1,7 @@
 """What the Keras model of a file from elsewhere computes, under the file's names."""
 
+import math
+
 import numpy as np
 
 
@@ -33,7 +35,7 @@ def expected_of(who, graph, model, samples):
         tensor, values = of_file[name], samples[name]
         # What the file takes as integers of a scale, the model takes as the numbers that they stand for.
         real = tensor.dequantize(tensor.quantize(values)) if tensor.scale is not None else values
-        given[own] = np.asarray(real).astype(dtypes[own])
+        given[own] = _shaped(np.asarray(real).astype(dtypes[own]), theirs[own])
     outputs = interface.predict({entry.name: given[entry.name] for entry in interface.inputs})
     shapes = {name: (None, *values.shape[1:]) for name, values in outputs.items()}
     pairs = _matched(who, "output", {tensor.name: tensor.shape for tensor in graph.outputs}, shapes)
@@ -47,14 +49,20 @@ def _matched(who, side, of_file, of_model):
     if len(of_file) != len(of_model) or not all(_fits(of_file[a], of_model[b]) for a, b in pairs.items()):
         raise ValueError(
             f"`{who}`: `model` must take and give what the file does; the file's {side}s are {_listed(of_file)}, the "
-            f"model's {_listed(of_model)}. A tool that moved the channels gives another model: compare that one."
+            f"model's {_listed(of_model)}. If a tool moved the channels, give a model that has them there, too."
         )
     return pairs
 
 
 def _fits(shape, wanted):
+    if None not in wanted[1:] and len(shape) < len(wanted):  # a file may have fewer axes, for the same numbers
+        return math.prod(shape[1:]) == math.prod(wanted[1:])
     pairs = zip(shape[1:], wanted[1:], strict=False)
     return len(shape) == len(wanted) and all(size is None or size == own for own, size in pairs)
+
+
+def _shaped(values, wanted):
+    return values if None in wanted[1:] else values.reshape(len(values), *wanted[1:])
 
 
 def _listed(shapes):
