@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # What the environment was made from: change it and the next command makes it anew.
 MADE := $(VENV)/.made
 
-.PHONY: demo docs test test-lowest test-backends readme table-layers table-models lint format bench bench-models clean
+.PHONY: demo docs test test-lowest test-backends readme table-layers table-models lint format bench bench-foreign bench-models clean
 
 demo: $(MADE) driver
 	$(BIN)/keraslayers demo
@@ -41,6 +41,23 @@ $(OTHERS)/.made: setup.py pyproject.toml
 	$(PYTHON) -m venv $(OTHERS)
 	$(OTHERS)/bin/python -m pip install --quiet --upgrade pip
 	$(OTHERS)/bin/python -m pip install --quiet --editable '.[others]'
+	touch $@
+
+# Files of other tools, each of which has an environment of its own; the newest onnx2tf needs Python 3.12, which uv finds.
+FOREIGN := .venv-torch .venv-onnx2tf .venv-onnx2tf_direct
+bench-foreign: $(MADE) driver $(FOREIGN:=/.made)
+	TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m benchmarks.foreign
+
+.venv-torch/.made .venv-onnx2tf/.made: .venv-%/.made: benchmarks/foreign/%.txt
+	$(PYTHON) -m venv .venv-$*
+	.venv-$*/bin/python -m pip install --quiet --requirement $<
+	touch $@
+
+.venv-onnx2tf_direct/.made: benchmarks/foreign/onnx2tf_direct.txt
+	$(PYTHON) -m venv .venv-onnx2tf_direct/uv
+	.venv-onnx2tf_direct/uv/bin/python -m pip install --quiet uv
+	.venv-onnx2tf_direct/uv/bin/uv venv --quiet --allow-existing --seed --python 3.12 .venv-onnx2tf_direct
+	.venv-onnx2tf_direct/bin/python -m pip install --quiet --requirement $<
 	touch $@
 
 # The lower bounds in pyproject.toml are what this installs and tests.
@@ -94,4 +111,4 @@ driver:
 	fi
 
 clean:
-	rm -rf $(VENV) $(LOWEST) $(BACKENDS) $(OTHERS) build dist site *.egg-info demo .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(FOREIGN) $(LOWEST) $(BACKENDS) $(OTHERS) build dist site *.egg-info demo .pytest_cache .ruff_cache

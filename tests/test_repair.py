@@ -176,6 +176,22 @@ def test_sizes_left_open_within_are_those_of_the_inputs():
     assert np.array_equal(run(blob, *given)[0], run(made.tflite, *given)[0])
 
 
+def test_a_file_that_no_built_in_kernel_runs_is_left_alone():
+    """An operator of somebody's own: nothing could be compared, and none of the others is to blame."""
+    f = Made()
+    x = f.input((1, 6, 8))
+    y = f.new("RELU", (x,), (1, 6, 8))
+    y.maker.name, y.maker.custom = "Landmarks2TransformMatrix", True
+    blob = f.done(f.new("ABS", (y,), (1, 6, 8)))
+    made = repair(blob, target="cpu")
+    assert made.tflite == blob
+    assert made.report.rewrites == {}
+    assert made.report.unrepaired.startswith(
+        "LiteRT's built-in kernels do not run it: Encountered unresolved custom op"
+    )
+    assert "It begins at" not in made.report.proof("cpu").reason
+
+
 @needs_gpu
 def test_a_video_has_four_axes_in_the_file():
     """The same numbers in the same order: so the file is compared with its model, and blamed, as any other."""

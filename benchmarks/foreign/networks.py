@@ -438,44 +438,43 @@ class Encoder(nn.Module):
         return self.out(self.encoder(x)[:, 0])
 
 
-IMAGES, WAVES, TOKENS = (3, SIDE, SIDE), (20, 32), (16,)
-# By name what builds a network, and the shape of what it takes.
+# By name what builds a network.
 NETWORKS = {
-    "mobilenet_v3": (mobilenet_v3, IMAGES),
-    "shufflenet_v2": (shufflenet_v2, IMAGES),
-    "efficientnet": (efficientnet_b0, IMAGES),
-    "regnet": (regnet_y, IMAGES),
-    "resnext": (resnext, IMAGES),
-    "grouped": (grouped, IMAGES),
-    "densenet": (densenet_small, IMAGES),
-    "convnext": (convnext_tiny, IMAGES),
-    "vit": (vit, IMAGES),
-    "swin": (swin, IMAGES),
-    "swin_v2": (swin_v2, IMAGES),
-    "maxvit": (maxvit_small, IMAGES),
-    "lraspp": (lraspp_mobile, IMAGES),
-    "deeplab": (deeplab, IMAGES),
-    "ssdlite": (SsdLite, IMAGES),
-    "yolo_anchors": (YoloAnchors, IMAGES),
-    "yolo_distribution": (YoloDistribution, IMAGES),
-    "super_resolution": (SuperResolution, IMAGES),
-    "style_transfer": (StyleTransfer, IMAGES),
-    "unet": (UNet, IMAGES),
-    "spatial_transformer": (SpatialTransformer, IMAGES),
-    "coordinate_attention": (CoordinateAttention, IMAGES),
-    "involution": (Involution, IMAGES),
-    "mixer": (Mixer, IMAGES),
-    "speech": (Speech, WAVES),
-    "gru": (Gru, WAVES),
-    "language": (Language, TOKENS),
-    "encoder": (Encoder, WAVES),
+    "mobilenet_v3": mobilenet_v3,
+    "shufflenet_v2": shufflenet_v2,
+    "efficientnet": efficientnet_b0,
+    "regnet": regnet_y,
+    "resnext": resnext,
+    "grouped": grouped,
+    "densenet": densenet_small,
+    "convnext": convnext_tiny,
+    "vit": vit,
+    "swin": swin,
+    "swin_v2": swin_v2,
+    "maxvit": maxvit_small,
+    "lraspp": lraspp_mobile,
+    "deeplab": deeplab,
+    "ssdlite": SsdLite,
+    "yolo_anchors": YoloAnchors,
+    "yolo_distribution": YoloDistribution,
+    "super_resolution": SuperResolution,
+    "style_transfer": StyleTransfer,
+    "unet": UNet,
+    "spatial_transformer": SpatialTransformer,
+    "coordinate_attention": CoordinateAttention,
+    "involution": Involution,
+    "mixer": Mixer,
+    "speech": Speech,
+    "gru": Gru,
+    "language": Language,
+    "encoder": Encoder,
 }
 
 
 def build(name, samples):
     """A network with weights that tell mistakes apart, and the averages of `samples` in its normalizations."""
     torch.manual_seed(0)
-    network = NETWORKS[name][0]()
+    network = NETWORKS[name]()
     for weight in network.parameters():
         if not weight.requires_grad:  # a constant of the architecture
             continue
