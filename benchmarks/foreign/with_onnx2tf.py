@@ -33,7 +33,7 @@ def main(folder, word, name):
 def convert(name, word, samples):
     """Writes the files of a network, that of integers where there are samples."""
     with tempfile.TemporaryDirectory() as made:
-        options = {}
+        options = {"replace_to_pseudo_operators": ["erf", "gelu"]}  # else files need TensorFlow's kernel of erf
         if samples is not None:
             channels_last = np.moveaxis(samples, 1, -1)
             np.save(calls := f"{made}/calls.npy", channels_last)
