@@ -566,7 +566,8 @@ def test_a_target_tells_its_passes_and_limits():
     gpu, micro = TARGETS["gpu"], TARGETS["micro"]
     assert set(gpu.passes("float32")) >= {"lower_group_normalization", "lower_up_sampling"}
     assert set(gpu.rewrites("float32")) >= {"lower_split", "merge_groups"}
-    assert set(micro.rewrites("int8")) == {"drop_state"}
+    assert "drop_state" in micro.rewrites("int8")
+    assert "merge_groups" not in micro.rewrites("int8")
     assert gpu.passes("int8") != gpu.passes("float32")
     assert "lower_relu" not in micro.passes("int8")
     # What it says is what is done.

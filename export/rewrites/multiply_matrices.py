@@ -9,6 +9,8 @@ from keraslayers.export.rewrites._kernels import moved, stored
 
 # Of the right-hand matrices, all of a batch together: beyond, the GPU computes wrong numbers and says nothing.
 MOST_ROWS = 2**15
+# Rows and columns of right-hand matrices of which many are right.
+SMALL = (36, 16)
 
 
 def multiply_matrices(graph):
@@ -31,7 +33,8 @@ def _multiply(build, operator):
     adjoint = operator.options.adjX, operator.options.adjY
     if x.dtype != y.dtype or max(len(x.shape), len(y.shape)) > 4 or (stored(x) and stored(y)):
         return False
-    wanted = stored(x) or x is y or _misread(x, y, *adjoint) or _rows(x, y, adjoint[0]) > MOST_ROWS
+    many = _rows(x, y, adjoint[0]) > MOST_ROWS and not _is_small(x, y, *adjoint)
+    wanted = stored(x) or x is y or _misread(x, y, *adjoint) or many
     if not wanted or x.channelwise or y.channelwise or (x.scale and _columns(x, adjoint[0]) > MOST_ROWS):
         return False
     result = _Products(build, operator.output).product(x, y, *adjoint)
@@ -46,6 +49,11 @@ def _columns(x, adjoint):
 def _rows(x, y, adjoint):
     """How many rows the right-hand matrices have, all together."""
     return math.prod(y.shape[:-2]) * _columns(x, adjoint)
+
+
+def _is_small(x, y, adj_x, adj_y):
+    """Whether the right-hand matrices are so small that any number of them is right: tried with up to 10,080."""
+    return _columns(x, adj_x) <= SMALL[0] and y.shape[-2 if adj_y else -1] <= SMALL[1]
 
 
 def _misread(x, y, adj_x, adj_y):
