@@ -99,7 +99,8 @@ def test_it_regains_what_integers_cost():
     x, _, x_test, y_test = digits()
 
     def of_file(model):
-        file = export.to_tflite(model, precision="int8", samples=x[:200]).tflite
+        # For microcontrollers, where all is integers: for phones what is lost goes back to floats.
+        file = export.to_tflite(model, target="micro", precision="int8", samples=x[:200]).tflite
         return float(np.mean(np.argmax(run(file, x_test), -1) == y_test))
 
     assert of_file(uneven) < wanted - 0.1  # of four seeds each lost 16 points and more
