@@ -7,6 +7,7 @@ from keraslayers.export.rewrites._blocks import MOST_AXES
 from keraslayers.export.rewrites._each import each
 
 _JOINING = ("CONCATENATION", "PACK")
+_MEETING = ("ADD", "DIV", "MAXIMUM", "MINIMUM", "MUL", "POW", "SQUARED_DIFFERENCE", "SUB")
 _MOVING = ("EXPAND_DIMS", "RESHAPE", "SQUEEZE")
 
 
@@ -14,7 +15,8 @@ def lower_split(graph):
     """Writes SPLIT, SPLIT_V and UNPACK as slices where the GPU errs.
 
     LiteRT's GPU runtime makes one operator of these and a concatenation of their parts: in another order it computes
-    them wrongly, and does not start if they cut the graph's input. It refuses integers of 32 bits, true and false, and
+    them wrongly, and does not start if they cut the graph's input. So it does of a part that meets what was computed of
+    another: GELU(a) * b. It refuses integers of 32 bits, true and false, and
     tensors of more than four axes; it does not run with a part of no numbers, and dies where a part of 8 bits is read
     by nobody, as that of the forget gate in a first step.
 
@@ -32,7 +34,7 @@ def _lower(build, operator):
     empty = any(0 in output.shape for output in operator.outputs)
     taken = len(x.shape) <= MOST_AXES and x.dtype not in ("bool", "int32") and not empty
     # In integers of 8 bits what stands between keeps them apart; but a part that nobody reads kills the GPU there.
-    wrong = _joined(operator) if x.scale is None else _unread(build.graph, operator)
+    wrong = _joined(operator) or _gates(operator) if x.scale is None else _unread(build.graph, operator)
     if taken and not wrong:
         return False
     sizes = [1 if operator.name == "UNPACK" else output.shape[axis] for output in operator.outputs]
@@ -58,6 +60,16 @@ def _joined(operator):
     """Whether a concatenation takes parts of it alone, by way of reshapes at most."""
     joining = [reader for part in operator.outputs for reader in _readers(part) if reader.name in _JOINING]
     return any(all(before_reshapes(x).maker is operator for x in reader.inputs) for reader in joining)
+
+
+def _gates(operator):
+    """Whether a part meets what was computed of another, as in the gated units of transformers."""
+    for part in operator.outputs:
+        for reader in (reader for reader in _readers(part) if reader.name in _MEETING):
+            others = [before_reshapes(x).maker for x in reader.inputs if before_reshapes(x) is not part]
+            if any(maker is not None and maker is not operator for maker in others):
+                return True
+    return False
 
 
 def _unread(graph, operator):
