@@ -5,9 +5,9 @@ from itertools import accumulate
 from keraslayers.export.file.build import before_reshapes
 from keraslayers.export.rewrites._blocks import MOST_AXES
 from keraslayers.export.rewrites._each import each
+from keraslayers.export.rewrites.align_ranks import KINDS as OF_TWO
 
 _JOINING = ("CONCATENATION", "PACK")
-_MEETING = ("ADD", "DIV", "MAXIMUM", "MINIMUM", "MUL", "POW", "SQUARED_DIFFERENCE", "SUB")
 _MOVING = ("EXPAND_DIMS", "RESHAPE", "SQUEEZE")
 
 
@@ -65,7 +65,7 @@ def _joined(operator):
 def _gates(operator):
     """Whether a part meets what was computed of another, as in the gated units of transformers."""
     for part in operator.outputs:
-        for reader in (reader for reader in _readers(part) if reader.name in _MEETING):
+        for reader in (reader for reader in _readers(part) if reader.name in OF_TWO):
             others = [before_reshapes(x).maker for x in reader.inputs if before_reshapes(x) is not part]
             if any(maker is not None and maker is not operator for maker in others):
                 return True
