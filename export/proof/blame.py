@@ -102,10 +102,10 @@ def blamed(proof, blob, samples, model=None):
     """
     if proof.verdict not in (Verdict.WRONG, Verdict.REJECTED) or LOST in proof.reason:
         return proof
-    # A file may have fewer axes than the model, for the same numbers.
-    shapes = {tensor.name: tensor.shape[1:] for tensor in read_graph(blob).inputs}
-    samples = {name: values.reshape(len(values), *shapes[name]) for name, values in samples.items()}
     try:
+        # A file may have fewer axes than the model, for the same numbers.
+        shapes = {tensor.name: tensor.shape[1:] for tensor in read_graph(blob).inputs}
+        samples = {name: values.reshape(len(values), *shapes[name]) for name, values in samples.items()}
         found = find_culprit(blob, proof.runtime, samples=samples, model=model) or ""
     except (ValueError, RuntimeError) as error:  # the file is there all the same
         found = f"The operator that it begins at could not be looked for: {error}"
