@@ -1,11 +1,13 @@
 """Loops and states of Keras layers, in floats and in integers; and what is reckoned of numbers that stand in a file."""
 
+from dataclasses import replace
+
 import keras
 import numpy as np
 import pytest
 from keras import layers
 
-from keraslayers.export import to_tflite
+from keraslayers.export import Verdict, to_tflite
 from keraslayers.export.file import edit
 from keraslayers.export.file.evaluate import evaluate
 from keraslayers.export.file.graph import read_graph
@@ -173,8 +175,10 @@ def test_a_culprit_that_cannot_be_found_costs_no_file(monkeypatch):
         raise ValueError("no room")
 
     monkeypatch.setattr(blame, "find_culprit", dies)
-    proof = to_tflite(enliven(convolving())).report.proof("cpu")
-    lost = blame.blamed(type(proof)("cpu", "REJECTED", "It is refused."), b"", {})
+    made = to_tflite(enliven(convolving()))
+    lost = blame.blamed(
+        replace(made.report.proof("cpu"), verdict=Verdict.REJECTED, reason="It is refused."), made.tflite, {}
+    )
     assert lost.reason == "It is refused. The operator that it begins at could not be looked for: no room"
 
 
