@@ -12,6 +12,7 @@ from keraslayers.export.convert import converter
 from keraslayers.export.convert.four_bits import four_bits
 from keraslayers.export.convert.refusals import refused_layers
 from keraslayers.export.convert.spelled import spelled
+from keraslayers.export.file.arranged import arranged
 from keraslayers.export.precisions import IO
 from keraslayers.export.source.layer_names import labels_of, scope, scoped
 
@@ -62,11 +63,13 @@ def saved(interface, model, shapes, samples=None):
 
     signature = [tf.TensorSpec(shapes[entry.name], entry.dtype, scope(entry.name)) for entry in interface.inputs]
     names = {}  # those that TensorFlow would not take, by what stands for them meanwhile
+    inputs, outputs = [entry.name for entry in interface.inputs], []  # in the model's order
 
     def serve(*tensors):
-        outputs = interface(tensors, model)
-        names.update((scope(name), name) for name in [*outputs, *shapes] if name != scope(name))
-        return {scope(name): value for name, value in outputs.items()}
+        made = interface(tensors, model)
+        outputs[:] = made
+        names.update((scope(name), name) for name in [*outputs, *inputs] if name != scope(name))
+        return {scope(name): value for name, value in made.items()}
 
     with tempfile.TemporaryDirectory(prefix="keraslayers-") as folder:
         try:
@@ -97,7 +100,7 @@ def saved(interface, model, shapes, samples=None):
                     f"`to_tflite`: the TFLite converter refused model {interface.model.name!r}: {_gist(str(error))}"
                     f"{refused_layers(str(error), interface.model)}"
                 ) from error
-            return made.read_bytes() if made.exists() else result
+            return arranged(made.read_bytes(), inputs, outputs) if made.exists() else result
 
         yield ask
 
