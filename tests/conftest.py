@@ -42,7 +42,13 @@ def seed():
 
 
 # Tests that export as users do.
-AS_SHIPPED = ("test_answers.py", "test_blame.py", "test_command_line.py", "test_export_applications.py", "test_report.py")
+AS_SHIPPED = (
+    "test_answers.py",
+    "test_blame.py",
+    "test_command_line.py",
+    "test_export_applications.py",
+    "test_report.py",
+)
 
 
 @pytest.fixture(autouse=True)

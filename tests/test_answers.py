@@ -4,10 +4,18 @@ import keras
 import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
-from keras import layers
+from keras import layers, ops
 
 from keraslayers.export import to_tflite
-from tests.export_models import enliven, samples
+from keraslayers.export.file.graph import read_graph
+from keraslayers.export.proof import blame
+from keraslayers.export.runtimes import cpu
+from keraslayers.export.runtimes.child import Outcome
+from keraslayers.export.source.layer_names import namer
+from tests.export_models import as_converted, enliven, needs_gpu, samples
+
+# What has kernels of integers.
+ROUNDED = ("CONV_2D", "MUL", "FULLY_CONNECTED")
 
 
 def by_number(tflite, *arrays):
@@ -33,3 +41,55 @@ def test_inputs_and_outputs_stand_in_the_models_order(precision):
     for part, wanted in zip(got, model(x), strict=True):
         # 8 bits of outputs that spread over less than 16: a step of 0.06, and a few of them.
         np.testing.assert_allclose(part, wanted, atol=1e-5 if precision == "float32" else 0.4)
+
+
+def unnamed():
+    """As people write it: Keras makes up all names."""
+    x = keras.Input((6, 6, 4), name="x")
+    y = layers.Conv2D(4, 3, activation="relu")(x)
+    y = ops.sin(layers.Conv2D(4, 3)(y) + 1.0)
+    return keras.Model(x, layers.Dense(3)(ops.sin(2.0 * y)), name="net")
+
+
+def test_every_operator_is_told_by_the_name_that_keras_gave():
+    keras.backend.clear_session()
+    model = enliven(unnamed())
+    layer_of = namer(model)
+    graph = read_graph(to_tflite(model).tflite)
+    wanted = [("CONV_2D", "conv2d"), ("CONV_2D", "conv2d_1"), ("SIN", "sin"), ("MUL", "multiply"), ("SIN", "sin_1")]
+    got = [(made.operator, layer_of(made.tensor)) for made in graph.computed]
+    assert got[:5] == wanted
+    assert "call" not in vars(model.operations[3])  # the user's own operation is as it was
+
+
+@pytest.mark.parametrize("skip", ["conv2d", "multiply"])
+def test_what_is_skipped_is_what_was_named(skip):
+    keras.backend.clear_session()
+    model, x = enliven(unnamed()), samples(16, (6, 6, 4))
+    layer_of = namer(model)
+    graph = read_graph(to_tflite(model, precision="int8", samples=x, skip=[skip]).tflite)
+    assert {layer_of(made.tensor) for made in graph.computed if made.floats and made.operator in ROUNDED} == {skip}
+
+
+@needs_gpu
+def test_float16_is_blamed_as_float32_is(monkeypatch):
+    """The kernels of a float16 file pass through DEQUANTIZE, which no runtime computes."""
+    as_converted(monkeypatch)
+    x = keras.Input((6, 8), name="x")
+    y = ops.cumsum(layers.Dense(8, name="before")(x), axis=-1)
+    model = enliven(keras.Model(x, layers.Dense(4, name="behind")(y)))
+    reason = to_tflite(model, target="gpu", precision="float16").report.proof("gpu").reason
+    assert "It begins at layer `cumsum` (CUMSUM): write it along another axis" in reason
+
+
+@pytest.mark.parametrize("error", [KeyError("x"), MemoryError(), AttributeError("none")], ids=repr)
+def test_whatever_goes_wrong_in_blame_leaves_the_artifact(monkeypatch, error):
+    def fails(*args, **kwargs):
+        raise error
+
+    monkeypatch.setattr(blame, "find_culprit", fails)
+    monkeypatch.setattr(cpu, "run", lambda *args: Outcome(reason="no memory"))
+    (proof,) = to_tflite(enliven(keras.Sequential([keras.Input((3,)), layers.Dense(2)]))).report.proofs
+    assert proof.reason == (
+        f"no memory. The operator that it begins at could not be looked for ({type(error).__name__}: {error})"
+    )

@@ -107,13 +107,13 @@ def blamed(proof, blob, samples, model=None):
         shapes = {tensor.name: tensor.shape[1:] for tensor in read_graph(blob).inputs}
         samples = {name: values.reshape(len(values), *shapes[name]) for name, values in samples.items()}
         found = find_culprit(blob, proof.runtime, samples=samples, model=model) or ""
-    except (ValueError, RuntimeError) as error:  # the file is there all the same
-        found = f"The operator that it begins at could not be looked for: {error}"
+    except Exception as error:  # whatever it is: the file is there all the same, and the report says so
+        found = f"The operator that it begins at could not be looked for ({type(error).__name__}: {error})"
     return replace(proof, reason=f"{proof.reason.rstrip('. ')}. {found}") if found else proof
 
 
 def _shortest(file, fails, layer_of, runtime):
-    operators = file.main.operators
+    operators = _steps(file.main)
     with step("looking for the operator to blame"):
         if not fails(beginning(file, len(operators))):
             return None
@@ -127,20 +127,34 @@ def _shortest(file, fails, layer_of, runtime):
 
 
 def beginning(file, count):
-    """The first `count` operators of an `edit.File` as the bytes of a file.
+    """The first `count` operators of an `edit.File` as the bytes of a file, with the constants that they read.
 
     Given:   x -> a -> b -> c -> y, where c reads a, too
     Result:  (of 2) x -> a -> b; a and b are the outputs
     """
     main = file.main
-    operators, rest = main.operators[:count], main.operators[count:]
+    steps = _steps(main)
+    chosen, rest = set(steps[:count]), steps[count:]
     read = {tensor for operator in rest for tensor in operator.inputs} | set(main.outputs)
-    outputs = [tensor for operator in operators for tensor in operator.outputs if tensor in read]
+    outputs = [tensor for operator in steps[:count] for tensor in operator.outputs if tensor in read]
+    operators = [
+        op for op in main.operators if op in chosen or (_is_constant(op) and not chosen.isdisjoint(op.output.readers))
+    ]
     part = Graph(main.name, main.inputs, outputs, operators)
     # Inputs keep their names; of what the file has in its middle several tensors may have one.
     inputs = next((each.inputs for each in file.signatures if each.graph is main), None)
     signature = Signature("", part, inputs or {tensor.name: tensor for tensor in main.inputs}, _numbered(outputs))
     return File([part, *called_by([part])[1:]], [signature], tensors=file.tensors).write()
+
+
+def _steps(graph):
+    """The operators to blame one of."""
+    return [operator for operator in graph.operators if not _is_constant(operator)]
+
+
+def _is_constant(operator):
+    """Whether it is the float form of a constant that is stored in fewer bits, which no runtime computes."""
+    return operator.name == "DEQUANTIZE" and operator.inputs[0].constant
 
 
 def _numbered(tensors):
