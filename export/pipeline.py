@@ -138,14 +138,15 @@ def _expected(plan):
     from keraslayers.export.source.in_float32 import check_same
 
     samples = {name: values[:PROOF_SAMPLES] for name, values in plan.samples.items()}
+    batch = next(iter(plan.shapes.values()))[0]
     with step(f"running {plan.model.name} in Keras"):
         try:
-            expected = plan.interface.predict(samples)
+            expected = plan.interface.predict(samples, batch)
         except Exception as error:  # of whatever class the model's own code raises
             error.add_note(f"`{plan.who}`: model {plan.model.name!r} failed in Keras on the samples.")
             raise
         if plan.others:
-            check_same(plan.who, plan.model.name, plan.theirs.predict(samples), expected)
+            check_same(plan.who, plan.model.name, plan.theirs.predict(samples, batch), expected)
         check_finite(plan.who, plan.interface, samples, expected, made_up=not plan.given)
     return expected
 
