@@ -241,13 +241,16 @@ def _kept(plan, ready, made, proofs, expected):
         (proof,) = prove_blob(blob, graph, samples, ["cpu"], expected=expected, precision=precision)
         return proof.reason
 
+    def right(blob):  # as it will be: what is rewritten for the target rounds otherwise
+        return not fault(rewrite(blob, plan.target, plan.precision)[0], plan.precision)
+
     with _calibrated(plan, ready) as again:
         if wrong := fault(again.given, "float32"):
             instead = f"it is not quantization that lost the numbers: of the file in floats {wrong}"
             return made, tuple(dataclasses.replace(p, reason=p.reason.replace(LOST, instead)) for p in proofs)
         if plan.precision != "int8" or "cpu" not in plan.target.runtimes:
             return made, proofs
-        floats = keep_numbers(again, plan.floats, lambda blob: not fault(blob, "int8"))
+        floats = keep_numbers(again, plan.floats, right)
         if floats is None:
             return made, proofs
         made = _finished(plan, again.file(set(floats)), floats, again.rewrites, again.growth, errors=made.errors)
