@@ -1,5 +1,6 @@
 """Proof for a file that is there already; needs neither Keras nor TensorFlow."""
 
+import dataclasses
 import math
 import os
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 from keraslayers import _checks
 from keraslayers.export.file.graph import read_graph
 from keraslayers.export.precisions import precision_of
+from keraslayers.export.proof.match import LOST
 from keraslayers.export.proof.proof import prove_blob
 from keraslayers.export.report.report import describe
 from keraslayers.export.runtimes import RUNTIMES
@@ -19,6 +21,8 @@ PHONE = ("cpu", "gpu")
 NUMBERS = ("float16", "float32", "float64", "bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32")
 # An image of 4096 x 4096 x 1; a damaged file may claim any size, and the proof makes up eight samples of it.
 MOST_ELEMENTS = 2**24
+# Of a file alone nobody knows what it would compute in floats.
+IN_THE_FILE = "it is the file that is off, by its quantization or by what its tool made of the model"
 
 
 def prove(tflite, runtimes=None, samples=None, model=None):
@@ -47,12 +51,13 @@ def prove(tflite, runtimes=None, samples=None, model=None):
     blob, name, graph = opened(who, tflite)
     samples = samples_for(who, graph, samples)
     expected = None if model is None else expected_of(who, graph, model, samples)
-    return describe(
-        blob,
-        graph,
-        prove_blob(blob, graph, samples, runtimes, expected=expected, precision=precision_of(graph)),
-        name=name,
-    )
+    proofs = prove_blob(blob, graph, samples, runtimes, expected=expected, precision=precision_of(graph))
+    return describe(blob, graph, without_cause(proofs), name=name)
+
+
+def without_cause(proofs):
+    """Proofs of a file alone, which do not tell why its numbers are not the model's."""
+    return tuple(dataclasses.replace(proof, reason=proof.reason.replace(LOST, IN_THE_FILE)) for proof in proofs)
 
 
 def opened(who, tflite):

@@ -1,5 +1,7 @@
 """Whatever a model holds: a file with its proof, or words that say what to do."""
 
+import re
+
 import keras
 import numpy as np
 import pytest
@@ -93,3 +95,32 @@ def test_whatever_goes_wrong_in_blame_leaves_the_artifact(monkeypatch, error):
     assert proof.reason == (
         f"no memory. The operator that it begins at could not be looked for ({type(error).__name__}: {error})"
     )
+
+
+def finer_than_16_bits():
+    """Numbers of 11 bits do not tell 1000.03 from 1000."""
+    x = keras.Input((2,), name="x")
+    model = keras.Model(x, layers.Dense(1, use_bias=False, name="fine")(layers.Dense(2, name="plain")(x)))
+    model.set_weights([np.eye(2), np.zeros(2), np.array([[1000.03], [-1000.0]])])
+    return model, np.repeat(samples(16, (1,)), 2, axis=1)
+
+
+def finer_than_8_bits():
+    """A channel of a ten-thousandth of the other's size, behind a concatenation of both."""
+    x = keras.Input((4, 4, 2), name="x")
+    scaled = layers.Rescaling([1e4, 1.0], name="apart")(x)
+    return keras.Model(x, layers.Lambda(lambda y: y[..., 1:], name="small")(scaled)), samples(16, (4, 4, 2))
+
+
+@pytest.mark.parametrize(
+    ("make", "precision", "target", "words"),
+    [
+        (finer_than_16_bits, "float16", "cpu", "Layer `fine` loses most, .* Take precision='float32'"),
+        (finer_than_8_bits, "int8", "micro", r"Layer `apart` loses most, .*`skip=\['apart'\]`.*'auto'.*quantize_aware"),
+    ],
+)
+def test_where_bits_are_too_few_the_reason_says_what_to_do(make, precision, target, words):
+    model, x = make()
+    (proof,) = to_tflite(model, target=target, precision=precision, samples=x).report.proofs
+    assert proof.verdict == "WRONG"
+    assert re.search(f"quantization that lost the numbers. {words}", proof.reason), proof.reason

@@ -7,7 +7,7 @@ from keraslayers.export.file import edit
 from keraslayers.export.file.edit import File, Graph, Signature, called_by
 from keraslayers.export.file.graph import read_graph
 from keraslayers.export.progress import step
-from keraslayers.export.proof.match import LOST, wrong_numbers
+from keraslayers.export.proof.match import AS_THE_FILE, LOST, wrong_numbers
 from keraslayers.export.proof.proof import Verdict, calls_of, values_of
 from keraslayers.export.proof.remedies import Seen, remedy
 from keraslayers.export.runtimes import RUNTIMES, cpu
@@ -91,14 +91,17 @@ def _namer(model):
     return namer(model)
 
 
-def blamed(proof, blob, samples, model=None):
+def blamed(proof, blob, samples, model=None, precision="float32"):
     """The same proof; the reason why a runtime fails names the operator, where it is the runtime that does.
+
+    Where it is none, and the file has weights of fewer bits, the reason says that these lost the numbers.
 
     Args:
         proof: of the file.
         blob: the file.
         samples: by input name arrays.
         model: the Keras model of the file, so that the layer can be named.
+        precision: of the file.
     """
     if proof.verdict not in (Verdict.WRONG, Verdict.REJECTED) or LOST in proof.reason:
         return proof
@@ -106,7 +109,9 @@ def blamed(proof, blob, samples, model=None):
         # A file may have fewer axes than the model, for the same numbers.
         shapes = {tensor.name: tensor.shape[1:] for tensor in read_graph(blob).inputs}
         samples = {name: values.reshape(len(values), *shapes[name]) for name, values in samples.items()}
-        found = find_culprit(blob, proof.runtime, samples=samples, model=model) or ""
+        found = find_culprit(blob, proof.runtime, samples=samples, model=model)
+        if found is None and proof.verdict is Verdict.WRONG and precision != "float32":
+            return replace(proof, reason=proof.reason + AS_THE_FILE)
     except Exception as error:  # whatever it is: the file is there all the same, and the report says so
         found = f"The operator that it begins at could not be looked for ({type(error).__name__}: {error})"
     return replace(proof, reason=f"{proof.reason.rstrip('. ')}. {found}") if found else proof

@@ -92,9 +92,9 @@ def namer(model):
     """Returns a function of a tensor's name: the name of the layer that it tells of; None if it tells of none.
 
     The converter calls tensors `model_1/layer_1/operation`, and several with a semicolon where it made one operator of
-    them; the first is the last one computed. Operations count where no layer is among them. What a pass puts in a layer's place is called `layer_something`. Every
-    name has a number of TensorFlow's behind it, as Keras 3 enters each scope twice: `conv2d_1` is of layer `conv2d`,
-    and `conv2d_1_2` of `conv2d_1`. Files of Keras 2 have none.
+    them; the first is the last one computed. Operations count where no layer is among them. What a pass puts in a
+    layer's place is called `layer_something`. Every name has a number of TensorFlow's behind it, as Keras 3 enters each
+    scope twice: `conv2d_1` is of layer `conv2d`, and `conv2d_1_2` of `conv2d_1`. Files of Keras 2 have none.
     """
     labels = labels_of(model)
     layers = {scope(labels[id(layer)]): labels[id(layer)] for layer in layers_of(model)}
