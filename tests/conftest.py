@@ -42,13 +42,7 @@ def seed():
 
 
 # Tests that export as users do.
-AS_SHIPPED = (
-    "test_answers.py",
-    "test_blame.py",
-    "test_command_line.py",
-    "test_export_applications.py",
-    "test_report.py",
-)
+AS_SHIPPED = ("answers", "blame", "command_line", "export_applications", "report")
 
 
 @pytest.fixture(autouse=True)

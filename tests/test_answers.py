@@ -5,9 +5,11 @@ import re
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 from keras import layers, ops
 
+import keraslayers
 from keraslayers.export import to_tflite
 from keraslayers.export.file.graph import read_graph
 from keraslayers.export.proof import blame
@@ -98,11 +100,11 @@ def test_whatever_goes_wrong_in_blame_leaves_the_artifact(monkeypatch, error):
 
 
 def finer_than_16_bits():
-    """Numbers of 11 bits do not tell 1000.03 from 1000."""
+    """Numbers below 6e-8, the least that float16 has."""
     x = keras.Input((2,), name="x")
-    model = keras.Model(x, layers.Dense(1, use_bias=False, name="fine")(layers.Dense(2, name="plain")(x)))
-    model.set_weights([np.eye(2), np.zeros(2), np.array([[1000.03], [-1000.0]])])
-    return model, np.repeat(samples(16, (1,)), 2, axis=1)
+    model = keras.Model(x, layers.Dense(2, use_bias=False, name="fine")(layers.Dense(2, name="plain")(x)))
+    model.set_weights([np.eye(2), np.zeros(2), 1e-9 * np.eye(2)])
+    return model, samples(16, (2,))
 
 
 def finer_than_8_bits():
@@ -124,3 +126,73 @@ def test_where_bits_are_too_few_the_reason_says_what_to_do(make, precision, targ
     (proof,) = to_tflite(model, target=target, precision=precision, samples=x).report.proofs
     assert proof.verdict == "WRONG"
     assert re.search(f"quantization that lost the numbers. {words}", proof.reason), proof.reason
+
+
+class Code(keras.Model):
+    """A subclassed model of a Dense layer and a function."""
+
+    def __init__(self, function):
+        super().__init__(name="code")
+        self.dense, self.function = layers.Dense(2, name="dense"), function
+
+    def call(self, x):
+        return self.function(self.dense(x))
+
+
+def scaled_by_numpy(x):
+    return x * float(np.mean(x))
+
+
+@pytest.mark.parametrize(
+    ("function", "words"),
+    [
+        (lambda x: sum(row for row in x)[None] * ops.ones_like(x), "loops over a tensor, or unpacks one: .*unstack"),
+        (lambda x: x if ops.sum(x) > 0 else -x, "decides by a tensor: write `keras.ops.where`"),
+        (scaled_by_numpy, "hands a tensor to NumPy: write the function of `keras.ops`"),
+        (lambda x: x * x.numpy().mean(), "asks a tensor for its numbers: write functions of `keras.ops`"),
+    ],
+    ids=["loop", "bool", "numpy", "numbers"],
+)
+def test_code_that_asks_for_numbers_is_told_what_to_write(function, words):
+    model, x = Code(function), samples(8, (3,))
+    model(x)
+    with pytest.raises(Exception, match=r".") as caught:
+        to_tflite(model, samples=x)
+    assert any(re.search(f"Its code {words}", note) for note in caught.value.__notes__), caught.value.__notes__
+
+
+def test_what_is_written_instead_converts():
+    """Each way that a message offers, in one model."""
+    x = keras.Input((8, 8, 4), name="x")
+    y = 0.9 * ops.tanh(x)
+    column = y[:, 0, 0]
+    ways = {
+        "acos": ops.arctan2(ops.sqrt(1 - y * y), y),
+        "asin": ops.arctan2(y, ops.sqrt(1 - y * y)),
+        "atan": ops.arctan2(x, ops.ones_like(x)),
+        "cosh": (ops.exp(x) + ops.exp(-x)) / 2,
+        "crop": ops.image.resize(x[:, 1:5, 2:7], (6, 6)),
+        "product": ops.exp(ops.cumsum(ops.log(y + 1), axis=-1)),
+        "count": ops.sum(ops.one_hot(ops.cast(column > 0, "int32"), 2), axis=1),
+        "gelu": keras.activations.gelu(x),
+        "patches": ops.image.extract_patches(x, 3, strides=2, padding="same"),
+        "digits": ops.digitize(column, np.array([0.0, 0.5, 1.0], "float32")),
+        "maxima": keraslayers.MaxPoolWithIndices2D(2)(x)[0],
+        "resize": ops.image.resize(x, (16, 16), "bilinear"),
+        "sinh": (ops.exp(x) - ops.exp(-x)) / 2,
+        "tan": ops.sin(y) / ops.cos(y),
+    }
+    to_tflite(keras.Model(x, ways)).report.require()
+    exact = keras.Model(x, [ways["acos"], ways["asin"], ways["tan"], ways["product"]]).predict(samples(8, (8, 8, 4)))
+    y = 0.9 * np.tanh(samples(8, (8, 8, 4)))
+    for got, wanted in zip(exact, [np.arccos(y), np.arcsin(y), np.tan(y), np.cumprod(y + 1, -1)], strict=True):
+        np.testing.assert_allclose(got, wanted, rtol=1e-4, atol=1e-5)  # float32
+
+
+def test_the_way_out_is_named_for_an_operation_of_a_graph():
+    x = keras.Input((8, 8, 4), name="x")
+    patches = layers.Lambda(lambda x: tf.image.extract_patches(x, (1, 3, 3, 1), (1, 2, 2, 1), (1, 1, 1, 1), "SAME"))
+    with pytest.raises(RuntimeError, match=r"\(ExtractImagePatches\): write keras.ops.image.extract_patches"):
+        to_tflite(keras.Model(x, patches(x)))
+    with pytest.raises(RuntimeError, match=r"no kernel for layer `arctan` \(Atan\): write keras.ops.arctan2\(x, 1\)"):
+        to_tflite(keras.Model(x, ops.arctan(ops.sin(x))))

@@ -77,7 +77,7 @@ def saved(interface, model, shapes, samples=None):
                 holder, function = _served(tf, interface, model, serve, signature)
                 with _plainly_named(function.variables):
                     tf.saved_model.save(holder, folder, function)
-        except (tf.errors.OpError, RuntimeError, ValueError, TypeError) as error:
+        except Exception as error:  # of whatever class the model's own code raises
             error.add_note(
                 f"`to_tflite`: TensorFlow cannot write model {interface.model.name!r} down as a graph.{_code(error)}"
             )
@@ -151,14 +151,24 @@ def _served(tf, interface, model, serve, signature):
     return holder, function
 
 
+# What code asks of a tensor that has no numbers yet, by TensorFlow's words, and what to write in its place.
+ASKS = {
+    "Iterating over a symbolic": (
+        "loops over a tensor, or unpacks one: write Python's `range`, slices or `keras.ops.unstack` where the size is "
+        "known, `keras.ops.while_loop` where it is not; or decorate its `call` with `@tf.function`"
+    ),
+    "as a Python `bool`": (
+        "decides by a tensor: write `keras.ops.where` or `keras.ops.cond`; or decorate its `call` with `@tf.function`"
+    ),
+    "to a numpy array": "hands a tensor to NumPy: write the function of `keras.ops`",
+    "has no attribute 'numpy'": "asks a tensor for its numbers: write functions of `keras.ops`",
+}
+
+
 def _code(error):
     """What to do about code that asks for the numbers of a tensor; empty about other errors."""
-    asks = type(error).__name__ == "OperatorNotAllowedInGraphError"
-    remedy = (
-        " Its code loops over a tensor, or decides by one: write Python's `range`, `keras.ops.cond` or "
-        "`keras.ops.while_loop`, or decorate its `call` with `@tf.function`."
-    )
-    return remedy if asks else ""
+    asked = next((remedy for words, remedy in ASKS.items() if words in str(error)), "")
+    return asked and f" Its code {asked}."
 
 
 def _gist(words):

@@ -6,10 +6,25 @@ from keraslayers.export.source.layer_names import namer
 
 # By TensorFlow's operator, where there is another way than to leave it out.
 INSTEAD = {
+    "Acos": "write keras.ops.arctan2(keras.ops.sqrt(1 - x * x), x)",
+    "Asin": "write keras.ops.arctan2(x, keras.ops.sqrt(1 - x * x))",
+    "Atan": "write keras.ops.arctan2(x, 1)",
     "AvgPool3D": "write AveragePooling2D over the images one by one",
     "Conv2DBackpropInput": "write dilation_rate=1",
+    "Cosh": "write (keras.ops.exp(x) + keras.ops.exp(-x)) / 2",
+    "CropAndResize": "write slices and keras.ops.image.resize",
+    "Cumprod": "write keras.ops.exp(keras.ops.cumsum(keras.ops.log(x))), if x is above zero",
+    "DenseBincount": "write a sum of keras.ops.one_hot",
+    "Erf": "write keras.activations.gelu, if it is of that",
+    "ExtractImagePatches": "write keras.ops.image.extract_patches in place of tf.image's",
+    "LowerBound": "write keras.ops.digitize",
     "MaxPool3D": "write MaxPooling2D over the images one by one",
+    "MaxPoolWithArgmax": "write keraslayers.MaxPoolWithIndices2D",
     "ResizeBicubic": "write interpolation='bilinear'",
+    "ScaleAndTranslate": "write interpolation='bilinear'",
+    "Sinh": "write (keras.ops.exp(x) - keras.ops.exp(-x)) / 2",
+    "StatelessRandomGetKeyCounter": "give random numbers to the model as an input",
+    "Tan": "write keras.ops.sin(x) / keras.ops.cos(x)",
 }
 LEAVE_OUT = "leave it out of the model: what it computes, the app computes before the model, or behind it"
 
