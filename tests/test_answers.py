@@ -100,11 +100,11 @@ def test_whatever_goes_wrong_in_blame_leaves_the_artifact(monkeypatch, error):
 
 
 def finer_than_16_bits():
-    """Numbers below 6e-8, the least that float16 has."""
+    """A difference of large weights, 2000.49, which is 2000 in 11 bits, and 2000."""
     x = keras.Input((2,), name="x")
-    model = keras.Model(x, layers.Dense(2, use_bias=False, name="fine")(layers.Dense(2, name="plain")(x)))
-    model.set_weights([np.eye(2), np.zeros(2), 1e-9 * np.eye(2)])
-    return model, samples(16, (2,))
+    model = keras.Model(x, layers.Dense(1, use_bias=False, name="fine")(layers.Dense(2, name="plain")(x)))
+    model.set_weights([np.eye(2), np.zeros(2), np.array([[2000.49], [-2000.0]])])
+    return model, samples(16, (1,)) * np.float32([1, 1.001])
 
 
 def finer_than_8_bits():

@@ -130,8 +130,8 @@ RULES = {
         (
             "WHILE",
             _always,
-            "write `unroll=True` in LSTM, GRU and SimpleRNN, Python's `range` in code of one's own: this runtime has no "
-            "loops",
+            "write `unroll=True` in LSTM, GRU and SimpleRNN, Python's `range` in code of one's own: this runtime has "
+            "no loops",
         ),
         (
             "NON_MAX_SUPPRESSION_V4 NON_MAX_SUPPRESSION_V5",
