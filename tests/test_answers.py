@@ -15,6 +15,7 @@ from keraslayers.export.file.graph import read_graph
 from keraslayers.export.proof import blame
 from keraslayers.export.runtimes import cpu
 from keraslayers.export.runtimes.child import Outcome
+from keraslayers.export.source.interface import interface_of
 from keraslayers.export.source.layer_names import namer
 from tests.export_models import as_converted, enliven, needs_gpu, samples
 
@@ -196,3 +197,44 @@ def test_the_way_out_is_named_for_an_operation_of_a_graph():
         to_tflite(keras.Model(x, patches(x)))
     with pytest.raises(RuntimeError, match=r"no kernel for layer `arctan` \(Atan\): write keras.ops.arctan2\(x, 1\)"):
         to_tflite(keras.Model(x, ops.arctan(ops.sin(x))))
+
+
+class Words(Code):
+    """A subclassed model of word ids, which keeps their shape and not their dtype."""
+
+    def __init__(self, inside=lambda x: x, **options):
+        super().__init__(lambda x: x)
+        self.inside, self.embed = inside, layers.Embedding(20, 3, **options)
+
+    def call(self, x):
+        return self.dense(self.embed(self.inside(x)))
+
+
+IDS = np.random.default_rng(0).integers(0, 20, (8, 6)).astype("int32")
+
+
+@pytest.mark.parametrize(
+    ("make", "given", "ids"),
+    [
+        (Words, IDS, None),
+        (lambda: Words(mask_zero=True), IDS, None),
+        (lambda: Words(lambda x: x["ids"]), {"ids": IDS}, None),
+        (Words, IDS, {"input": IDS}),
+        (Words, IDS, IDS.astype("uint8")),
+        (Words, IDS, IDS.tolist()),
+        (lambda: Words(lambda x: tf.gather(np.arange(20), x)), IDS, None),
+    ],
+    ids=["alone", "mask", "dict", "named", "bytes", "list", "table"],
+)
+def test_ids_of_a_subclassed_model_stay_integers(make, given, ids):
+    model = make()
+    model(given)
+    assert [entry.dtype for entry in interface_of("test", model, ids).inputs] == ["int32"]
+
+
+def test_pixels_of_a_subclassed_model_stay_floats():
+    model, x = Code(lambda x: x), np.random.default_rng(0).integers(0, 255, (8, 3)).astype("uint8")
+    model(x.astype("float32"))
+    assert [entry.dtype for entry in interface_of("test", model).inputs] == ["float32"]
+    with pytest.raises(TypeError, match="must be of dtype float32, as the model was trained; got uint8"):
+        to_tflite(model, samples=x)

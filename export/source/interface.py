@@ -219,12 +219,14 @@ def interface_of(who, model, samples=None):
         named, structure = [(None, shape) for shape in shapes], [0] * len(shapes)
     else:
         named, structure = [(None, shapes)], 0
-    if isinstance(told, dict):
-        dtypes = [getattr(told.get(name), "dtype", None) for name, _ in named]
-    else:
-        dtypes = [each.dtype for each in keras.tree.flatten(told)] if told is not None else []
+    if isinstance(told, dict) and isinstance(shapes, dict):
+        told = [told.get(name) for name, _ in named]
+    dtypes = [getattr(each, "dtype", None) for each in keras.tree.flatten(told)] if told is not None else []
     if len(dtypes) != len(named):
         dtypes = [None] * len(named)
+    if None in dtypes:
+        counted = _read_as_integers(model, structure, [shape for _, shape in named])
+        dtypes = [dtype or ("int32" if counts else None) for dtype, counts in zip(dtypes, counted, strict=True)]
     entries = zip(named, dtypes, strict=True)
     inputs = _named([(name, (None, *shape[1:]), dtype or keras.config.floatx()) for (name, shape), dtype in entries])
     return Interface(model, inputs, structure)
@@ -232,7 +234,7 @@ def interface_of(who, model, samples=None):
 
 @dataclass(frozen=True)
 class _Told:
-    """What an array of samples tells of an input: its shape, and its dtype where that is one of whole numbers."""
+    """What an array of samples tells of an input: its shape, and its dtype; None of small integers, ids or pixels."""
 
     shape: tuple
     dtype: str | None
@@ -251,9 +253,40 @@ def _told(samples):
 def _told_by(values):
     values = values if hasattr(values, "dtype") else np.asarray(values)
     name = getattr(values.dtype, "name", str(values.dtype))
-    # NumPy counts in 64 bits, phones in 32. Smaller integers are pixels.
+    # NumPy counts in 64 bits, phones in 32.
     dtype = {"int32": "int32", "int64": "int32", "bool": "bool"}.get(name)
-    return _Told(tuple(values.shape), dtype)
+    return _Told(tuple(values.shape), keras.config.floatx() if "float" in name else dtype)
+
+
+def _read_as_integers(model, structure, shapes):
+    """Of each input of a subclassed model, whether it is one of integers: all that computes with it rounds it first."""
+    if keras.backend.backend() != "tensorflow":
+        return [False] * len(shapes)
+    import tensorflow as tf
+
+    def traced(dtype):
+        specs = [tf.TensorSpec((None, *shape[1:]), dtype) for shape in shapes]
+
+        def call(*tensors):
+            return model(keras.tree.pack_sequence_as(structure, list(tensors)), training=False)
+
+        return tf.function(call, autograph=False).get_concrete_function(*specs)
+
+    try:
+        inputs = traced("float32").inputs[: len(shapes)]
+    except Exception:  # of whatever class its code raises; it is asked again where it must work
+        try:
+            traced("int32")
+        except Exception:
+            return [False] * len(shapes)
+        return [True] * len(shapes)
+    # A mask is where an id is not 0.
+    readers = [{reader.type for reader in tensor.consumers()} - {"NotEqual"} for tensor in inputs]
+    casts = [[reader for reader in tensor.consumers() if reader.type == "Cast"] for tensor in inputs]
+    return [
+        kinds == {"Cast"} and all(reader.outputs[0].dtype.is_integer for reader in readers)
+        for kinds, readers in zip(readers, casts, strict=True)
+    ]
 
 
 def _takes_several(model):
