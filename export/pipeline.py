@@ -77,7 +77,7 @@ def to_tflite(
     Raises:
         TypeError, ValueError: if an argument does not fit; before any work is done. ValueError, too, if the model
             gives NaN or infinity on the samples; before the conversion.
-        RuntimeError: if the converter refuses the model.
+        RuntimeError: if the converter refuses the model, or if it ends in as many boxes as the numbers say.
     """
     # Here, as `import keraslayers.export` comes before `prove`, which needs neither Keras nor TensorFlow.
     from keraslayers.export.convert import converter
@@ -211,6 +211,7 @@ def _finished(plan, blob, floats, rewrites, growth, **found):
         rewrites, growth: what was rewritten before it was quantized, and how many times larger that made it.
         **found: further fields of `_Made`.
     """
+    from keraslayers.export.convert.refusals import refuse_open_outputs
     from keraslayers.export.optimize.deploy import check_integers
     from keraslayers.export.source.layer_names import namer
     from keraslayers.export.source.preprocessing import require_pixels
@@ -226,6 +227,7 @@ def _finished(plan, blob, floats, rewrites, growth, **found):
         for name, places in more.items():
             rewrites[name] = [*rewrites.get(name, ()), *places]
     graph = read_graph(blob)
+    refuse_open_outputs(plan.who, blob, graph, plan.model)
     if plan.pixels:
         require_pixels(plan.who, graph)
     return _Made(blob, graph, floats, rewrites=rewrites, original_size=original, **found)

@@ -238,3 +238,40 @@ def test_pixels_of_a_subclassed_model_stay_floats():
     assert [entry.dtype for entry in interface_of("test", model).inputs] == ["float32"]
     with pytest.raises(TypeError, match="must be of dtype float32, as the model was trained; got uint8"):
         to_tflite(model, samples=x)
+
+
+class Suppress(layers.Layer):
+    """Boxes that do not overlap, as people write it behind a detector."""
+
+    def __init__(self, padded=False, threshold=float("-inf")):
+        super().__init__(name="suppress")
+        self.padded, self.threshold = padded, threshold
+
+    def call(self, boxes, scores):
+        options = {"iou_threshold": 0.3, "score_threshold": self.threshold}
+        if self.padded:
+            return tf.image.non_max_suppression_padded(boxes[0], scores[0], 4, pad_to_max_output_size=True, **options)[
+                0
+            ][None]
+        return tf.image.non_max_suppression(boxes[0], scores[0], 4, **options)
+
+
+def detector(**options):
+    boxes, scores = keras.Input((12, 4), name="boxes"), keras.Input((12,), name="scores")
+    return keras.Model([boxes, scores], Suppress(**options)(boxes, scores), name="detector")
+
+
+def detections():
+    random = np.random.default_rng(0)
+    corners = random.uniform(0, 1, (8, 12, 2))
+    boxes = np.concatenate([corners, corners + random.uniform(0.1, 0.4, (8, 12, 2))], -1)
+    return [boxes.astype("float32"), random.uniform(size=(8, 12)).astype("float32")]
+
+
+@pytest.mark.parametrize(("threshold", "error"), [(float("-inf"), RuntimeError), (0.7, ValueError)])
+def test_as_many_boxes_as_there_are_is_refused_and_the_padded_form_is_proven(threshold, error):
+    with pytest.raises(
+        error, match=r"output `suppress` of model 'detector' has as many .*non_max_suppression_padded\("
+    ):
+        to_tflite(detector(threshold=threshold), samples=detections())
+    to_tflite(detector(padded=True, threshold=threshold), samples=detections()).report.require()

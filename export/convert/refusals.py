@@ -1,7 +1,9 @@
-"""Which layer of the Keras model the converter has no kernel for, and what to write in its place."""
+"""What no file can be made of: which layer of the Keras model it is, and what to write in its place."""
 
 import re
 
+from keraslayers.export.file import edit
+from keraslayers.export.source.interface import FIXED
 from keraslayers.export.source.layer_names import namer
 
 # By TensorFlow's operator, where there is another way than to leave it out.
@@ -10,6 +12,7 @@ INSTEAD = {
     "Asin": "write keras.ops.arctan2(x, keras.ops.sqrt(1 - x * x))",
     "Atan": "write keras.ops.arctan2(x, 1)",
     "AvgPool3D": "write AveragePooling2D over the images one by one",
+    "CombinedNonMaxSuppression": "write tf.image.non_max_suppression_padded(..., pad_to_max_output_size=True)",
     "Conv2DBackpropInput": "write dilation_rate=1",
     "Cosh": "write (keras.ops.exp(x) + keras.ops.exp(-x)) / 2",
     "CropAndResize": "write slices and keras.ops.image.resize",
@@ -53,3 +56,24 @@ def refused_layers(words, model):
         remedy = next((INSTEAD[name] for name in nameless if name in INSTEAD), LEAVE_OUT)
         parts.append(f"{', '.join(nameless)}: {remedy}")
     return f". TFLite has no kernel for {'; '.join(parts)}" if parts else ""
+
+
+def refuse_open_outputs(who, blob, graph, model):
+    """Refuses a file that ends in as many boxes as its numbers say: apps and runtimes plan for outputs of one size.
+
+    Args:
+        who: function to name in errors.
+        blob: the file.
+        graph: what `read_graph` says of it.
+        model: the Keras model.
+
+    Raises:
+        RuntimeError: which names the output.
+    """
+    if not any(name.startswith("NON_MAX_SUPPRESSION") for name in graph.operators):
+        return
+    for name, tensor in edit.read(blob).signatures[0].outputs.items():
+        if tensor.open:
+            raise RuntimeError(
+                f"`{who}`: output `{name}` of model {model.name!r} has as many elements as the numbers say; {FIXED}"
+            )

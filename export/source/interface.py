@@ -17,6 +17,11 @@ FEW = 4
 MANY = 8
 # Numbers that may be held so: 1 GB of float32.
 HELD = 2**28
+# What to do about an output whose size depends on the numbers.
+FIXED = (
+    "a file's outputs have one size: write tf.image.non_max_suppression_padded(..., pad_to_max_output_size=True) in "
+    "place of tf.image.non_max_suppression, a product with a mask in place of a boolean_mask."
+)
 
 
 @dataclass(frozen=True)
@@ -112,7 +117,17 @@ class Interface:
             }
             with _unchanged(self.model):
                 parts = self._parts(whole, batch)
-        return {name: np.concatenate([part[name] for part in parts])[:count].astype("float64") for name in parts[0]}
+        return {name: self._joined(name, [part[name] for part in parts])[:count] for name in parts[0]}
+
+    def _joined(self, name, parts):
+        """An output of some samples at a time as one array."""
+        sizes = list(dict.fromkeys(part.shape[1:] for part in parts))
+        if len(sizes) > 1:
+            raise ValueError(
+                f"`to_tflite`: output `{name}` of model {self.model.name!r} has as many elements as the numbers say, "
+                f"{sizes[0]} for one sample and {sizes[1]} for another; {FIXED}"
+            )
+        return np.concatenate(parts).astype("float64")
 
     def _parts(self, samples, at_once):
         """Outputs of some samples at a time; none if one does not have them along its first axis."""
