@@ -10,7 +10,9 @@ from ai_edge_litert.interpreter import Interpreter
 from keras import layers, ops
 
 import keraslayers
-from keraslayers.export import to_tflite
+from keraslayers._arguments import load_model
+from keraslayers.export import prove, to_tflite
+from keraslayers.export.convert.refusals import refused_node
 from keraslayers.export.file.graph import read_graph
 from keraslayers.export.proof import blame
 from keraslayers.export.runtimes import cpu
@@ -275,3 +277,47 @@ def test_as_many_boxes_as_there_are_is_refused_and_the_padded_form_is_proven(thr
     ):
         to_tflite(detector(threshold=threshold), samples=detections())
     to_tflite(detector(padded=True, threshold=threshold), samples=detections()).report.require()
+
+
+def test_the_layer_is_named_whose_ranges_cannot_be_measured():
+    """ConvLSTM3D in int8 slices six axes, of which kernels take five."""
+    model = unnamed()
+    blob, words = to_tflite(model).tflite, "StridedSlice op only supports 1D-5D. Node number {} ({}) failed to prepare."
+    said = refused_node(words.format(1, "CONV_2D"), blob, model)
+    assert said.startswith(f" It is layer `{model.layers[2].name}`: take precision='dynamic'")
+    assert refused_node(words.format(1, "MUL"), blob, model) == refused_node("no kernel", blob, model) == ""
+    assert refused_node(words.format(1, "CONV_2D"), None, model) == ""
+
+
+@pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file:UserWarning")
+@pytest.mark.filterwarnings("ignore:Do not pass an `input_shape`:UserWarning")
+def test_models_of_keras_2_and_older_formats_are_told_the_way(tmp_path):
+    import tf_keras
+
+    old = tf_keras.Sequential([tf_keras.layers.Dense(3, input_shape=(4,)), tf_keras.layers.Dense(2)])
+    with pytest.raises(TypeError, match=r"It is a Keras 2 model: let it write old.save\('old.h5'\)"):
+        to_tflite(old)
+    h5, new = tmp_path / "old.h5", tmp_path / "old.keras"
+    old.save(new)
+    with pytest.raises(ValueError, match=r"it is of Keras 2. Load it by tf_keras, and let it write old.save"):
+        load_model("export", new)
+    old.save(h5)
+    with pytest.raises(ValueError, match=r"load_model\('x.h5', compile=False\).save\('x.keras'\)"):
+        load_model("export", h5)
+    with pytest.raises(TypeError, match=r"got pathlib.PosixPath. Load it by keras.models.load_model"):
+        to_tflite(h5)
+    x = samples(4, (4,))
+    np.testing.assert_allclose(keras.models.load_model(h5, compile=False)(x), old(x), rtol=1e-5)  # float32
+
+
+def test_a_file_with_open_sizes_is_told_to_be_made_for_some():
+    x = keras.Input((None, None, 3), name="x")
+    model = keras.Model(x, layers.Conv2D(2, 3, name="wide")(x))
+    served = tf.function(model, input_signature=[tf.TensorSpec((1, None, None, 3), name="x")]).get_concrete_function()
+    blob = tf.lite.TFLiteConverter.from_concrete_functions([served], model).convert()
+    with pytest.raises(ValueError, match=r"does not run at the file's sizes, `x` \(1, 1, 1, 3\)\. The file leaves"):
+        prove(blob, model=model, runtimes="cpu")
+    with pytest.raises(ValueError, match=r"\(samples, 1, 1, 3\); got \(4, 8, 8, 3\)\. The file leaves sizes open"):
+        prove(blob, samples=samples(4, (8, 8, 3)), model=model, runtimes="cpu")
+    x = samples(4, (8, 8, 3))
+    assert prove(to_tflite(model, samples=x).tflite, samples=x, model=model, runtimes="cpu").ok

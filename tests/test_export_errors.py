@@ -12,6 +12,7 @@ import pytest
 import tensorflow as tf
 from keras import layers, ops
 
+from keraslayers._arguments import KERAS_2
 from keraslayers.export import Report, Target, prove, to_tflite
 from keraslayers.export.convert import converter, four_bits
 from keraslayers.export.file.graph import read_graph
@@ -170,7 +171,7 @@ def test_models(no_work, make, error, message):
 
 def test_a_keras_2_model(no_work):
     old = type("Sequential", (), {"__module__": "tf_keras.src.engine.sequential"})()
-    message = f"{NO_MODEL}tf_keras.src.engine.sequential.Sequential. It is a Keras 2 model: build it with Keras 3."
+    message = f"{NO_MODEL}tf_keras.src.engine.sequential.Sequential. It is a Keras 2 model: {KERAS_2}."
     check(lambda: to_tflite(old), TypeError, message)
 
 

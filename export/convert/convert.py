@@ -10,7 +10,7 @@ import numpy as np
 from keraslayers._quiet import quiet
 from keraslayers.export.convert import converter
 from keraslayers.export.convert.four_bits import four_bits
-from keraslayers.export.convert.refusals import refused_layers
+from keraslayers.export.convert.refusals import refused_layers, refused_node
 from keraslayers.export.convert.spelled import spelled
 from keraslayers.export.file.arranged import arranged
 from keraslayers.export.precisions import IO
@@ -98,7 +98,7 @@ def saved(interface, model, shapes, samples=None):
             except converter.ConverterError as error:
                 raise RuntimeError(
                     f"`to_tflite`: the TFLite converter refused model {interface.model.name!r}: {_gist(str(error))}"
-                    f"{refused_layers(str(error), interface.model)}"
+                    f"{refused_layers(str(error), interface.model)}{refused_node(str(error), given, interface.model)}"
                 ) from error
             return arranged(made.read_bytes(), inputs, outputs) if made.exists() else result
 

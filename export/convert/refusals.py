@@ -58,6 +58,24 @@ def refused_layers(words, model):
     return f". TFLite has no kernel for {'; '.join(parts)}" if parts else ""
 
 
+def refused_node(words, blob, model):
+    """Names the layer of the operator that a kernel of LiteRT refused while ranges were measured, in a sentence.
+
+    Args:
+        words: of the error, which tells it by its number: `Node number 208 (STRIDED_SLICE) failed to prepare.`
+        blob: the file in floats that was run; None where there was none.
+        model: the Keras model.
+    """
+    told = re.search(r"Node number (\d+) \((\w+)\)", words)
+    operators = edit.read(blob).main.operators if told and blob is not None else ()
+    if not told or int(told[1]) >= len(operators) or operators[int(told[1])].name != told[2]:
+        return ""
+    tensor = operators[int(told[1])].output.name
+    layer = namer(model)(tensor)
+    where = f"layer `{layer}`" if layer else repr(tensor)
+    return f" It is {where}: take precision='dynamic' or 'float16', which measure no ranges, or write it otherwise."
+
+
 def refuse_open_outputs(who, blob, graph, model):
     """Refuses a file that ends in as many boxes as its numbers say: apps and runtimes plan for outputs of one size.
 

@@ -27,6 +27,7 @@ class Tensor:
         scale, zero_point: real value = scale * (integer - zero_point); None where not quantized.
         step: smallest difference between two values: its scale, or that of the integers which the file turns into
             floats at its end. None for floats all through.
+        open: whether the file leaves sizes of it open, the batch aside.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Tensor:
     scale: float | None = None
     zero_point: int | None = None
     step: float | None = None
+    open: bool = False
 
     def quantize(self, values):
         """Real values to what this tensor holds. Values that are of its dtype already pass through."""
@@ -237,7 +239,8 @@ def _read(blob):
         dtype = type_names[tensor.Type()]
         name = name or name_of(index)
         step = scale or quantization_of(main.Tensors(integers_of.get(index, index)))[0]
-        return Tensor(name, index, _shape(tensor, many), dtype, scale, zero_point, step)
+        open = any(tensor.ShapeSignature(i) < 0 for i in many(tensor.ShapeSignatureLength()) if i)
+        return Tensor(name, index, _shape(tensor, many), dtype, scale, zero_point, step, open)
 
     flat = [name_of(i) for i in sorted(activations) if 0 < (quantization_of(main.Tensors(i))[0] or 0) < FLAT]
 

@@ -3,12 +3,14 @@
 import contextlib
 import inspect
 import math
+import os
 import re
 from dataclasses import dataclass
 
 import keras
 import numpy as np
 
+from keraslayers._arguments import KERAS_2
 from keraslayers._rewrite import graph_of
 
 # Samples on which the size of tensors is measured.
@@ -199,7 +201,11 @@ def interface_of(who, model, samples=None):
     """
     if not isinstance(model, keras.Model):
         kind = f"{type(model).__module__}.{type(model).__qualname__}"
-        hint = " It is a Keras 2 model: build it with Keras 3." if kind.startswith("tf_keras") else ""
+        hint = ""
+        if kind.startswith("tf_keras"):
+            hint = f" It is a Keras 2 model: {KERAS_2}."
+        elif isinstance(model, str | os.PathLike):
+            hint = " Load it by keras.models.load_model(path, compile=False)."
         raise TypeError(f"`{who}`: `model` must be a `keras.Model`; got {kind}.{hint}")
     graph = graph_of(model)
     if graph is not None:
