@@ -1,5 +1,6 @@
 """Whatever a model holds: a file with its proof, or words that say what to do."""
 
+import pathlib
 import re
 
 import keras
@@ -12,6 +13,8 @@ from keras import layers, ops
 import keraslayers
 from keraslayers._arguments import load_model
 from keraslayers.export import prove, to_tflite
+from keraslayers.export.convert import converter
+from keraslayers.export.convert.converter import ConverterDeathError
 from keraslayers.export.convert.refusals import refused_node
 from keraslayers.export.file.graph import read_graph
 from keraslayers.export.proof import blame
@@ -321,3 +324,42 @@ def test_a_file_with_open_sizes_is_told_to_be_made_for_some():
         prove(blob, samples=samples(4, (8, 8, 3)), model=model, runtimes="cpu")
     x = samples(4, (8, 8, 3))
     assert prove(to_tflite(model, samples=x).tflite, samples=x, model=model, runtimes="cpu").ok
+
+
+def test_a_gru_with_dropout_is_proven_in_int8():
+    model = enliven(keras.Sequential([keras.Input((16, 16)), layers.GRU(8, dropout=0.2), layers.Dense(4)]))
+    to_tflite(model, precision="int8", samples=samples(32, (16, 16))).report.require()
+
+
+def test_a_map_of_classes_is_the_models_in_every_precision():
+    random, colours = np.random.default_rng(0), np.random.default_rng(5).normal(size=(5, 3))
+    classes = random.integers(0, 5, (48, 4, 4)).repeat(4, 1).repeat(4, 2)
+    x = (colours[classes] + random.normal(0, 0.2, (48, 16, 16, 3))).astype("float32")
+    image = keras.Input((16, 16, 3), name="image")
+    scores = layers.Conv2D(5, 1, activation="softmax")(layers.Conv2D(8, 3, padding="same", activation="relu")(image))
+    trained = keras.Model(image, scores)
+    trained.compile(keras.optimizers.Adam(0.03), "sparse_categorical_crossentropy")
+    trained.fit(x, classes, epochs=6, batch_size=8, verbose=0)
+    model = keras.Model(image, ops.argmax(scores, -1))
+    assert np.mean(model(x) == classes) > 0.9  # it has learned something
+    for precision in ("float32", "float16", "int8"):
+        made = to_tflite(model, precision=precision, samples=x)
+        (found,) = by_number(made.tflite, x)
+        assert np.mean(found == model(x)) > 0.99
+
+
+def test_the_layer_that_the_converter_dies_of_is_named(monkeypatch):
+    ask = converter.ask
+
+    def deadly(folder, do, **request):
+        if b"Cumsum" in (pathlib.Path(folder) / "saved_model.pb").read_bytes():
+            raise ConverterDeathError("the converter died (SIGSEGV)")
+        return ask(folder, do, **request)
+
+    monkeypatch.setattr(converter, "ask", deadly)
+    x, other = keras.Input((4, 3), name="x"), keras.Input((4, 3), name="other")
+    y = layers.Dense(3)(layers.Concatenate()([x, other]))
+    y = layers.Flatten()(layers.Lambda(lambda y: tf.cumsum(y, axis=1), name="sums")(y))
+    model = keras.Model([x, other], [layers.Dense(2)(y), layers.Dense(3)(other)], name="m")
+    with pytest.raises(RuntimeError, match=r"died \(SIGSEGV\)\. It dies of layer `sums`: write it in another way"):
+        to_tflite(model)

@@ -8,12 +8,15 @@ import keras
 import numpy as np
 
 from keraslayers._quiet import quiet
+from keraslayers._rewrite import graph_of
 from keraslayers.export.convert import converter
+from keraslayers.export.convert.deadly import deadly_layer
 from keraslayers.export.convert.four_bits import four_bits
 from keraslayers.export.convert.refusals import refused_layers, refused_node
 from keraslayers.export.convert.spelled import spelled
 from keraslayers.export.file.arranged import arranged
 from keraslayers.export.precisions import IO
+from keraslayers.export.source.interface import interface_of
 from keraslayers.export.source.layer_names import labels_of, scope, scoped
 
 
@@ -44,11 +47,12 @@ def convert(interface, model, shapes, precision, io):
 
 
 @contextlib.contextmanager
-def saved(interface, model, shapes, samples=None):
+def saved(interface, model, shapes, samples=None, search=True):
     """Writes a model down for the converter; see `convert` for the arguments.
 
     Args:
         samples: by input name arrays of (samples, ...), where ranges are to be measured.
+        search: whether to look for the layer, where the converter dies.
 
     Returns:
         A function to have something done with it: `ask(do, given=None, **request)`, as `converter.ask`; `given` are the
@@ -96,13 +100,36 @@ def saved(interface, model, shapes, samples=None):
             try:
                 result = converter.ask(folder, do, **request)
             except converter.ConverterError as error:
+                died = search and do == "convert" and isinstance(error, converter.ConverterDeathError)
+                words, user = str(error), interface.model
+                where = _deadly(user, model, shapes) if died else ""
                 raise RuntimeError(
-                    f"`to_tflite`: the TFLite converter refused model {interface.model.name!r}: {_gist(str(error))}"
-                    f"{refused_layers(str(error), interface.model)}{refused_node(str(error), given, interface.model)}"
+                    f"`to_tflite`: the TFLite converter refused model {user.name!r}: {_gist(words)}{where}"
+                    f"{refused_layers(words, user)}{refused_node(words, given, user)}"
                 ) from error
             return arranged(made.read_bytes(), inputs, outputs) if made.exists() else result
 
         yield ask
+
+
+def _deadly(user, model, shapes):
+    """Which layer the converter dies of, as a sentence; empty where it is not found."""
+    if graph_of(model) is None:
+        return ""
+
+    def dies(part):
+        with saved(interface_of("to_tflite", part), part, shapes, search=False) as ask:
+            try:
+                ask("convert", types=None, io="float32", optimize=False)
+            except RuntimeError as error:
+                return isinstance(error.__cause__, converter.ConverterDeathError)
+        return False
+
+    try:
+        layer = deadly_layer(model, user, dies)
+    except Exception:  # whatever it is: how the converter died must be told
+        return ""
+    return f". It dies of layer `{layer}`: write it in another way, or leave it out of the model" if layer else ""
 
 
 @contextlib.contextmanager
