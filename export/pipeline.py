@@ -13,6 +13,7 @@ from keraslayers.export.proof.match import LOST
 from keraslayers.export.proof.proof import PROOF_SAMPLES, prove_blob
 from keraslayers.export.report.report import describe
 from keraslayers.export.rewrites.rewrite import rewrite
+from keraslayers.export.source.fork import check_fork
 
 # Whether a report names the layer that a runtime fails on; to find it takes a dozen runs of parts of the file.
 BLAME = True
@@ -77,13 +78,15 @@ def to_tflite(
     Raises:
         TypeError, ValueError: if an argument does not fit; before any work is done. ValueError, too, if the model
             gives NaN or infinity on the samples; before the conversion.
-        RuntimeError: if the converter refuses the model.
+        RuntimeError: if the converter refuses the model, or this process was forked from one that computed with
+            TensorFlow.
     """
     # Here, as `import keraslayers.export` comes before `prove`, which needs neither Keras nor TensorFlow.
     from keraslayers.export.convert import converter
     from keraslayers.export.plan import planned
     from keraslayers.export.source.in_float32 import float32_policy
 
+    check_fork("to_tflite")
     with float32_policy():
         plan = planned(
             "to_tflite",
