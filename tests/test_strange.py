@@ -139,7 +139,7 @@ def test_an_archive_behind_a_file_that_unpacks_to_gigabytes(bomb):
 
 def test_an_archive_that_cannot_be_read():
     archive = bytearray(packed(2**20))
-    archive[60:80] = bytes(20)
+    archive[100:140] = b"\xff" * 40
     with pytest.raises(ValueError, match="with an archive behind it that cannot be read"):
         edit.read(relu() + archive)
 
