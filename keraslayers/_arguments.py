@@ -4,8 +4,11 @@ import struct
 import zipfile
 import zlib
 
+from keraslayers._depth import make_room
 from keraslayers._quiet import quiet
 
+# So many nested calls Python's own stack takes, whatever a file holds: thousands of layers one behind another.
+MOST_CALLS = 10_000
 # An archive that unpacks to more bytes than this, and to so many times its size, is refused. Keras and NumPy store
 # numbers as they are, and of those that somebody packed floats get a few times smaller, mostly zeros ten times.
 MOST_UNPACKED, MOST_TIMES = 2**28, 50
@@ -80,8 +83,11 @@ def load_model(who, path):
         from keraslayers import _public  # noqa: F401  registers the layers
 
     try:
+        with zipfile.ZipFile(path) as archive:
+            if "config.json" in archive.namelist():
+                make_room(archive.read("config.json").count(b'"class_name"'), most=MOST_CALLS)
         return keras.models.load_model(path, compile=False, safe_mode=True)
-    except (ValueError, TypeError, KeyError, OSError) as error:
+    except (ValueError, TypeError, KeyError, OSError, zipfile.BadZipFile, zlib.error) as error:
         words, then = str(error), {"export": "to_tflite"}.get(who, who)
         reason, remedy = words.strip().splitlines()[0][:300], ""
         if "ambda" in words:
