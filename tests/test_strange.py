@@ -2,6 +2,7 @@
 
 import io
 import time
+import tracemalloc
 import zipfile
 
 import flatbuffers
@@ -11,6 +12,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from keraslayers.export import analyze_file, find_culprit, prove, repair
 from keraslayers.export.file import edit, strange
+from keraslayers.export.file.evaluate import evaluate
 from tests.file_tools import Made
 from tests.test_command_line import refused
 from tests.test_outputs import relu
@@ -160,3 +162,32 @@ def test_samples_of_more_bytes_than_there_is_memory(tmp_path, capfd):
         np.lib.format.write_array_header_1_0(file, header)
     line = refused(capfd, "check", tmp_path / "net.tflite", "--samples", tmp_path / "x.npy")
     assert "holds no plain arrays" in line
+
+
+@pytest.mark.parametrize(
+    ("kind", "inputs"),
+    [
+        ("FILL", ([2**13, 2**13], 7)),
+        ("BROADCAST_TO", ([7], [2**13, 2**13])),
+        ("TILE", ([7, 8], [2**25])),
+        ("RANGE", (0, 2**26, 1)),
+        ("GATHER", (np.zeros((1, 2**13)), np.zeros(2**13))),
+        ("ADD", (np.zeros((2**13, 1)), np.zeros(2**13))),
+        ("SELECT_V2", (np.zeros((2**13, 1), bool), np.zeros(2**13), 0)),
+    ],
+)
+def test_constants_that_would_be_huge_are_not_computed(kind, inputs):
+    f = Made()
+    inputs = [f.constant(x if np.asarray(x).dtype == bool else np.asarray(x, "int32")) for x in inputs]
+    maker = f.new(kind, inputs, (1,), "int32").maker
+    assert peak(lambda: evaluate(maker, [tensor.values for tensor in inputs])) < 2**20
+
+
+def peak(work):
+    """The most memory that something takes while it works."""
+    tracemalloc.start()
+    try:
+        work()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
