@@ -37,6 +37,22 @@ SUMS = (
     "TRANSPOSE_CONV",
     "UNIDIRECTIONAL_SEQUENCE_LSTM",
 )
+# What a logarithm's numbers are traced back to: functions that tell large numbers from small ones by their steps.
+FUNCTIONS = (
+    "ELU",
+    "EXP",
+    "GELU",
+    "HARD_SWISH",
+    "LEAKY_RELU",
+    "LOGISTIC",
+    "LOG_SOFTMAX",
+    "PRELU",
+    "RELU",
+    "RELU6",
+    "RELU_N1_TO_1",
+    "SOFTMAX",
+    "TANH",
+)
 
 
 def several_scales(graph, io):
@@ -103,22 +119,19 @@ def before_logarithms(graph):
     Given:   audio -> DFT -> SQUARE -> FULLY_CONNECTED mel filters -> MAXIMUM 1e-6 -> LOG -> CONV_2D
     Result:  all up to LOG
 
-    It goes back over sums of what was not clamped, too, but over no EXP or other function: what these read must only
-    be as exact as its range is wide.
+    It goes back over sums, too, but over no function whose numbers are of one scale: of what these read a step is a
+    step.
 
     Args:
         graph: an `edit.Graph` of floats.
     """
-    found = {op for op in graph.operators if op.name == "LOG"}
+    found, exponentials = {op for op in graph.operators if op.name == "LOG"}, set()
     for op in reversed(graph.operators):
-        linear = op.name in SUMS and op.activation == "NONE"
-        if (linear or op.name in JOINS + MOVES + ONE_BY_ONE) and _leads(op, found - _functions(found)):
+        if op.name not in FUNCTIONS and op.activation == "NONE" and _leads(op, found):
             found.add(op)
-    return found
-
-
-def _functions(ops):
-    return {op for op in ops if op.name == "EXP"}
+        elif op.name == "EXP" and _leads(op, found):
+            exponentials.add(op)
+    return found | exponentials
 
 
 def _with_moves_of_floats(graph, found, joins):

@@ -46,15 +46,15 @@ def _rounded_away(x, output):
 
 def _moved_alone(graph, join):
     """What moves joined numbers on to where they become floats, from the join on; empty if more is done with them."""
-    found = {join: None}
+    found = [join]
     for op in found:  # which grows meanwhile
         if op.name == "DEQUANTIZE":
             continue
         known = op.name in JOINS + MOVES or (op.name == "QUANTIZE" and op.output.dtype == "int8")
         if not known or op.open or any(graph.given(output) for output in op.outputs):
             return []
-        found |= {reader: None for output in op.outputs for reader in output.readers}
-    return [op for op in graph.operators if op in found]
+        found += [reader for output in op.outputs for reader in output.readers if reader not in found]
+    return sorted(found, key=graph.operators.index)
 
 
 def _in_floats(build, x):
