@@ -64,7 +64,7 @@ def detector():
     cells = GRID * GRID
     boxes = layers.Reshape((cells, 4))(layers.Conv2D(4, 1, name="boxes")(x))
     grid = np.stack(np.meshgrid(np.arange(GRID), np.arange(GRID)), -1).reshape(1, cells, 2).astype("float32")
-    centers = (ops.sigmoid(boxes[..., :2]) + grid) * (CAMERA / GRID)
+    centers = ops.sigmoid(boxes[..., :2]) * (CAMERA / GRID) + grid * (CAMERA / GRID)
     sides = ops.exp(boxes[..., 2:]) * (CAMERA / GRID)
     scores = layers.Reshape((cells, 2))(layers.Conv2D(2, 1, activation="sigmoid", name="scores")(x))
     return keras.Model(image, layers.Concatenate(name="found")([centers, sides, scores]), name="detector")
