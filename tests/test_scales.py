@@ -65,7 +65,7 @@ def detector():
     boxes = layers.Reshape((cells, 4))(layers.Conv2D(4, 1, name="boxes")(x))
     grid = np.stack(np.meshgrid(np.arange(GRID), np.arange(GRID)), -1).reshape(1, cells, 2).astype("float32")
     centers = ops.sigmoid(boxes[..., :2]) * (CAMERA / GRID) + grid * (CAMERA / GRID)
-    sides = ops.exp(boxes[..., 2:]) * (CAMERA / GRID)
+    sides = ops.sigmoid(boxes[..., 2:]) * CAMERA
     scores = layers.Reshape((cells, 2))(layers.Conv2D(2, 1, activation="sigmoid", name="scores")(x))
     return keras.Model(image, layers.Concatenate(name="found")([centers, sides, scores]), name="detector")
 
@@ -116,7 +116,7 @@ def test_a_detector_finds_in_int8_what_it_finds_in_keras(trained, unseen):
     (proof,) = made.report.require().proofs
     assert proof.partitions == 1
     # What decodes the boxes and what joins them is in floats, and no convolution.
-    assert set(made.report.float_operators) == {"ADD", "CONCATENATION", "EXP", "MUL"}
+    assert set(made.report.float_operators) == {"ADD", "CONCATENATION", "MUL"}
 
 
 def stock(model, x):
@@ -210,9 +210,9 @@ def test_columns_of_several_scales_keep_their_accuracy():
 def test_a_spectrum_of_which_the_logarithm_is_taken_keeps_its_accuracy():
     keras.utils.set_random_seed(0)
     random, length = np.random.default_rng(0), 512
-    y = random.integers(0, 3, 300)
-    tones = 2 * np.pi * np.array([300, 900, 2400])[y, None] * np.arange(length) / 8000 + random.uniform(0, 6, (300, 1))
-    x = 10 ** random.uniform(-3, 0, (300, 1)) * np.sin(tones) + 1e-4 * random.normal(size=(300, length))
+    y = random.integers(0, 3, 200)
+    tones = 2 * np.pi * np.array([300, 900, 2400])[y, None] * np.arange(length) / 8000 + random.uniform(0, 6, (200, 1))
+    x = 10 ** random.uniform(-3, 0, (200, 1)) * np.sin(tones) + 1e-4 * random.normal(size=(200, length))
     audio = keras.Input((length,), name="audio")
     mel = layers.MelSpectrogram(128, 64, 128, num_mel_bins=20, sampling_rate=8000, min_freq=50, max_freq=4000)
     features = layers.Conv1D(16, 3, activation="relu")(layers.Permute((2, 1))(mel(audio)))
@@ -249,11 +249,10 @@ def test_a_dead_squeeze_unit(trained_for_int8):
 # --- numbers that are names, states
 
 
-@pytest.mark.parametrize("dtype", ["int32", "float32"])
-def test_ids_are_exact_before_the_first_sum(dtype):
-    ids = keras.Input((), dtype=dtype, name="ids")
+def test_ids_are_exact_before_the_first_sum():
+    ids = keras.Input((), dtype="int32", name="ids")
     model = keras.Model(ids, layers.Dense(300)(layers.CategoryEncoding(300, output_mode="one_hot")(ids)))
-    x = np.arange(300).astype(dtype)
+    x = np.arange(300).astype("int32")
     model.layers[-1].set_weights([np.eye(300), np.zeros(300)])
     made = to_tflite(model, precision="int8", samples=x)
     np.testing.assert_allclose(answers(made.tflite, x), np.eye(300), atol=0.01)  # a step is 1 / 255
@@ -262,10 +261,10 @@ def test_ids_are_exact_before_the_first_sum(dtype):
 
 def test_an_lstm_behind_a_masked_embedding():
     random = np.random.default_rng(0)
-    ids = random.integers(1, 50, (64, 12)).astype("int32")
-    ids[np.arange(12) >= random.integers(3, 13, (64, 1))] = 0
-    tokens = keras.Input((12,), dtype="int32", name="tokens")
-    states = layers.LSTM(16)(layers.Embedding(50, 8, mask_zero=True)(tokens))
+    ids = random.integers(1, 50, (32, 5)).astype("int32")
+    ids[np.arange(5) >= random.integers(2, 6, (32, 1))] = 0
+    tokens = keras.Input((5,), dtype="int32", name="tokens")
+    states = layers.LSTM(8)(layers.Embedding(50, 8, mask_zero=True)(tokens))
     made = to_tflite(keras.Model(tokens, layers.Dense(3)(states)), precision="int8", samples=ids)
     assert made.report.require().proof("cpu").snr_db > 28
 

@@ -37,7 +37,7 @@ def turned():
     boxes, scores = sides(f)
     scores = f.reshape(f.transpose(scores, (0, 2, 1)), (1, 6, 2))
     x = f.transpose(joined(f, (boxes, scores)), (0, 2, 1))
-    return f.done(floats(f, x), floats(f, f.slice(x, (0, 4, 0), (1, 2, 6))))
+    return f.done(floats(f, x), floats(f, f.slice(x, (0, 2, 0), (1, 4, 6))))
 
 
 def stacked():
