@@ -2,7 +2,7 @@
 
 from contextlib import contextmanager
 
-from keraslayers._rewrite import owner
+from keraslayers._rewrite import graph_of, owner
 from keraslayers.export.file.graph import ENDS
 from keraslayers.export.optimize.config_wrapper import ConfigWrapper
 from keraslayers.export.optimize.floats import Floats, Kept
@@ -76,8 +76,9 @@ def deployed(model):
 def _dead(model):
     """Ranges next to nothing, each with the width of what was computed there: (bounds, width)."""
     widths, dead = {}, []
-    for depth in sorted(model._nodes_by_depth, reverse=True):
-        for node in model._nodes_by_depth[depth]:
+    graph = graph_of(model) if plan_of(model) is not None else None
+    for depth in sorted(graph._nodes_by_depth, reverse=True) if graph is not None else ():
+        for node in graph._nodes_by_depth[depth]:
             layer = node.operation
             width = max((widths[id(x)] for x in node.input_tensors), default=1.0)
             if isinstance(layer, Range):
