@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from keraslayers.export.convert.widen import width
+
 # Numbers are of several scales in one tensor where some would have fewer than 32 of the 256 steps.
 SEVERAL = 8
 # What puts numbers side by side.
@@ -159,7 +161,7 @@ def _joins(op):
     """Whether what it puts side by side is of several scales."""
     if op.name not in JOINS:
         return False
-    widths = [width for x in _numbers(op) if (width := _width(x))]
+    widths = [reach for x in _numbers(op) if (reach := _width(x))]
     return bool(widths) and max(widths) > SEVERAL * min(widths)
 
 
@@ -185,10 +187,6 @@ def _cancels(op):
 
 def _width(tensor):
     """How far its numbers reach, zero among them as in every range of integers; None where nobody knows."""
-    if tensor.values is not None:
-        ends = (tensor.values.min(), tensor.values.max()) if tensor.size else (0, 0)
-    elif tensor.quantization is None or tensor.quantization.min is None:
-        return None
-    else:
-        ends = (tensor.quantization.min[0], tensor.quantization.max[0])
-    return max(float(ends[1]), 0) - min(float(ends[0]), 0)
+    if tensor.values is None:
+        return width(tensor)
+    return float(tensor.values.max(initial=0)) - float(tensor.values.min(initial=0))

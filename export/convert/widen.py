@@ -1,8 +1,13 @@
 """Ranges of what was zero on every sample, in a form that runtimes take."""
 
-# Of a range that is this much narrower than what it was computed of, XNNPACK refuses the ratio of the scales: a step
-# of the sums must be less than 256 steps of what becomes of them, and kernels are at most as wide as their numbers.
-NARROW = 2**-20
+import numpy as np
+
+from keraslayers.export.file.graph import WITH_KERNEL
+
+# XNNPACK refuses a step that is finer than a 256th of the unit in which it is computed.
+FINEST = 1 / 128
+STEPS = 255  # of a range
+KERNEL_STEPS = 127  # on either side of zero
 
 
 def widen(graph):
@@ -16,15 +21,28 @@ def widen(graph):
     """
     widened = 0
     for operator in graph.operators:
-        sources = [width for x in operator.inputs if x is not None and (width := _width(x))]
+        sources = [reach for x in operator.inputs if x is not None and (reach := width(x))]
         for output in operator.outputs:
-            found = output.quantization
-            if found is not None and found.min is not None and sources and _width(output) < NARROW * max(sources):
-                found.min, found.max = [0.0], [max(sources)]
+            reach = width(output)
+            if reach is not None and sources and reach <= STEPS * FINEST * _unit(operator):
+                output.quantization.min, output.quantization.max = [0.0], [min(sources)]
                 widened += 1
     return widened
 
 
-def _width(tensor):
+def _unit(operator):
+    """The step of the integers in which an operator sums; 0 of those that only give on what they read."""
+    steps = [reach / STEPS for x in operator.inputs if x is not None and (reach := width(x))]
+    if operator.name in WITH_KERNEL and operator.inputs[1].values is not None:
+        return max(steps, default=0) * float(np.max(np.abs(operator.inputs[1].values), initial=0)) / KERNEL_STEPS
+    if operator.name == "MUL":
+        return float(np.prod(steps)) if len(steps) == 2 else 0
+    return max(steps, default=0) if operator.name in ("ADD", "SUB") else 0
+
+
+def width(tensor):
+    """How far the numbers of a tensor reach, zero among them as in all ranges; None where nobody knows, of constants."""
     found = tensor.quantization
-    return 0 if found is None or found.min is None or not len(found.min) else float(found.max[0] - found.min[0])
+    if found is None or found.min is None or not len(found.min):
+        return None
+    return max(float(found.max[0]), 0) - min(float(found.min[0]), 0)
