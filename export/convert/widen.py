@@ -41,7 +41,7 @@ def _unit(operator):
 
 
 def width(tensor):
-    """How far the numbers of a tensor reach, zero among them as in all ranges; None where nobody knows, of constants."""
+    """How far the numbers of a tensor reach, zero among them as in every range; None of constants."""
     found = tensor.quantization
     if found is None or found.min is None or not len(found.min):
         return None
