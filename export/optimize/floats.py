@@ -28,6 +28,51 @@ class Kept(keras.layers.Layer):
         return self.layer.compute_output_spec(*args, **kwargs)
 
 
+class Passing(keras.layers.Layer):
+    """Calls a layer that computes something in training alone, as dropout does: a file has nothing of it.
+
+    Args:
+        layer: any such layer.
+    """
+
+    def __init__(self, layer, name):
+        super().__init__(name=name, dtype=layer.dtype_policy)
+        self.layer = layer
+        self.supports_masking = True
+        self.built = True
+
+    def call(self, inputs):
+        return self.layer(inputs)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+
+class Computed(keras.layers.Layer):
+    """Computes an operation; what it is given that is no tensor is laid down.
+
+    Args:
+        operation: of Keras's.
+        args, kwargs: what it was called with.
+    """
+
+    def __init__(self, operation, args, kwargs, name):
+        super().__init__(name=name, dtype="float32")
+        self.operation = operation
+        self.given = (args, kwargs)
+        self.built = True
+
+    def call(self, *tensors):
+        waiting = iter(tensors)
+        args, kwargs = keras.tree.map_structure(
+            lambda value: next(waiting) if isinstance(value, keras.KerasTensor) else value, self.given
+        )
+        return self.operation(*args, **kwargs)
+
+    def compute_output_spec(self, *tensors):
+        return self.operation.compute_output_spec(*self.given[0], **self.given[1])
+
+
 class Floats(keras.layers.Layer):
     """Takes next to nothing from what is negative: a sixteen-millionth part.
 
@@ -43,12 +88,12 @@ class Floats(keras.layers.Layer):
         return input_shape
 
 
-def keep(model, names, classes=()):
-    """Has a model call the layers of those names or classes through `Kept` ones."""
+def keep(model, ids, classes=()):
+    """Has a model call the layers of those ids or classes through `Kept` ones."""
     kept = {}
 
     def applies(layer, *args, **kwargs):
-        return isinstance(layer, keras.layers.Layer) and (layer.name in names or type(layer) in classes)
+        return isinstance(layer, keras.layers.Layer) and (id(layer) in ids or type(layer) in classes)
 
     def replace(layer, fresh, *args, **kwargs):
         if id(layer) not in kept:

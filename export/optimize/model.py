@@ -7,6 +7,7 @@ import numpy as np
 
 from keraslayers import _rewrite
 from keraslayers._rewrite import graph_of
+from keraslayers.export.source.in_float32 import float32_config
 
 # What a model may compute of its own in training.
 STEPS = ("train_step", "test_step", "predict_step", "compute_loss", "compute_metrics")
@@ -20,7 +21,7 @@ class Plan:
         kind: `"prune"`, `"cluster"` or `"quantize"`.
         source: a copy of the user's model, whose layers the optimized one trains.
         options: what was asked for, as JSON can hold it.
-        sparse, clustered: names of the layers whose kernels are so, by this optimization or one before.
+        sparse, clustered: labels of the layers whose kernels are so, by this optimization or one before.
         wrappers: the layers of the optimized model that hold algorithms of tfmot.
         mode: of a quantized model, what its layers do.
         difference: of a quantized model, how far it was from the user's before anything was rounded, as a part of the
@@ -67,7 +68,7 @@ def plan_of(model):
 
 
 def check(who, model):
-    """Refuses what cannot be optimized: no graph of layers, or layers that do not compute in float32.
+    """Refuses what cannot be optimized: no graph of layers, or what a model of them would lose.
 
     Raises:
         TypeError, ValueError: which say what to do.
@@ -82,17 +83,10 @@ def check(who, model):
             f"`{who}`: `model` {model.name!r} is a {type(model).__name__} with a `{lost[0]}` of its own, which would "
             "be lost. Give keras.Model(model.inputs, model.outputs) and train what comes of it in a loop of your own."
         )
-    for layer in model._flatten_layers():
-        if layer.compute_dtype not in ("float32", None) and layer.weights:
-            raise ValueError(
-                f"`{who}`: layer {layer.name!r} computes in {layer.compute_dtype}; what is optimized must compute in "
-                "float32. Build the model under the dtype policy 'float32' and give it these weights: "
-                "new.set_weights(model.get_weights())."
-            )
 
 
 def copy(who, model):
-    """A copy of a model with its weights, nested models and all; it shares nothing with the model.
+    """A copy of a model with its weights, nested models and all, in float32; it shares nothing with the model.
 
     Raises:
         ValueError: if a layer cannot be made again from its config.
@@ -101,7 +95,7 @@ def copy(who, model):
 
     def again(layer):
         try:
-            return layer.__class__.from_config(layer.get_config())
+            return layer.__class__.from_config(float32_config(layer))
         except (NotImplementedError, TypeError, ValueError) as error:
             raise ValueError(
                 f"`{who}`: layer {layer.name!r} of `model` {model.name!r} cannot be copied, as `from_config` does not "
@@ -111,7 +105,16 @@ def copy(who, model):
     made = keras.models.clone_model(model if isinstance(model, keras.Sequential) else graph, clone_function=again)
     made.set_weights(model.get_weights())
     settle(made)
+    _freeze_alike(model, made)
     return made
+
+
+def _freeze_alike(model, made):
+    """Has layers of a copy train where the model's do: of a layer within a layer no config tells."""
+    pairs = zip(model._flatten_layers(include_self=False), made._flatten_layers(include_self=False), strict=True)
+    for theirs, mine in pairs:  # the outer ones first, as each sets those within
+        if mine.trainable != theirs.trainable:
+            mine.trainable = theirs.trainable
 
 
 def settle(model):

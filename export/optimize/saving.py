@@ -15,7 +15,8 @@ from keraslayers.export.optimize import clustering, pruning, quantizing
 from keraslayers.export.optimize._tfmot import tfmot
 from keraslayers.export.optimize.kernels import kernel_key
 from keraslayers.export.optimize.model import plan_of, settle
-from keraslayers.export.optimize.rebuild import kernels_of
+from keraslayers.export.optimize.rebuild import every_kernel
+from keraslayers.export.source.in_float32 import float32_policy
 
 SUFFIX = ".zip"
 VERSION = 1
@@ -62,6 +63,7 @@ def save(model, path):
     write({path: file.getvalue()})
 
 
+@float32_policy()
 def load(path, *, custom_objects=None):
     """Reads what `save` wrote; no code out of the file is run.
 
@@ -103,11 +105,10 @@ def load(path, *, custom_objects=None):
         made = clustering.build(who, source, options, about["sparse"], begin)
     else:
         # Clusters are looked for in the kernels as they were when training began.
-        for layer in source._flatten_layers():
-            for kernel in kernels_of(layer):
-                key = kernel_key(layer.name, kernel.variable)
-                if key in begin:
-                    kernel.variable.assign(begin[key])
+        for kernel in every_kernel(source):
+            key = kernel_key(kernel.label, kernel.variable)
+            if key in begin:
+                kernel.variable.assign(begin[key])
         made = quantizing.build(who, source, options, about["sparse"], about["clustered"])
         source.set_weights(weights)
     for i, weight in enumerate(_added(made)):

@@ -65,6 +65,22 @@ class PointwisePart(PartWithBias):
         return ops.add(outputs, self.bias) if self.use_bias else outputs
 
 
+class DepthwisePart1D(DepthwisePart):
+    """The same of a `SeparableConv1D`, whose rows may be padded at their beginning alone."""
+
+    def call(self, inputs):
+        whole = self.whole
+        if whole.padding != "causal":
+            return super().call(inputs)
+        pads = whole.dilation_rate[0] * (whole.kernel_size[0] - 1)
+        inputs = ops.pad(inputs, ((0, 0), (pads, 0), (0, 0)))
+        return ops.depthwise_conv(inputs, self.kernel, whole.strides, "valid", whole.data_format, whole.dilation_rate)
+
+
+class PointwisePart1D(PointwisePart):
+    """The same of a `SeparableConv1D`."""
+
+
 class VerticalPart(_PartWithoutBias):
     """The first convolution of a `SpatialSeparableConv2D`."""
 
