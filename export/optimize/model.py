@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from keraslayers import _rewrite
-from keraslayers._rewrite import graph_of
+from keraslayers._rewrite import calls, graph_of
 from keraslayers.export.source.in_float32 import float32_config
 
 # What a model may compute of its own in training.
@@ -91,16 +91,25 @@ def copy(who, model):
     Raises:
         ValueError: if a layer cannot be made again from its config.
     """
-    graph = graph_of(model)
+    graph, twins = graph_of(model), {}
+    called = {id(layer) for layer, _, _ in calls(model)}
 
     def again(layer):
+        if id(layer) in twins:
+            return twins[id(layer)]
         try:
-            return layer.__class__.from_config(float32_config(layer))
+            twin = twins[id(layer)] = layer.__class__.from_config(float32_config(layer))
         except (NotImplementedError, TypeError, ValueError) as error:
             raise ValueError(
                 f"`{who}`: layer {layer.name!r} of `model` {model.name!r} cannot be copied, as `from_config` does not "
                 f"take what its `get_config` gives: {error}"
             ) from error
+        # A layer may compute with the weights of another one of the model.
+        for name, other in vars(layer).items():
+            if isinstance(other, keras.layers.Layer) and id(other) in called and other is not layer:
+                delattr(twin, name)
+                setattr(twin, name, again(other))
+        return twin
 
     made = keras.models.clone_model(model if isinstance(model, keras.Sequential) else graph, clone_function=again)
     made.set_weights(model.get_weights())
@@ -110,11 +119,17 @@ def copy(who, model):
 
 
 def _freeze_alike(model, made):
-    """Has layers of a copy train where the model's do: of a layer within a layer no config tells."""
-    pairs = zip(model._flatten_layers(include_self=False), made._flatten_layers(include_self=False), strict=True)
-    for theirs, mine in pairs:  # the outer ones first, as each sets those within
+    """Has a copy train what the model trains: of what is frozen within a layer no config tells."""
+    for theirs, mine in zip(model.weights, made.weights, strict=True):
+        mine.trainable = theirs.trainable
+    for theirs, mine in zip(_normalizations(model), _normalizations(made), strict=True):
         if mine.trainable != theirs.trainable:
             mine.trainable = theirs.trainable
+
+
+def _normalizations(model):
+    """Those that compute something else while they are frozen."""
+    return [one for one in model._flatten_layers() if isinstance(one, keras.layers.BatchNormalization)]
 
 
 def settle(model):

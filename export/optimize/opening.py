@@ -12,7 +12,7 @@ class _Watch(keras.StatelessScope):
     """Notes the variables whose numbers a call reads, and those that it changes."""
 
     def __init__(self):
-        super().__init__(collect_losses=True)
+        super().__init__()
         self.read, self.changed = {}, {}
 
     def get_current_value(self, variable):
@@ -78,7 +78,11 @@ def opened(layer, args, kwargs, passing):
         raise NotImplementedError(f"it computes something else while training: {str(error).splitlines()[0]}") from error
     forms = _Forms(inputs, passing)
     if not _alike(forms, after, while_training):
-        raise NotImplementedError("it computes something else while training, and no layer within it does that")
+        raise NotImplementedError(
+            "it computes something else while training, and no layer within it does that"
+            if layer._call_has_training_arg
+            else "it computes something else every time"
+        )
     for outputs, training in ((while_training, True), (after, False)):
         _let_follow(outputs, inputs, training)
     return while_training
@@ -104,8 +108,6 @@ def _computed(layer, args, kwargs, training):
     changed = [variable.path for variable in made.watch.changed.values()]
     if changed:
         raise NotImplementedError(f"it changes {changed}, or draws random numbers with them, in its own `call`")
-    if made.watch.losses:
-        raise NotImplementedError("it adds a loss of its own")
     read = dict(made.watch.read)
     for node in _nodes(made.outputs, args, kwargs):
         if not isinstance(node.operation, layers.Layer):
