@@ -1,5 +1,7 @@
 """Clustering: the weights of a kernel become few different numbers while the model trains."""
 
+import copy
+
 import keras
 import numpy as np
 from keras import ops
@@ -44,14 +46,14 @@ class ClusteredKernel(keras.layers.Layer):
 
     def now(self):
         """The kernel of centroids."""
-        kernel = self.variable.value
-        if self.mask is None:
-            return self.algorithm.get_clustered_weight(self.algorithm.get_pulling_indices(kernel), kernel)
-        # An optimizer moves the centroid that stands for zero as it moves all others.
-        self.centroids.assign(self.centroids * self.zero)
-        kernel = kernel * self.mask.value
-        clustered = self.algorithm.get_clustered_weight(self.algorithm.get_pulling_indices(kernel), kernel)
-        return clustered * self.mask.value
+        kernel, algorithm = self.variable.value, copy.copy(self.algorithm)
+        # A product, of which gradients are tensors: of what is looked up in a variable they are rows of one, which
+        # MirroredStrategy cannot gather. No optimizer moves the centroid that stands for zero.
+        algorithm.cluster_centroids = self.centroids * (1.0 if self.mask is None else self.zero)
+        if self.mask is not None:
+            kernel = kernel * self.mask.value
+        clustered = algorithm.get_clustered_weight(algorithm.get_pulling_indices(kernel), kernel)
+        return clustered if self.mask is None else clustered * self.mask.value
 
     finished = now
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from keraslayers import _rewrite
 from keraslayers._rewrite import calls, graph_of
+from keraslayers.export.optimize.origins import labels_of
 from keraslayers.export.source.in_float32 import float32_config
 
 # What a model may compute of its own in training.
@@ -107,7 +108,7 @@ def copy(who, model):
         # A layer may compute with the weights of another one of the model.
         for name, other in vars(layer).items():
             if isinstance(other, keras.layers.Layer) and id(other) in called and other is not layer:
-                delattr(twin, name)
+                twin._tracker.untrack(getattr(twin, name))  # a copy of its own, which `from_config` made
                 setattr(twin, name, again(other))
         return twin
 
@@ -116,6 +117,31 @@ def copy(who, model):
     settle(made)
     _freeze_alike(model, made)
     return made
+
+
+def ties(model):
+    """Which layers compute with the weights of others: (label, name of the attribute that is the other, its label)."""
+    labels = labels_of(model)
+    called = {id(layer) for layer, _, _ in calls(model)}
+    return [
+        [labels[id(layer)], name, labels[id(other)]]
+        for layer in {id(layer): layer for layer, _, _ in calls(model)}.values()
+        for name, other in vars(layer).items()
+        if isinstance(other, keras.layers.Layer) and id(other) in called and other is not layer
+    ]
+
+
+def tied(who, model, found):
+    """A model that a config was read of, with what `ties` found in the one that the config tells of."""
+    if not found:
+        return model
+    labels = labels_of(model)
+    by_label = {labels[id(layer)]: layer for layer, _, _ in calls(model) if id(layer) in labels}
+    for label, name, other in found:
+        layer = by_label[label]
+        layer._tracker.untrack(getattr(layer, name))
+        vars(layer)[name] = by_label[other]  # as it is built, it takes no other layer any more; its copy does
+    return copy(who, model)
 
 
 def _freeze_alike(model, made):
