@@ -125,7 +125,10 @@ def test_a_layer_whose_call_takes_training_trains_with_rounding():
         weight.assign(old)
     report = export.to_tflite(made, precision="int8", samples=samples()).report.require()
     assert report.float_operators == {}
-    assert report.proof("cpu").snr_db > 30  # measured: 37
+    assert report.proof("cpu").rms_steps < 1
+    floats = np.array(model(samples(), training=False))
+    error = np.sqrt(np.mean((wanted - floats) ** 2) / np.mean((floats - np.mean(floats)) ** 2))
+    assert -20 * np.log10(error) > 30  # measured: XX
 
 
 def test_pruning_and_clustering_reach_what_layers_hold(tmp_path):
@@ -162,8 +165,9 @@ def test_attention_is_pruned_by_its_matrices():
     matrices = [np.array(getattr(optimize.strip(made).layers[-1], f"{name}_dense").kernel) for name in names]
     for matrix in [*(matrix.reshape(8, 8) for matrix in matrices[:3]), matrices[3].reshape(8, 8)]:
         assert set(np.count_nonzero(matrix.T.reshape(-1, 4), axis=1)) == {2}
-    # Of a mixture of tensors and others by name Keras takes none.
-    assert optimize.quantize_aware(made, samples=samples(shape=(4, 8))).plan.difference < 1e-5
+    # Keras takes no mixture, by name, of tensors and others, so that nothing here may hand one on.
+    for skip in ((), model.layers[-1]):
+        assert optimize.quantize_aware(made, samples=samples(shape=(4, 8)), skip=skip).plan.difference < 1e-5
 
 
 @pytest.mark.parametrize("optimization", ["prune", "cluster"])

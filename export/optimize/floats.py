@@ -2,7 +2,7 @@
 
 import keras
 
-from keraslayers._rewrite import rewrite
+from keraslayers._rewrite import _beside_tensors, rewrite
 
 # The largest number below one.
 ALMOST_ONE = 1 - 2**-24
@@ -13,19 +13,21 @@ class Kept(keras.layers.Layer):
 
     Args:
         layer: any layer.
+        said: what it is called with by name that is no tensor, where tensors are called by name too.
     """
 
-    def __init__(self, layer, name):
+    def __init__(self, layer, name, said=()):
         super().__init__(name=name, dtype=layer.dtype_policy)
         self.layer = layer
+        self.said = dict(said)
         self.supports_masking = True
         self.built = True
 
     def call(self, *args, **kwargs):
-        return self.layer(*args, **kwargs)
+        return self.layer(*args, **kwargs, **self.said)
 
     def compute_output_spec(self, *args, **kwargs):
-        return self.layer.compute_output_spec(*args, **kwargs)
+        return self.layer.compute_output_spec(*args, **kwargs, **self.said)
 
 
 class Passing(keras.layers.Layer):
@@ -90,14 +92,15 @@ class Floats(keras.layers.Layer):
 
 def keep(model, ids, classes=()):
     """Has a model call the layers of those ids or classes through `Kept` ones."""
-    kept = {}
 
     def applies(layer, *args, **kwargs):
         return isinstance(layer, keras.layers.Layer) and (id(layer) in ids or type(layer) in classes)
 
-    def replace(layer, fresh, *args, **kwargs):
-        if id(layer) not in kept:
-            kept[id(layer)] = Kept(layer, fresh(layer.name))
-        return kept[id(layer)](*args, **kwargs)
+    return rewrite(model, applies, call_kept)[0]
 
-    return rewrite(model, applies, replace)[0]
+
+def call_kept(layer, fresh, *args, **kwargs):
+    """What a layer gives, called through a `Kept` one."""
+    said = _beside_tensors(kwargs)
+    kwargs = {name: value for name, value in kwargs.items() if name not in said}
+    return Kept(layer, fresh(layer.name), said)(*args, **kwargs)

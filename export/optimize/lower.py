@@ -7,7 +7,7 @@ from keras import layers, ops
 from keraslayers.deformable import DeformableConv2D
 from keraslayers.dynamic import DynamicConv2D
 from keraslayers.export.optimize.bounded_deformable import in_parts
-from keraslayers.export.optimize.floats import Computed, Kept, Passing
+from keraslayers.export.optimize.floats import Computed, Kept, Passing, call_kept
 from keraslayers.export.optimize.kernels import has_kernel, plain
 from keraslayers.export.optimize.matrix_part import in_matrices
 from keraslayers.export.optimize.mixture_part import mixed
@@ -101,7 +101,7 @@ def _replacement(layer, origins, args, kwargs):
         return None
     between = type(layer) in (layers.Softmax, layers.Dropout) and layer.name not in origins.names
     if id(layer) in origins.kept or type(layer) in IN_FLOATS or (floats and between):
-        return _keep
+        return call_kept
     if type(layer) in _LAYERS:
         return _LAYERS[type(layer)]
     if has_kernel(layer) and _loose_activation(layer):
@@ -134,10 +134,6 @@ def _rename(layer, fresh, inputs, outputs):
         own = isinstance(operation, keras.layers.Layer)
         operation.name = fresh(f"{layer.name}_{operation.name if own else type(operation).__name__.lower()}")
         tensors.extend(operation._inbound_nodes[index].input_tensors)
-
-
-def _keep(layer, fresh, *args, **kwargs):
-    return Kept(layer, fresh(layer.name))(*args, **kwargs)
 
 
 def _compute_in_floats(operation, fresh, *args, **kwargs):

@@ -29,21 +29,24 @@ class _Call(keras.layers.Layer):
 
     Args:
         layer: any layer.
+        args, kwargs: what its `call` is given.
     """
 
-    def __init__(self, layer):
+    def __init__(self, layer, args, kwargs):
         super().__init__(dtype=layer.dtype_policy)
         self.layer = layer
+        self.given = (args, kwargs)
         self.error = self.outputs = None
         self.watch = _Watch()
         self.built = True
 
-    def call(self, *args, training=None, **kwargs):
+    def call(self, inputs, training=None):
         raise NotImplementedError
 
-    def compute_output_spec(self, *args, training=None, **kwargs):
+    def compute_output_spec(self, inputs, training=None):
+        args, kwargs = self.given
         if self.layer._call_has_training_arg:
-            kwargs["training"] = training
+            kwargs = {**kwargs, "training": training}
         try:
             with self.watch:
                 self.outputs = self.layer.call(*args, **kwargs)
@@ -101,8 +104,8 @@ def passes(layer, args, kwargs):
 
 def _computed(layer, args, kwargs, training):
     """The outputs of one call, which must be of nothing but its inputs and the layers it calls."""
-    made = _Call(layer)
-    made(*args, training=training, **kwargs)
+    made = _Call(layer, args, kwargs)
+    made(keras.tree.flatten((args, kwargs))[0], training=training)
     if made.error is not None:
         raise made.error
     changed = [variable.path for variable in made.watch.changed.values()]
