@@ -16,10 +16,8 @@ from keraslayers.export.optimize.mixture_part import MixturePart
 from keraslayers.export.optimize.ranges import ROUND
 from keraslayers.export.optimize.separable_parts import (
     DepthwisePart,
-    DepthwisePart1D,
     HorizontalPart,
     PointwisePart,
-    PointwisePart1D,
     VerticalPart,
 )
 from keraslayers.export.passes._graph import Altered
@@ -34,7 +32,6 @@ KERNELS = {
     layers.DepthwiseConv1D: DEPTHWISE,
     layers.DepthwiseConv2D: DEPTHWISE,
     DepthwisePart: DEPTHWISE,
-    DepthwisePart1D: DEPTHWISE,
     Hats: LAST,
     HorizontalPart: LAST,
     IdentityConvolution: DEPTHWISE,
@@ -45,7 +42,6 @@ KERNELS = {
     Offsets: LAST,
     PaddedConv2D: LAST,
     PointwisePart: LAST,
-    PointwisePart1D: LAST,
     VerticalPart: LAST,
 }
 

@@ -23,10 +23,8 @@ from keraslayers.export.optimize.rules import (
 )
 from keraslayers.export.optimize.separable_parts import (
     DepthwisePart,
-    DepthwisePart1D,
     HorizontalPart,
     PointwisePart,
-    PointwisePart1D,
     VerticalPart,
 )
 from keraslayers.export.passes._graph import Altered, first, laid_open, made_by, owner, rewrite
@@ -163,12 +161,6 @@ def _split_activation(layer, fresh, *args, **kwargs):
 def _split_separable(layer, fresh, *args, **kwargs):
     x = DepthwisePart(layer, fresh(f"{layer.name}_depthwise"))(first(args, kwargs))
     x = PointwisePart(layer, fresh(f"{layer.name}_pointwise"))(x)
-    return x if layer.activation is None else layer.activation(x)
-
-
-def _split_separable_row(layer, fresh, *args, **kwargs):
-    x = DepthwisePart1D(layer, fresh(f"{layer.name}_depthwise"))(first(args, kwargs))
-    x = PointwisePart1D(layer, fresh(f"{layer.name}_pointwise"))(x)
     return x if layer.activation is None else layer.activation(x)
 
 
@@ -312,7 +304,7 @@ _LAYERS = {
     layers.EinsumDense: _multiply_matrix,
     layers.Normalization: _normalize,
     layers.Rescaling: _scale,
-    layers.SeparableConv1D: _split_separable_row,
+    layers.SeparableConv1D: _split_separable,
     layers.SeparableConv2D: _split_separable,
     layers.TimeDistributed: _step_by_step,
     SpatialSeparableConv2D: _split_spatially,

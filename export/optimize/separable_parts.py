@@ -40,7 +40,7 @@ class PartWithBias(Part):
 
 
 class DepthwisePart(_PartWithoutBias):
-    """The depthwise convolution of a `SeparableConv2D`."""
+    """The depthwise convolution of a `SeparableConv2D` or `SeparableConv1D`."""
 
     @property
     def kernel(self):
@@ -54,7 +54,7 @@ class DepthwisePart(_PartWithoutBias):
 
 
 class PointwisePart(PartWithBias):
-    """The 1x1 convolution of a `SeparableConv2D`, with its bias and without its activation."""
+    """The 1x1 convolution of such a layer, with its bias and without its activation."""
 
     @property
     def kernel(self):
@@ -63,22 +63,6 @@ class PointwisePart(PartWithBias):
     def call(self, inputs):
         outputs = ops.conv(inputs, self.kernel, 1, "valid", self.whole.data_format)
         return ops.add(outputs, self.bias) if self.use_bias else outputs
-
-
-class DepthwisePart1D(DepthwisePart):
-    """The same of a `SeparableConv1D`, whose rows may be padded at their beginning alone."""
-
-    def call(self, inputs):
-        whole = self.whole
-        if whole.padding != "causal":
-            return super().call(inputs)
-        pads = whole.dilation_rate[0] * (whole.kernel_size[0] - 1)
-        inputs = ops.pad(inputs, ((0, 0), (pads, 0), (0, 0)))
-        return ops.depthwise_conv(inputs, self.kernel, whole.strides, "valid", whole.data_format, whole.dilation_rate)
-
-
-class PointwisePart1D(PointwisePart):
-    """The same of a `SeparableConv1D`."""
 
 
 class VerticalPart(_PartWithoutBias):
