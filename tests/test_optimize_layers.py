@@ -278,6 +278,18 @@ def test_tied_weights_stay_tied(tmp_path):
     assert [int(wrapper.step) for wrapper in sparse.plan.wrappers] == [3]  # of the kernel, not of its two layers
 
 
+def test_gradients_of_clusters_are_tensors():
+    """Rows of one, as of what is looked up, cannot be summed over several devices."""
+    tf = pytest.importorskip("tensorflow")
+    clustered = optimize.cluster(network(), clusters=4)
+    for made in (clustered, optimize.quantize_aware(clustered, samples=samples())):
+        with tf.GradientTape() as tape:
+            loss = ops.sum(made(samples(), training=True))
+        gradients = tape.gradient(loss, [weight.value for weight in made.trainable_weights])
+        assert len(gradients) == 6  # kernels, their centroids, biases
+        assert all(isinstance(gradient, tf.Tensor) for gradient in gradients)
+
+
 MIRRORED = """
 import keras, numpy as np, tensorflow as tf
 tf.config.set_logical_device_configuration(

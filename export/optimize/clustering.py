@@ -1,7 +1,5 @@
 """Clustering: the weights of a kernel become few different numbers while the model trains."""
 
-import copy
-
 import keras
 import numpy as np
 from keras import ops
@@ -10,6 +8,7 @@ from keraslayers import _checks
 from keraslayers.export.optimize._state import State
 from keraslayers.export.optimize._tfmot import tfmot
 from keraslayers.export.optimize.kernels import kernel_key
+from keraslayers.export.optimize.preserving_quantizers import of_tensor
 from keraslayers.export.optimize.rebuild import chosen, kernel_name, replaced, source_of
 from keraslayers.export.optimize.rules import check_skip
 from keraslayers.export.source.in_float32 import float32_policy
@@ -46,10 +45,8 @@ class ClusteredKernel(keras.layers.Layer):
 
     def now(self):
         """The kernel of centroids."""
-        kernel, algorithm = self.variable.value, copy.copy(self.algorithm)
-        # A product, of which gradients are tensors: of what is looked up in a variable they are rows of one, which
-        # MirroredStrategy cannot gather. No optimizer moves the centroid that stands for zero.
-        algorithm.cluster_centroids = self.centroids * (1.0 if self.mask is None else self.zero)
+        # Without a gradient no optimizer moves the centroid that stands for zero.
+        kernel, algorithm = self.variable.value, of_tensor(self.algorithm, 1.0 if self.mask is None else self.zero)
         if self.mask is not None:
             kernel = kernel * self.mask.value
         clustered = algorithm.get_clustered_weight(algorithm.get_pulling_indices(kernel), kernel)
@@ -76,8 +73,9 @@ def cluster(model, *, clusters=16, initialization="kmeans++", skip=()):
 
     It is a Keras 3 model with weights of its own: compile it, fit it, then `strip` it or hand it on to
     `quantize_aware`, which keeps the clusters. A file with 16 different weights compresses to half and less. Kernels
-    of Conv1D, Conv2D, Conv2DTranspose, Dense, PaddedConv2D and SpatialSeparableConv2D are clustered, and the pointwise
-    ones of SeparableConv2D, each by itself; in a model that `prune` gave, zeros stay zero and are a cluster.
+    of Conv1D, Conv2D, Conv2DTranspose, Dense, EinsumDense, PaddedConv2D and SpatialSeparableConv2D are clustered, and
+    the pointwise ones of SeparableConv1D and SeparableConv2D, each by itself, those of layers within other layers too;
+    what is frozen stays as it is. In a model that `prune` gave, zeros stay zero and are a cluster.
 
     Args:
         model: a trained Functional or Sequential model, or what `prune` gave; it stays as it is.

@@ -13,6 +13,7 @@ from keraslayers.export.optimize.identity_convolution import IdentityConvolution
 from keraslayers.export.optimize.layout import DEPTHWISE, LAST, SEVERAL, TRANSPOSED, channels, restored, rows
 from keraslayers.export.optimize.matrix_part import MatrixPart
 from keraslayers.export.optimize.mixture_part import MixturePart
+from keraslayers.export.optimize.preserving_quantizers import ClustersOfTensors
 from keraslayers.export.optimize.ranges import ROUND
 from keraslayers.export.optimize.separable_parts import (
     DepthwisePart,
@@ -112,6 +113,7 @@ class RoundedKernel(keras.layers.Layer):
         self.clustered = "clst_impl" in self.values
         self._beginning = {}
         if self.clustered:
+            self.values["clst_impl"] = ClustersOfTensors(self.values["clst_impl"])
             key = kernel_key(label, self.kernel.variable)
             self._beginning[key] = ops.convert_to_numpy(self.kernel.variable)
         self.built = True

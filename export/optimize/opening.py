@@ -105,7 +105,8 @@ def passes(layer, args, kwargs):
 def _computed(layer, args, kwargs, training):
     """The outputs of one call, which must be of nothing but its inputs and the layers it calls."""
     made = _Call(layer, args, kwargs)
-    made(keras.tree.flatten((args, kwargs))[0], training=training)
+    first = next(x for x in keras.tree.flatten((args, kwargs)) if isinstance(x, keras.KerasTensor))
+    made(first, training=training)
     if made.error is not None:
         raise made.error
     changed = [variable.path for variable in made.watch.changed.values()]

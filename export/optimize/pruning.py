@@ -64,8 +64,9 @@ def prune(model, *, sparsity=0.5, pattern=None, block=(1, 1), skip=()):
     """Gives a model that trains while its smallest weights become zero.
 
     It is a Keras 3 model with weights of its own: compile it, fit it, then `strip` it or hand it on to `cluster` or
-    `quantize_aware`, which keep the zeros. The kernels of Conv1D, Conv2D, Conv2DTranspose, Dense, PaddedConv2D and
-    SpatialSeparableConv2D are pruned, and the pointwise ones of SeparableConv2D, each by itself.
+    `quantize_aware`, which keep the zeros. The kernels of Conv1D, Conv2D, Conv2DTranspose, Dense, EinsumDense,
+    PaddedConv2D and SpatialSeparableConv2D are pruned, and the pointwise ones of SeparableConv1D and SeparableConv2D,
+    each by itself, those of layers within other layers too; what is frozen stays as it is.
 
     Args:
         model: a trained Functional or Sequential model; it stays as it is.
