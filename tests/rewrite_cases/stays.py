@@ -274,7 +274,9 @@ def pixels(x=DEEP, order=SWAP, to=LARGE, more=None, kind="RESHAPE"):
             d = made(f, "RESHAPE", [c, f.integers(to.shape)], to, newShape=list(to.shape))
         else:
             d = made(f, kind, [c], Tensor(tuple(shape)))
-        return {None: [d], "reader": [d, made(f, "TANH", [c], Tensor(tuple(shape)))], "given": [d, c]}[more]
+        if more == "reader":
+            return [d, made(f, "TANH", [c], Tensor(tuple(shape)))]
+        return [d, c] if more == "given" else d
 
     return chain(make)
 
@@ -404,20 +406,31 @@ def twins(x, kind="SUB", stored=False):
 
 TWINS = [
     ("codes", twins(coded(1, 6, 8))),
+    ("codes of 32 bits", twins(Tensor((1, 6, 8), "int32", 0.1))),
     ("stored", twins(of(1, 6, 8), stored=True)),
     ("64 bits", twins(of(1, 6, 8, dtype="int64"))),
     ("product", twins(of(1, 6, 8), "MUL")),
 ]
 BESIDE = asked(1, 6, 8)
 INTEGERS = [
-    ("both computed", one("ADD", BESIDE, asked(1, 1, 8), to=BESIDE)),
+    ("both computed", one("ADD", BESIDE, asked(8), to=BESIDE)),
     ("codes", one("ADD", Tensor((1, 6, 8), "int32", 0.1), ones(8, dtype="int32", scale=0.1), to=BESIDE)),
     ("64 bits", one("ADD", of(1, 6, 8, dtype="int64"), ones(8, dtype="int64"), to=of(1, 6, 8, dtype="int64"))),
 ]
+
+
+def reshaped_twice(f):
+    x = placed(f, of(6, 8))
+    for shape in ((2, 3, 8), (6, 8)):
+        x = made(f, "RESHAPE", [x, f.integers(shape)], of(*shape), newShape=list(shape))
+    return made(f, "ADD", [x, placed(f, of(6, 8), 1)], of(6, 8))
+
+
 RANKS = [
     ("equal", one("ADD", of(1, 6, 1, 8), of(1, 1, 5, 8), to=of(1, 6, 5, 8))),
     ("stored", one("ADD", of(1, 6, 5, 8), ones(5, 8), to=of(1, 6, 5, 8))),
     ("number by number", one("ADD", of(6, 8), of(6, 8), to=of(6, 8))),
+    ("equal, behind reshapes", chain(reshaped_twice)),
 ]
 INTEGER_PADS = [
     ("sizes are computed", one("PAD", asked(1, 6), asked(2, 2), to=asked(1, 8))),
@@ -425,8 +438,9 @@ INTEGER_PADS = [
     ("value is computed", one("PADV2", asked(1, 6), numbers([[0, 0], [1, 1]]), asked(), to=asked(1, 8))),
 ]
 SIDES = [
-    ("five axes", one("ADD", of(*WHOLE), ones(*WHOLE), to=of(*WHOLE))),
-    ("one number", one("ADD", of(16, 32), ones(1, 1), to=of(16, 32))),
+    ("five axes", one("ADD", of(*WHOLE), ones(2, 2, 3, 2, 4), to=of(2, 2, 3, 2, 4))),
+    ("one number", one("ADD", of(16, 32), ones(1, 1, 1), to=of(1, 16, 32))),
+    ("four groups", one("ADD", of(1, 6, 1, 8), ones(2, 1, 7, 8), to=of(2, 6, 7, 8))),
     ("two stored", one("ADD", ones(16, 32), ones(16, 32), to=of(16, 32))),
     ("both computed", one("ADD", of(16, 32), of(16, 32), to=of(16, 32))),
     ("by channel", one("MUL", coded(16, 2), lambda f: f.weights(np.ones((16, 2), "int8"), BY_CHANNEL, axis=1),
@@ -457,14 +471,14 @@ def terms(kept=TERM, small=NEXT_TO_NOTHING, to=TERM, kind="ADD", given=False, ac
 TERMS = [
     ("given", terms(given=True)),
     ("seen", terms(small=coded(1, 8, scale=0.01))),
-    ("without a scale", terms(small=of(1, 8))),
+    ("without a scale", terms(small=Tensor((1, 8), "int8"))),
     ("other type", terms(small=Tensor((1, 8), "int16", 1e-6))),
     ("with relu", terms(activation=RELU)),
     ("spreads", terms(kept=coded(1, 1), small=coded(1, 8, scale=1e-6))),
     ("other zero", terms(kept=coded(1, 8, zero_point=3))),
     ("other scale", terms(kept=coded(1, 8, scale=0.11))),
     ("kept has another type", terms(kept=Tensor((1, 8), "int16", 0.1))),
-    ("kept has no scale", terms(kept=of(1, 8))),
+    ("kept has no scale", terms(kept=Tensor((1, 8), "int8"))),
     ("taken from what is small", terms(coded(1, 8, scale=1e-6), coded(1, 8), kind="SUB")),
 ]
 
@@ -496,11 +510,11 @@ MATRICES = [
     ("five axes", matrices(of(1, 2, 2, 16, 8), of(8, 12), of(1, 2, 2, 16, 12))),
     ("both stored", matrices(ones(16, 8), ones(8, 12), of(16, 12))),
     ("layer", matrices(of(1, 4, 16, 8), ones(8, 12), of(1, 4, 16, 12))),
-    ("by channel", matrices(coded(2, 16, 8), lambda f: f.weights(np.ones((2, 8, 2), "int8"), BY_CHANNEL, axis=2),
+    ("by channel", matrices(coded(2, 16, 8), lambda f: f.weights(np.ones((1, 8, 2), "int8"), BY_CHANNEL, axis=2),
                             coded(2, 16, 2), adjX=False)),
     ("x by channel", matrices(coded(2, 4, 2, scale=BY_CHANNEL), coded(2, 3), coded(2, 4, 3))),
     ("sums of codes", matrices(coded(2, 4, 40000), coded(40000, 3), coded(2, 4, 3))),
-    ("many small ones", matrices(of(9000, 4, 2), of(9000, 2, 2), of(9000, 4, 2))),
+    ("many small ones", matrices(of(20000, 4, 2), of(20000, 2, 2), of(20000, 4, 2))),
 ]  # fmt: skip
 KERNEL = ones(8, 32)
 DENSE = [
@@ -560,6 +574,7 @@ RECTIFIERS = [
 ]
 IMAGES = [
     ("borders are computed", one("PAD", of(6, 8), asked(2, 2), to=of(7, 9))),
+    ("borders of a sequence are computed", one("PAD", of(1, 6, 8), asked(3, 2), to=of(1, 7, 9))),
     ("number", one("PAD", of(), np.zeros((0, 2), "int32"), to=of())),
 ]
 
@@ -621,6 +636,27 @@ def case(rewrite, rows):
 
 
 TEXT = of(1, 6, dtype="string")
+# What the rows are made from is changed where nothing stands against it.
+NEAREST = [
+    ("lower_indices", sliced(of(1, 6, 8), *ROW, of(1, 8), **TAKEN)),
+    ("lower_scatter", one("SCATTER_ND", AT, of(3, 8), numbers([7, 8]), to=of(7, 8))),
+    ("lower_one_hot", one_hot()),
+    ("narrow_slice", sliced(of(*WHOLE), *FIVE, LESS)),
+    ("merge_pixels", pixels()),
+    ("crop_transposed", transposed(6)),
+    ("keep_padding", padded_pool([], "MAX_POOL_2D")),
+    ("keep_padding", padded_pool([("ADD", (ones(8),))], "MAX_POOL_2D")),
+    ("pool_maxima", maxima((1, 3, 4, 8), (1, 2))),
+    ("part_twins", twins(of(1, 6, 8))),
+    ("drop_terms", terms()),
+    ("nest_concatenations", joined()),
+    ("multiply_matrices", matrices(of(2, 16, 8), of(8, 12), of(2, 16, 12))),
+    ("lower_fourier", waves()),
+    ("lower_sums", cumulated(of(1, 6, 8), ONE)),
+    ("lower_relu", one("RELU", coded(1, 8), to=coded(1, 8))),
+    ("fold_constants", sum_of_zeros()),
+    ("fold_constants", computed_of(np.ones((1, 8), "float32"))),
+]
 EIGHT_BITS = {"lower_relu": "RELU", "lower_hard_swish": "HARD_SWISH"}
 CASES = [
     *case("lower_indices", INDICES),
