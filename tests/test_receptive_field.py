@@ -152,7 +152,7 @@ LARGER = {
     "resample": [keraslayers.Resample2D(size=55)],
     "resample_down": [keraslayers.Resample2D(size=13)],
     "antialias": [keraslayers.Resample2D(size=12, antialias=True)],
-    "antialias_up": [keraslayers.Resample2D(size=55, antialias=True)],
+    "antialias_up": [keraslayers.Resample2D(size=160, antialias=True)],
     "nearest": [keraslayers.Resample2D(size=14, method="nearest")],
     "adaptive": [layers.AdaptiveAveragePooling2D((12, 7))],
     "unpooling": [layers.MaxPooling2D(2), layers.UpSampling2D(4)],
