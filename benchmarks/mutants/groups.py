@@ -25,12 +25,13 @@ class Group:
 
 # A file's numbers on LiteRT's built-in kernels and what stays; the runtimes of a phone take the longer.
 ROWS = "tests/test_rewrites.py -k '(outputs_stay or names_and_signature or what_stays)"
+RUNS = "tests/test_rewrites.py -k '(refused_is or in_pieces)"
 # What a file is made for takes a converter each.
 MADE = "(int8 or file or wanted or sizes_of or tells or sigmoid)"
 WINDOWS = "tests/test_receptive_field.py -k 'chain or branches or join or places_differ'"
 PARTS = "tests/test_blame.py -k 'beginning or no_operator or named or names or remedy or seen or words'"
 GROUPS = (
-    Group("rewrites", ("export/rewrites/[!_]*.py",), 2, ROWS + " and {name}-'"),
+    Group("rewrites", ("export/rewrites/[!_]*.py",), 2, ROWS + " and {name}-'", RUNS + " and {name}-'"),
     Group("rewrites, shared", ("export/rewrites/_[!_]*.py",), 4, ROWS + "'"),
     Group(
         "passes",
