@@ -138,14 +138,15 @@ def _expected(plan):
     from keraslayers.export.source.in_float32 import check_same
 
     samples = {name: values[:PROOF_SAMPLES] for name, values in plan.samples.items()}
+    batch = next(iter(plan.shapes.values()))[0]
     with step(f"running {plan.model.name} in Keras"):
         try:
-            expected = plan.interface.predict(samples)
+            expected = plan.interface.predict(samples, batch)
         except Exception as error:  # of whatever class the model's own code raises
             error.add_note(f"`{plan.who}`: model {plan.model.name!r} failed in Keras on the samples.")
             raise
         if plan.others:
-            check_same(plan.who, plan.model.name, plan.theirs.predict(samples), expected)
+            check_same(plan.who, plan.model.name, plan.theirs.predict(samples, batch), expected)
         check_finite(plan.who, plan.interface, samples, expected, made_up=not plan.given)
     return expected
 
@@ -240,13 +241,16 @@ def _kept(plan, ready, made, proofs, expected):
         (proof,) = prove_blob(blob, graph, samples, ["cpu"], expected=expected, precision=precision)
         return proof.reason
 
+    def right(blob):  # as it will be: what is rewritten for the target rounds otherwise
+        return not fault(rewrite(blob, plan.target, plan.precision)[0], plan.precision)
+
     with _calibrated(plan, ready) as again:
         if wrong := fault(again.given, "float32"):
             instead = f"it is not quantization that lost the numbers: of the file in floats {wrong}"
             return made, tuple(dataclasses.replace(p, reason=p.reason.replace(LOST, instead)) for p in proofs)
         if plan.precision != "int8" or "cpu" not in plan.target.runtimes:
             return made, proofs
-        floats = keep_numbers(again, plan.floats, lambda blob: not fault(blob, "int8"))
+        floats = keep_numbers(again, plan.floats, right)
         if floats is None:
             return made, proofs
         made = _finished(plan, again.file(set(floats)), floats, again.rewrites, again.growth, errors=made.errors)

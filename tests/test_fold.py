@@ -85,6 +85,16 @@ def test_channels_first_folds():
     np.testing.assert_allclose(bias, (old_bias - mean) * scale + beta, rtol=1e-5)
 
 
+def test_channels_first_folds_into_deformable():
+    inputs = keras.Input((4, 6, 5))
+    x = keraslayers.DeformableConv2D(3, 3, data_format="channels_first")(inputs)
+    model = enliven(keras.Model(inputs, layers.BatchNormalization(axis=1)(x)))
+    assert kinds(folded(fold_batch_norm, model, samples(3, (4, 6, 5)))) == ["DeformableConv2D"]
+    x = keraslayers.DeformableConv2D(3, 3, data_format="channels_first")(inputs)
+    model = enliven(keras.Model(inputs, layers.BatchNormalization(axis=-1)(x)))
+    assert "BatchNormalization" in kinds(fold_batch_norm(model))
+
+
 class Own(layers.Conv2D):
     """Computes something else than the layer it is called after."""
 

@@ -152,6 +152,23 @@ def test_a_model_that_drops_the_batch(precision):
     proven(model, samples(16, (6, 3)), precision=precision)
 
 
+class Compared(layers.Layer):
+    def call(self, x):
+        return keras.ops.matmul(x, keras.ops.transpose(x))
+
+
+class Centred(layers.Layer):
+    def call(self, x):
+        return x - 0.5 * keras.ops.mean(x, axis=0, keepdims=True)
+
+
+@pytest.mark.parametrize("batch", [1, 4])
+@pytest.mark.parametrize("layer", [Compared, Centred])
+def test_samples_of_a_batch_that_influence_each_other(layer, batch):
+    x = keras.Input((6,), name="x")
+    proven(enliven(keras.Model(x, layer()(layers.Dense(8)(x)))), samples(10, (6,)), batch_size=batch)
+
+
 def test_inputs_without_elements():
     x, none = keras.Input((4,), name="x"), keras.Input((0, 2), name="none")
     model = enliven(keras.Model([x, none], layers.Dense(2)(x) + keras.ops.sum(none, 1)))

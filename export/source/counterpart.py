@@ -36,7 +36,8 @@ def expected_of(who, graph, model, samples):
         # What the file takes as integers of a scale, the model takes as the numbers that they stand for.
         real = tensor.dequantize(tensor.quantize(values)) if tensor.scale is not None else values
         given[own] = _shaped(np.asarray(real).astype(dtypes[own]), theirs[own])
-    outputs = interface.predict({entry.name: given[entry.name] for entry in interface.inputs})
+    batch = graph.inputs[0].shape[0] if graph.inputs[0].shape else 1
+    outputs = interface.predict({entry.name: given[entry.name] for entry in interface.inputs}, batch)
     shapes = {name: (None, *values.shape[1:]) for name, values in outputs.items()}
     pairs = _matched(who, "output", {tensor.name: tensor.shape for tensor in graph.outputs}, shapes)
     return {name: outputs[own] for name, own in pairs.items()}
