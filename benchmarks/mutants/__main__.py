@@ -119,6 +119,9 @@ def passes_without_a_fault(tests):
 
 def prepare(folder):
     """Makes this process one whose children find the copy, and start quickly."""
+    # What killed runs leave behind goes with the copy.
+    (folder / "tmp").mkdir()
+    tempfile.tempdir = os.environ["TMPDIR"] = str(folder / "tmp")
     os.environ |= {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(folder), "TF_CPP_MIN_LOG_LEVEL": "3"}
     os.chdir(folder)
     sys.dont_write_bytecode = True
