@@ -150,12 +150,17 @@ SEVERAL = (
     "keeps no shapes. Wrap it: keras.Model([a, b], model(a, b)), a and b being `keras.Input`s."
 )
 NO_MODEL = "`to_tflite`: `model` must be a `keras.Model`; got "
+LOAD = "Load it by keras.models.load_model(path, compile=False)."
 
 
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [
-        (lambda: "model.keras", TypeError, NO_MODEL + "builtins.str."),
+        (lambda: "model.keras", TypeError, NO_MODEL + f"builtins.str. {LOAD}"),
+            lambda: "model.keras",
+            TypeError,
+            NO_MODEL + "builtins.str. Load it by keras.models.load_model(path, compile=False).",
+        ),
         (lambda: None, TypeError, NO_MODEL + "builtins.NoneType."),
         (lambda: layers.Dense(2), TypeError, NO_MODEL + "keras.src.layers.core.dense.Dense."),
         (lambda: keras.Sequential([layers.Dense(2)], name="s"), ValueError, NOT_BUILT.format("s")),
