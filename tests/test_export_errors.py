@@ -157,10 +157,6 @@ LOAD = "Load it by keras.models.load_model(path, compile=False)."
     ("make", "error", "message"),
     [
         (lambda: "model.keras", TypeError, NO_MODEL + f"builtins.str. {LOAD}"),
-            lambda: "model.keras",
-            TypeError,
-            NO_MODEL + "builtins.str. Load it by keras.models.load_model(path, compile=False).",
-        ),
         (lambda: None, TypeError, NO_MODEL + "builtins.NoneType."),
         (lambda: layers.Dense(2), TypeError, NO_MODEL + "keras.src.layers.core.dense.Dense."),
         (lambda: keras.Sequential([layers.Dense(2)], name="s"), ValueError, NOT_BUILT.format("s")),
