@@ -93,6 +93,8 @@ def of_report(report):
             if tensor["scale"] is not None:
                 quantized = f", real = {tensor['scale']:.6g} * (integer - {tensor['zero_point']})"
             parts.append(Text(f"{side} {tensor['name']}: {tensor['dtype']} {list(tensor['shape'])}{quantized}"))
+    if len(report.signatures) > 1:
+        parts.append(Text(f"signatures, each run by itself: {', '.join(report.signatures)}"))
     parts += [
         Text(f"{proof.runtime}: runs in {proof.arena_bytes:,} bytes of memory on this 64-bit host, weights not counted")
         for proof in report.proofs
@@ -128,15 +130,23 @@ def of_report(report):
         parts.append(Text(f"most bytes: {', '.join(f'{layer or UNKNOWN} {size:,}' for layer, size in most)}"))
     if report.float_operators:
         parts.append(Text(f"in floats: {', '.join(f'{n} {count}x' for n, count in report.float_operators.items())}"))
+    parts += [
+        Text(f"{proof.runtime}: a probability is off by {proof.probability_error:.2g} at most")
+        for proof in report.proofs
+        if proof.probability_error is not None
+    ]
     reference = next((proof.reference for proof in report.proofs if proof.reference), "the reference")
+    samples = " to ".join(str(n) for n in sorted({proof.samples for proof in report.proofs if proof.samples})) or "no"
     parts.append(
         Text(
             "operators: taken by the runtime's accelerator, of all, in so many parts. Errors and top-1 agreement: "
-            f"against {reference}. ms: one call on this host, no phone's figure.",
+            f"against {reference}, over {samples} samples. ms: one call on this host, no phone's figure.",
             style="dim",
         )
     )
-    parts += [Text(f"{proof.runtime}: {proof.reason}") for proof in report.proofs if proof.reason]
+    parts += [
+        Text(f"{proof.runtime}: {words}") for proof in report.proofs for words in (proof.reason, proof.note) if words
+    ]
     return Group(*parts)
 
 
