@@ -13,7 +13,7 @@ LEAST_CORRELATION = 0.5
 ROUNDING = 3e-7
 # A part may be so many decibels below half of the parts: 16 were seen. It need not reach more than so many above what a
 # part must reach in any file, since layers in floats may stand beside layers in integers.
-BELOW, MORE = 20.0, 15.0
+BELOW, MORE = 20.0, 10.0
 # Of so few numbers neither a correlation nor a factor is known.
 FEWEST = 8
 # Probabilities that differ by less than this (rms) from sample to sample are judged with the others: 8 bits cannot show
@@ -23,13 +23,13 @@ UNLIKELY = 0.05
 # network may be all but dead; where tensors of several scales were put together, it is a loss.
 DROWNED, DROWNED_OF_JOINED = 0.25, 0.1
 # A factor must explain so much of the error, else it is one of many.
-EXPLAINED = 0.3
+EXPLAINED = 0.5
 # How many decibels more than a part half of the samples must reach, each against its own distance from the others.
 TYPICAL, LEAST_TYPICAL = 6.0, 1.5
 # How sure it must be that a factor is none by chance.
 CHANCE = 1e-4
 # One sample in so many may be lost altogether, though of most of them little is.
-LOST_SAMPLES = 0.1
+LOST_SAMPLES = 1 / 16
 
 
 @dataclass(frozen=True)
@@ -149,12 +149,12 @@ def _samples(wanted, got, least, likely):
         own = np.maximum(own, UNLIKELY**2 * wanted[0].size)
     signal = np.mean(own)
     lost = np.sum(noise >= signal)
-    if signal > 0 and lost > LOST_SAMPLES * rows and np.median(noise) < signal / 16:
+    if signal > 0 and lost >= LOST_SAMPLES * rows and np.median(noise) < signal / 16:
         return f"{lost} of {rows} samples have nothing to do with those of {{}}, though the others have"
     rounding = np.square(ROUNDING * np.max(np.abs(wanted))) * wanted[0].size
     ratio = 10 * float(np.log10(np.median(np.maximum(own, 1e-300) / np.maximum(noise, rounding))))
     needed = max(least + TYPICAL, LEAST_TYPICAL)
-    if np.median(own) > 0 and np.median(noise) > rounding and ratio < needed:
+    if signal > 0 and np.median(noise) > rounding and ratio < needed:
         against = f"over its error against that of {{}}; {needed:.1f} dB is the least"
         return f"of half of the samples it is {ratio:.1f} dB or less {against}. Some are so large that others are lost"
     return ""
