@@ -86,6 +86,8 @@ def fault(got, wanted, meaning, graph, precision, plain):
 
 def nothing_said(got, meaning, graph):
     """Why outputs that match prove nothing: they hardly move with the samples. Empty if they do."""
+    if still(got):
+        return "no output differs from sample to sample: these samples test nothing. Give typical ones"
     for tensor in graph.outputs:
         ratio = None if tensor.counted else snr_db(meaning[tensor.name], got[tensor.name])
         if ratio is not None and ratio < NOTHING_DB:
@@ -94,6 +96,13 @@ def nothing_said(got, meaning, graph):
                 "these samples test nothing. Give typical ones"
             )
     return ""
+
+
+def still(got):
+    """Whether no output differs from sample to sample, though there are several."""
+    return all(
+        len(values) > 1 and np.array_equal(values, np.broadcast_to(values[:1], values.shape)) for values in got.values()
+    )
 
 
 def wrong_numbers(got, meaning, graph, plain):

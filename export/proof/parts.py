@@ -69,7 +69,7 @@ def figures(wanted, got, axis):
     error = got - wanted
     noise, power = _power(error, others), _power(own, others)
     together = np.sum(own * gotten, axis=others)
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         correlation = np.nan_to_num(together / np.sqrt(power * _power(gotten, others)))
         factor = np.where(power > 0, together / power, 1.0)
         explained = np.nan_to_num(np.square(factor - 1) * power / _power(gotten - own, others))
@@ -110,7 +110,7 @@ def fault_of_part(wanted, got, least, factor, *, rough, joined=False):
                 "the others: numbers of several scales in one tensor. Give each an output of its own"
             )
         judged &= ~drowned
-        ratio = 10 * np.log10(np.maximum(f.signal, 1e-300) / np.maximum(f.noise, 1e-300))
+        ratio = 10 * np.log10(np.maximum(f.signal, 1e-200) / np.maximum(f.noise, 1e-200))
         needed = min(max(np.median(ratio) - BELOW, least), least + MORE)
         faint = ratio < needed
         moved = _factors(f, factor)
@@ -129,7 +129,7 @@ def _factors(f, most):
     """Which parts are others by a factor that the rest does not have, and that no roundings give by chance."""
     usual = np.median(f.factor) if len(f.factor) > 2 else 1.0
     with np.errstate(divide="ignore"):
-        chance = np.log(np.maximum(1 - f.explained, 1e-300)) * (f.count - 2) / 2 + np.log(len(f.factor))
+        chance = np.log(np.maximum(1 - f.explained, 1e-200)) * (f.count - 2) / 2 + np.log(len(f.factor))
     surely = (f.count >= FEWEST) & (f.explained > EXPLAINED) & (chance < np.log(CHANCE))
     return surely & (np.abs(f.factor - usual) > most) & (np.abs(f.factor - 1) > most)
 
@@ -152,7 +152,7 @@ def _samples(wanted, got, least, likely):
     if signal > 0 and lost >= LOST_SAMPLES * rows and np.median(noise) < signal / 16:
         return f"{lost} of {rows} samples have nothing to do with those of {{}}, though the others have"
     rounding = np.square(ROUNDING * np.max(np.abs(wanted))) * wanted[0].size
-    ratio = 10 * float(np.log10(np.median(np.maximum(own, 1e-300) / np.maximum(noise, rounding))))
+    ratio = 10 * float(np.log10(np.median(np.maximum(own, 1e-200) / np.maximum(noise, rounding))))
     needed = max(least + TYPICAL, LEAST_TYPICAL)
     if signal > 0 and np.median(noise) > rounding and ratio < needed:
         against = f"over its error against that of {{}}; {needed:.1f} dB is the least"

@@ -14,6 +14,7 @@ from keraslayers.export.proof.match import (
     NO_NUMBERS,
     fault,
     nothing_said,
+    still,
 )
 from keraslayers.export.runtimes import RUNTIMES, cpu
 
@@ -243,6 +244,8 @@ def _compare(name, outcome, figures, graph, meant, expected, precision, count, t
     reason = fault(got, wanted, meaning, graph, None if expected is None else precision, RUNTIMES[name].PLAIN)
     if not reason and expected is None and (nothing := nothing_said(got, meaning, graph)):
         return Proof(name, Verdict.UNTESTED, nothing, **figures)
+    if not reason and still(got):
+        figures["note"] = "no output differs from sample to sample: what they say of the inputs was not tested"
     steps = figures.get("rms_steps")
     if trained and not reason and steps is not None and steps > MAX_TRAINED_STEPS:
         reason = (
