@@ -5,9 +5,12 @@ Started by file name, so that it imports neither keraslayers nor Keras.
 
 import json
 import os
+import re
 import sys
 import warnings
 from pathlib import Path
+
+STDERR = 2  # a file, so that what was written there can be read
 
 
 def main():
@@ -85,10 +88,25 @@ def quantize(tf, folder, io, nodes):
 
 
 def mixed(folder, outside, nodes):
+    """A file whose operators that compute the tensors of those names are in floats.
+
+    The quantizer gives what it moves and what it moves it to two scales at times, and dies of that: such an operator
+    joins the others in floats.
+    """
     from tensorflow.lite.python.convert import mlir_quantize
 
-    calibrated = Path(folder, "calibrated.tflite").read_bytes()
-    return mlir_quantize(calibrated, input_data_type=outside, output_data_type=outside, denylisted_nodes=nodes)
+    calibrated, nodes = Path(folder, "calibrated.tflite").read_bytes(), list(nodes)
+    while True:
+        start = os.fstat(STDERR).st_size
+        try:
+            return mlir_quantize(calibrated, input_data_type=outside, output_data_type=outside, denylisted_nodes=nodes)
+        except RuntimeError as error:  # which says nothing; what it died of stands in its error stream
+            said = os.pread(STDERR, os.fstat(STDERR).st_size - start, start).decode(errors="replace")
+            torn = re.search(r'error: loc\("(.*?)"\): .* violate the same scale constraint', said)
+            if not torn or torn[1] in nodes:
+                why = re.search(r"error: (.*)", said)
+                raise RuntimeError(str(error) or (why[1] if why else "the quantizer died")) from error
+            nodes.append(torn[1])
 
 
 def lose(tf, folder, batch, nodes, every):
