@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from keraslayers import export, models
+from keraslayers import export
 from keraslayers.export import pipeline
 from keraslayers.export.measures import snr_db
 from keraslayers.export.proof.parts import figures
@@ -61,11 +61,6 @@ def sequences(count, seed):
     return (waves + 0.2 * random.normal(size=waves.shape)).astype("float32"), names
 
 
-def of_pictures(builder, **options):
-    options |= {"input_shape": (SIDE, SIDE, 3), "classes": CLASSES, "classifier_activation": None}
-    return lambda: builder(**options)
-
-
 def plain():
     return keras.Sequential(
         [
@@ -78,14 +73,25 @@ def plain():
     )
 
 
+def deep():
+    image = keras.Input((SIDE, SIDE, 3))
+    x = layers.Conv2D(16, 3, strides=2, padding="same", activation="relu")(image)
+    for filters in (16, 24, 32):
+        x = layers.Conv2D(filters, 3, strides=2, padding="same", activation="relu")(x)
+        kept = x
+        for _ in range(2):
+            x = layers.Conv2D(filters, 3, padding="same", activation="relu")(x)
+        x = layers.Add()([x, kept])
+    return keras.Model(image, layers.Dense(CLASSES)(layers.GlobalAveragePooling2D()(x)))
+
+
 def recurrent(layer):
     return lambda: keras.Sequential([keras.Input((STEPS, 2)), layer(12), layers.Dense(CLASSES)])
 
 
 NETWORKS = {
     "two convolutions": (plain, pictures),
-    "MobileNetV2, 0.35": (of_pictures(models.MobileNetV2, alpha=0.35), pictures),
-    "ResNet18, 0.25": (of_pictures(models.ResNet18, alpha=0.25), pictures),
+    "ten convolutions": (deep, pictures),
     "GRU of 20 steps": (recurrent(layers.GRU), sequences),
     "LSTM of 20 steps": (recurrent(layers.LSTM), sequences),
 }

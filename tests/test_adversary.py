@@ -515,3 +515,9 @@ def test_the_largest_error_of_a_probability_is_told():
     text = " ".join(str(report).split())
     assert "a probability is off by" in text
     assert "over 64 samples" in text
+
+
+def test_roundings_of_what_hardly_differs_are_right():
+    wanted = 5 + 1e-6 * numbers(64, 4)
+    assert verdict_of(wanted + 5e-6 * numbers(64, 4, seed=1), wanted) == ""
+    assert verdict_of(wanted * [1, 1, 1.01, 1], wanted) != ""

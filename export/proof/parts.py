@@ -14,6 +14,8 @@ ROUNDING = 3e-7
 # A part may be so many decibels below half of the parts: 16 were seen. It need not reach more than so many above what a
 # part must reach in any file, since layers in floats may stand beside layers in integers.
 BELOW, MORE = 20.0, 10.0
+# What differs from sample to sample by less than this part of its size has no correlation to speak of.
+VARIES = 1e-3
 # Of so few numbers neither a correlation nor a factor is known.
 FEWEST = 8
 # Probabilities that differ by less than this (rms) from sample to sample are judged with the others: 8 bits cannot show
@@ -39,6 +41,7 @@ class Figures:
     Attributes:
         signal: sums of squares of what differs from sample to sample; a hundredth of the size at least.
         differing: without that.
+        varies: whether that is more than roundings of its size.
         noise: of the error.
         largest: the largest error.
         correlation: with the one wanted.
@@ -49,6 +52,7 @@ class Figures:
 
     signal: np.ndarray
     differing: np.ndarray
+    varies: np.ndarray
     noise: np.ndarray
     largest: np.ndarray
     correlation: np.ndarray
@@ -73,9 +77,12 @@ def figures(wanted, got, axis):
         correlation = np.nan_to_num(together / np.sqrt(power * _power(gotten, others)))
         factor = np.where(power > 0, together / power, 1.0)
         explained = np.nan_to_num(np.square(factor - 1) * power / _power(gotten - own, others))
-    signal = np.maximum(differing, CONSTANT**2 * _power(wanted, others))
+    whole = _power(wanted, others)
+    signal = np.maximum(differing, CONSTANT**2 * whole)
     largest = np.max(np.abs(error), axis=others)
-    return Figures(signal, differing, noise, largest, correlation, factor, explained, count)
+    return Figures(
+        signal, differing, differing > VARIES**2 * whole, noise, largest, correlation, factor, explained, count
+    )
 
 
 def _power(values, axes):
@@ -101,7 +108,7 @@ def fault_of_part(wanted, got, least, factor, *, rough, joined=False):
         if likely:
             judged &= f.differing >= f.count * UNLIKELY**2
         drowned = judged & (f.signal <= np.mean(f.noise)) & (len(f.noise) > 1)
-        unlike = (f.correlation < LEAST_CORRELATION) & (f.differing > 0) & (f.count >= FEWEST)
+        unlike = (f.correlation < LEAST_CORRELATION) & f.varies & (f.count >= FEWEST)
         lost = drowned & unlike
         most = DROWNED_OF_JOINED if joined else DROWNED
         if np.sum(lost) >= most * len(lost):
@@ -130,7 +137,7 @@ def _factors(f, most):
     usual = np.median(f.factor) if len(f.factor) > 2 else 1.0
     with np.errstate(divide="ignore"):
         chance = np.log(np.maximum(1 - f.explained, 1e-200)) * (f.count - 2) / 2 + np.log(len(f.factor))
-    surely = (f.count >= FEWEST) & (f.explained > EXPLAINED) & (chance < np.log(CHANCE))
+    surely = f.varies & (f.count >= FEWEST) & (f.explained > EXPLAINED) & (chance < np.log(CHANCE))
     return surely & (np.abs(f.factor - usual) > most) & (np.abs(f.factor - 1) > most)
 
 
@@ -145,6 +152,7 @@ def _samples(wanted, got, least, likely):
         return ""
     noise = np.sum(np.square(got - wanted).reshape(rows, -1), axis=1)
     own = np.sum(np.square(wanted - np.median(wanted, axis=0)).reshape(rows, -1), axis=1)
+    own = np.maximum(own, CONSTANT**2 * np.sum(np.square(wanted).reshape(rows, -1), axis=1))
     if likely:
         own = np.maximum(own, UNLIKELY**2 * wanted[0].size)
     signal = np.mean(own)
