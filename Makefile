@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # What the environment was made from: change it and the next command makes it anew.
 MADE := $(VENV)/.made
 
-.PHONY: demo docs test test-lowest test-backends readme table-layers table-models lint format bench bench-foreign bench-models clean
+.PHONY: demo docs test test-lowest test-backends readme table-layers table-models lint format bench bench-foreign bench-models mutate clean
 
 demo: $(MADE) driver
 	$(BIN)/keraslayers demo
@@ -83,6 +83,17 @@ $(BACKENDS)/.made: setup.py pyproject.toml
 	$(BACKENDS)/bin/python -m pip install --quiet --editable '.[dev,jax,torch]'
 	touch $@
 
+# Faults set into the code, and whether the tests see them; two hours.
+MUTATE := .venv-mutate
+mutate: $(MUTATE)/.made driver
+	$(MUTATE)/bin/python -m benchmarks.mutants
+
+$(MUTATE)/.made: setup.py pyproject.toml benchmarks/mutants/requirements.txt
+	$(PYTHON) -m venv $(MUTATE)
+	$(MUTATE)/bin/python -m pip install --quiet --upgrade pip
+	$(MUTATE)/bin/python -m pip install --quiet --editable '.[dev]' --requirement benchmarks/mutants/requirements.txt
+	touch $@
+
 # Write the demo's table, the table of layers and that of models into the README.
 readme: $(MADE) driver
 	$(BIN)/python -m benchmarks.readme
@@ -111,4 +122,4 @@ driver:
 	fi
 
 clean:
-	rm -rf $(VENV) $(FOREIGN) $(LOWEST) $(BACKENDS) $(OTHERS) build dist site *.egg-info demo .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(FOREIGN) $(LOWEST) $(BACKENDS) $(OTHERS) $(MUTATE) build dist site *.egg-info demo .pytest_cache .ruff_cache

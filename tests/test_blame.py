@@ -14,9 +14,11 @@ from keraslayers.export.proof import blame
 from keraslayers.export.proof.blame import beginning
 from keraslayers.export.proof.remedies import Seen, remedy
 from keraslayers.export.rewrites.unroll_loops import MOST_STEPS
+from keraslayers.export.runtimes import cpu
 from keraslayers.export.runtimes.child import Outcome
 from keraslayers.export.source.layer_names import namer
 from tests.export_models import as_converted, cnn, dense, enliven, needs_gpu, run_reference, samples
+from tests.file_tools import Made
 
 pytestmark = pytest.mark.tensorflow
 
@@ -96,6 +98,34 @@ def test_a_loop_is_named():
 def test_what_no_kernel_defines_is_to_blame(monkeypatch):
     monkeypatch.setattr("keraslayers.export.runtimes.cpu.run_reference", lambda *args: Outcome(reason="no kernel"))
     assert find_culprit(to_tflite(dense()).tflite, "cpu").operator == "FULLY_CONNECTED"
+
+
+def test_a_beginning_gives_what_the_file_gives_of_it():
+    """An output that no operator reads is compared, too; what only the rest reads stands beside it."""
+    f = Made()
+    x = f.input((1, 4))
+    first, between = f.new("RELU", (x,), (1, 4)), f.new("TANH", (x,), (1, 4))
+    last = f.new("LOGISTIC", (between,), (1, 4))
+    file = edit.read(f.done(first, last))
+    names = [[tensor.name for tensor in edit.read(beginning(file, count)).main.outputs] for count in (1, 2, 3)]
+    assert names == [[first.name], [first.name, between.name], [first.name, last.name]]
+
+
+def test_a_wrong_output_that_no_operator_reads_is_found(monkeypatch):
+    """A runtime whose RELU is another function."""
+    f = Made()
+    x = f.input((1, 4))
+    first, between = f.new("RELU", (x,), (1, 4)), f.new("TANH", (x,), (1, 4))
+    blob = f.done(first, f.new("LOGISTIC", (between,), (1, 4)))
+
+    def broken(part, graph, inputs):
+        file = edit.read(part)
+        for operator in file.main.operators:
+            operator.name = operator.name.replace("RELU", "NEG")
+        return cpu.run_reference(file.write(), graph, inputs)
+
+    monkeypatch.setattr(cpu, "run", broken)
+    assert find_culprit(blob, "cpu").operator == "RELU"
 
 
 def seen(name, shapes, outputs=((1, 4),), **fields):

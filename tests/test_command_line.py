@@ -140,6 +140,37 @@ def test_what_is_not_proven_exits_with_1(capfd, tmp_path):
     assert "Tensor dimensions must be less than 5" in " ".join(out.split())
 
 
+def test_what_is_exported_but_not_proven_exits_with_1(capfd, tmp_path):
+    """Of two columns, one 1e4 times as large, 8 bits keep one; and the file is written, not proven."""
+    image = keras.Input((4, 4, 2), name="image")
+    keras.Model(image, keras.layers.Rescaling([1e4, 1.0])(image)[..., 1:]).save(tmp_path / "lost.keras")
+    np.save(tmp_path / "x.npy", np.random.default_rng(0).normal(size=(16, 4, 4, 2)).astype("float32") * [1.0, 1e-4])
+    options = ["--precision", "int8", "--samples", tmp_path / "x.npy"]
+    code, out, err = run(capfd, "export", tmp_path / "lost.keras", *options)
+    assert "WRONG" in out, err
+    assert code == 1
+    assert (tmp_path / "lost.tflite").exists()
+
+
+def test_what_is_repaired_but_not_proven_exits_with_1(folder, capfd, tmp_path, monkeypatch):
+    """Where no runtime of the target is on the machine, nothing is proven."""
+    monkeypatch.setattr("keraslayers.export.runtimes.cpu.available", lambda: "not here")
+    code, out, err = run(capfd, "repair", folder / "lenet.tflite", "--target", "cpu", "-o", tmp_path / "a.tflite")
+    assert "UNTESTED" in out, err
+    assert code == 1
+
+
+def test_what_cannot_be_made_exits_with_1_and_bad_use_with_2(folder, capfd, monkeypatch):
+    for error, wanted in ((RuntimeError, 1), (ValueError, 2), (TypeError, 2), (OSError, 2), (ImportError, 2)):
+
+        def fail(*args, error=error, **kwargs):
+            raise error("no file of it")
+
+        monkeypatch.setattr(export, "prove", fail)
+        code, out, err = run(capfd, "check", folder / "lenet.tflite")
+        assert (code, out, err) == (wanted, "", "error: no file of it\n")
+
+
 @pytest.mark.parametrize("content", [b"", b"TFL3", b"\x1c\0\0\0TFL3" + bytes(range(256)) * 4, b"PK\x03\x04 a zip"])
 def test_check_refuses_what_is_no_tflite_file(content, capfd, tmp_path):
     (tmp_path / "x.tflite").write_bytes(content)
@@ -337,7 +368,7 @@ def test_repair_writes_another_file(folder, tmp_path, capfd):
 def test_repair_never_writes_over_the_file(folder, capfd):
     before = (folder / "lenet.tflite").read_bytes()
     message = refused(capfd, "repair", folder / "lenet.tflite", "-o", folder / "lenet.tflite")
-    assert "`output` must be another file than the one to repair" in message
+    assert "`output` must be another file than `FILE`" in message
     assert (folder / "lenet.tflite").read_bytes() == before
 
 

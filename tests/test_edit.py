@@ -72,6 +72,8 @@ def test_shared_constants_stay_shared():
     assert first.inputs[1] is not second.inputs[1]
     assert first.inputs[1].buffer is second.inputs[1].buffer
     assert first.inputs[2] is None
+    # What is there once is counted once: with the operator that reads it first.
+    assert read_graph(blob).constants == {first.output.name: 64}
 
 
 def counting():

@@ -5,6 +5,7 @@ import io
 import json
 import math
 import os
+import types
 import zipfile
 
 import keras
@@ -14,7 +15,8 @@ from keras import layers
 
 from keraslayers import export
 from keraslayers.export.app import labelled
-from keraslayers.export.file.graph import read_graph
+from keraslayers.export.app.metadata import describe_classifier
+from keraslayers.export.file.graph import Tensor, read_graph
 from keraslayers.export.runtimes import cpu
 from tests.export_models import dense, enliven, run_reference, samples
 from tests.metadata_reader import buffer_places, read_metadata
@@ -294,6 +296,27 @@ def test_a_normalization_that_a_uint8_input_contradicts(made, tmp_path):
     with pytest.raises(ValueError, match=r"`normalization`=\(0, 255\) does not fit input `image`, into which apps put"):
         made("uint8").save(tmp_path / "m.tflite", labels=LABELS, normalization=(0, 255))
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("steps", [-5, -2, -1.5, -0.9, 0, 0.9, 1.5, 2, 5])
+def test_a_normalization_may_be_one_step_off(steps):
+    """A uint8 input whose integers are the pixels: what they mean, each `steps` of the input's scale too high."""
+    scale, zero = 1 / 64, 100
+    entry = Tensor("image", 0, (1, 4, 4, 3), "uint8", scale, zero, scale)
+    graph = types.SimpleNamespace(inputs=(entry,), outputs=(Tensor("scores", 1, (1, 3), "float32"),))
+    given = {"name": "m", "labels": LABELS, "normalization": (zero - steps, 1 / scale)}
+    if abs(steps) <= 1:
+        assert describe_classifier("save", graph, **given).mean == (zero - steps,)
+    else:
+        with pytest.raises(ValueError, match="does not fit input `image`"):
+            describe_classifier("save", graph, **given)
+    # At one end of the pixels alone.
+    given["normalization"] = (zero, 1 / scale * (1 + steps / 155))
+    if abs(steps) <= 1:
+        assert describe_classifier("save", graph, **given).std == (1 / scale * (1 + steps / 155),)
+    else:
+        with pytest.raises(ValueError, match="does not fit input `image`"):
+            describe_classifier("save", graph, **given)
 
 
 def test_a_file_that_labels_change_is_not_written(made, tmp_path, monkeypatch):

@@ -16,8 +16,10 @@ import keraslayers
 from keraslayers import export
 from keraslayers.export import optimize
 from keraslayers.export.file.graph import read_graph
+from keraslayers.export.optimize.ranges import MEASURE, Mode, Range
+from keraslayers.export.optimize.scales import Scales
 from keraslayers.export.proof import proof as proofs
-from tests.export_models import enliven, needs_gpu, samples
+from tests.export_models import dense, enliven, needs_gpu, run_reference, samples
 from tests.optimize_models import accuracy, digits, network, train
 
 
@@ -122,6 +124,65 @@ def test_a_file_agrees_with_the_trained_model_in_steps(rounded, monkeypatch):
     (proof,) = export.to_tflite(rounded, precision="int8", samples=x).report.proofs
     assert proof.verdict == "WRONG"
     assert re.search(r"is \d.\d steps of its outputs \(rms\) from the model that trained", proof.reason)
+
+
+@pytest.mark.parametrize(("few", "off", "verdict"), [(True, 60, "PROVEN"), (False, 8, "WRONG")])
+def test_it_is_the_rms_difference_to_the_trained_model_that_counts(few, off, verdict, monkeypatch):
+    """Numbers of the model made up from those of the file: one of 512 far off, or all of them a little."""
+    monkeypatch.setattr(proofs, "MAX_TRAINED_STEPS", 6)
+    x = samples(16, (4,))
+    blob = export.to_tflite(dense(4, 32), precision="int8", samples=x).tflite
+    graph = read_graph(blob)
+    scale = graph.outputs[0].step
+    wanted = np.concatenate([run_reference(blob, x=row[None])["y"] for row in x])
+    wanted.reshape(-1)[: 1 if few else None] += off * scale
+    (proof,) = proofs.prove_blob(blob, graph, {"x": x}, ["cpu"], expected={"y": wanted}, precision="int8", trained=True)
+    assert proof.rms_steps == pytest.approx(off / np.sqrt(512 if few else 1), abs=0.5)
+    assert proof.verdict == verdict, proof.reason
+
+
+def test_a_range_remembers_every_batch():
+    """From the first on, whichever has the smallest and the largest number; zero belongs to it, too."""
+
+    class Kept:
+        def build(self, shape, name, state):
+            return {
+                bound: state.add(f"{name}_{bound}", value) for bound, value in (("min_var", -6.0), ("max_var", 6.0))
+            }
+
+    def measured(*batches):
+        mode = Mode()
+        found = Range(Kept(), mode)
+        mode.now = MEASURE
+        for batch in batches:
+            np.testing.assert_array_equal(found(np.float32(batch)), np.float32(batch))
+        return [float(found.bounds[bound]) for bound in ("min_var", "max_var")]
+
+    assert measured([0.5, 3], [-2, 1], [0, 0.25]) == [-2, 3]
+    assert measured([-1, -2], [-0.5]) == [-2, 0]
+    assert measured([1, 2]) == [0, 2]
+
+
+def test_joined_scales_keep_what_is_known_of_either():
+    """Three sets of tensors: what is laid down and how often numbers are made goes over to the one that stays."""
+    a, b, c = (object() for _ in range(3))
+    scales = Scales()
+    scales.made.update({scales.find(a): 2, scales.find(b): 3})
+    scales.fixed[scales.find(a)] = (0, 1)
+    scales.join(a, [b])
+    root = scales.find(a)
+    assert root == scales.find(b) != scales.find(c)
+    assert (scales.made[root], scales.fixed[root]) == (5, (0, 1))
+    assert list(scales.made) == list(scales.fixed) == [root]
+    # A range that is laid down keeps to its own set, beside one that is not.
+    scales.join(c, [b])
+    assert scales.find(c) == root, "all that c is made of has one range"
+    d, e = object(), object()
+    scales.join(d, [a, e])
+    assert scales.find(d) == scales.find(e) != root
+    # A set is not joined with itself.
+    scales.join(a, [b])
+    assert scales.find(a) == root
 
 
 def test_every_output_of_a_file_has_the_range_it_trained_with(rounded):

@@ -127,6 +127,20 @@ def test_branches_see_what_the_widest_sees():
     assert (row.receptive_field, row.stride) == ((7, 7), (2, 2))
 
 
+def test_a_join_moves_as_far_as_the_finer_branch():
+    """Where one branch sees everything, the places are those of the other, whichever comes first."""
+    everything = Window(math.inf, 8, -math.inf)
+    for window in (everything | Window(3, 2, -1), Window(3, 2, -1) | everything):
+        assert (window.size, window.stride) == (math.inf, 2)
+    # Two of the same stride: from the first place that either sees to the last.
+    assert Window(3, 2, -1) | Window(5, 2, 0) == Window(6, 2, -1)
+    assert Window(3, 2) | Window(3, 1) is None
+    image = keras.Input((24, 24, 2))
+    fine, coarse = layers.Conv2D(2, 3, padding="same")(image), layers.GlobalAveragePooling2D(keepdims=True)(image)
+    row = analyze(keras.Model(image, layers.Add()([coarse, fine]))).layers[-1]
+    assert (row.receptive_field, row.stride) == ((24, 24), (1, 1))
+
+
 # Where an output is larger than what made it, places see more or less: the widest is told.
 LARGER = {
     "transposed": [layers.Conv2DTranspose(2, 5, strides=2)],
@@ -138,6 +152,7 @@ LARGER = {
     "resample": [keraslayers.Resample2D(size=55)],
     "resample_down": [keraslayers.Resample2D(size=13)],
     "antialias": [keraslayers.Resample2D(size=12, antialias=True)],
+    "antialias_up": [keraslayers.Resample2D(size=160, antialias=True)],
     "nearest": [keraslayers.Resample2D(size=14, method="nearest")],
     "adaptive": [layers.AdaptiveAveragePooling2D((12, 7))],
     "unpooling": [layers.MaxPooling2D(2), layers.UpSampling2D(4)],

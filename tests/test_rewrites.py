@@ -11,6 +11,7 @@ from keraslayers.export.rewrites.rewrite import rewrite
 from tests.export_models import needs_gpu
 from tests.file_tools import inputs_of, run
 from tests.rewrite_cases import CASES
+from tests.rewrite_cases.stays import NEAREST
 
 CHANGED = [case for case in CASES if not case.stays]
 
@@ -68,6 +69,11 @@ def test_names_and_signature_stay(case):
 @pytest.mark.parametrize("case", [case for case in CASES if case.stays], ids=lambda case: case.id)
 def test_what_stays(case):
     assert rewritten(case.make(), case.rewrite)[1] == [0, 0]
+
+
+@pytest.mark.parametrize(("name", "make"), NEAREST, ids=[name for name, _ in NEAREST])
+def test_what_stays_is_next_to_what_is_changed(name, make):
+    assert rewritten(make(), name)[1][0] == 1
 
 
 @needs_gpu

@@ -18,6 +18,7 @@ import numpy as np
 
 # After so many calls, those that took more than so many seconds all together are enough.
 FEWEST, ENOUGH = 16, 30
+NO_MEMORY = "it takes more memory than an app may have on a phone"
 
 
 def main(folder):
@@ -41,8 +42,11 @@ def main(folder):
         if request["timed"]:
             first = [values[0] for values in inputs]
             figures["latency_ms"] = latency(lambda: call(first), times[1:])
+    except MemoryError:
+        answer = {"error": NO_MEMORY}
     except (RuntimeError, ValueError) as error:
-        answer = {"error": str(error).strip()}
+        # Of memory that it does not get LiteRT says nothing.
+        answer = {"error": str(error).strip() or NO_MEMORY}
     else:
         np.savez(folder / "outputs.npz", *outputs)
         answer = {**figures, "ragged": shapes}

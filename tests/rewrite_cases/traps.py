@@ -176,6 +176,13 @@ CASES = [
     Case("split_transposed_relu", "relu6", transposed((4, 4), (2, 2), 2, activation=RELU6)),
     Case("split_transposed_relu", "int8", transposed((4, 4), (2, 2), 2, activation=RELU, how="int8")),
     Case("split_transposed_relu", "int8 within", transposed((4, 4), (2, 2), 2, activation=RELU, how="int8", zero=9)),
+    # The integers end at 6 alone, or at 0 alone.
+    Case(
+        "split_transposed_relu",
+        "relu6 above",
+        transposed((4, 4), (2, 2), 2, activation=RELU6, how="int8", zero=-106, scale=6 / 233),
+    ),
+    Case("split_transposed_relu", "relu6 below", transposed((4, 4), (2, 2), 2, activation=RELU6, how="int8")),
     Case("split_transposed_relu", "none", transposed((4, 4), (2, 2), 2), stays=True),
     Case("crop_transposed", "odd sizes", transposed((5, 7), (3, 3), 2), "WRONG"),
     Case("crop_transposed", "odd sizes, int8", transposed((5, 7), (3, 3), 2, how="int8"), "WRONG"),
