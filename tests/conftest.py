@@ -46,10 +46,11 @@ AS_SHIPPED = ("answers", "blame", "command_line", "export_applications", "report
 
 
 @pytest.fixture(autouse=True)
-def no_blame(request, monkeypatch):
-    """To look for the layer to blame takes many runs: tests/test_blame.py does, and those in which little fails."""
+def quick_proofs(request, monkeypatch):
+    """To look for the layer to blame takes many runs, and to measure latency a quarter of a second in each: few do."""
     if backend.BACKEND == "tensorflow" and request.path.stem.removeprefix("test_") not in AS_SHIPPED:
         monkeypatch.setattr("keraslayers.export.pipeline.BLAME", False)
+        monkeypatch.setattr("keraslayers.export.runtimes.child.TIMED", 0.0)
 
 
 @pytest.fixture

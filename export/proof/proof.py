@@ -123,8 +123,10 @@ def prove_blob(blob, graph, samples, runtimes, *, expected=None, precision=None,
         if lacking:
             proofs.append(Proof(name, Verdict.UNTESTED, lacking))
             continue
+        with step(f"running on {name}"):
+            outcome = RUNTIMES[name].run(blob, graph, inputs)
         plain, meaning = RUNTIMES[name].PLAIN, None
-        if expected is None or graph.integer:
+        if outcome.outputs is not None and (expected is None or graph.integer):
             if plain not in meanings:
                 with step("running LiteRT's built-in kernels"):
                     meanings[plain] = cpu.run_reference(blob, graph, inputs, plain=plain)
@@ -134,8 +136,6 @@ def prove_blob(blob, graph, samples, runtimes, *, expected=None, precision=None,
                 proofs.append(Proof(name, Verdict.REJECTED, meanings[plain].reason))
                 continue
             meaning = meanings[plain].outputs
-        with step(f"running on {name}"):
-            outcome = RUNTIMES[name].run(blob, graph, inputs)
         proof = _judge(name, outcome, graph, meaning, expected, precision, count, trained)
         proofs.append(_tested(proof, inputs, silent, graph, expected is None, made_up))
     return tuple(proofs)

@@ -17,6 +17,8 @@ WORKER = Path(__file__).with_name("worker.py")
 LEASH = Path(__file__).with_name("leash.py")
 # A file that takes longer than this on one runtime is called hung, in seconds.
 TIME_LIMIT = 900
+# For so long calls are timed, in seconds.
+TIMED = 0.25
 # More memory than a phone gives to an app, in bytes; and what a byte of file and inputs may take beyond it.
 MEMORY, EACH_BYTE = 2**32, 16
 
@@ -76,7 +78,7 @@ def run_in_child(runtime, blob, graph, inputs, *, timed=True, environment=None, 
         (folder / "model.tflite").write_bytes(blob)
         request = {
             "runtime": runtime,
-            "timed": timed,
+            "timed": TIMED if timed else None,
             "inputs": [[tensor.name, tensor.index] for tensor in graph.inputs],
             "outputs": [[t.name, t.index, t.shape, t.dtype] for t in graph.outputs],
             "options": options or {},

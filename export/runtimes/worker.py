@@ -39,9 +39,9 @@ def main(folder):
             calls.append(call(values))
             times.append(time.perf_counter() - before)
         outputs, shapes = zip(*(together(values) for values in zip(*calls, strict=True)), strict=True)
-        if request["timed"]:
+        if request["timed"] is not None:
             first = [values[0] for values in inputs]
-            figures["latency_ms"] = latency(lambda: call(first), times[1:])
+            figures["latency_ms"] = latency(lambda: call(first), times[1:], request["timed"])
     except MemoryError:
         answer = {"error": NO_MEMORY}
     except (RuntimeError, ValueError) as error:
@@ -70,7 +70,7 @@ def imported(path):
     return module
 
 
-def latency(call, times, seconds=0.25, most=100):
+def latency(call, times, seconds, most=100):
     """Median milliseconds of a call: of those that made the outputs, but the first, and of more where these are few."""
     while not times or (len(times) < most and sum(times) < seconds):
         before = time.perf_counter()
