@@ -81,8 +81,8 @@ def to_tflite(
     Raises:
         TypeError, ValueError: if an argument does not fit; before any work is done. ValueError, too, if the model
             gives NaN or infinity on the samples; before the conversion.
-        RuntimeError: if the converter refuses the model, or this process was forked from one that computed with
-            TensorFlow.
+        RuntimeError: if the converter refuses the model, if it ends in as many boxes as the numbers say, or if this
+            process was forked from one that computed with TensorFlow.
     """
     # Here, as `import keraslayers.export` comes before `prove`, which needs neither Keras nor TensorFlow.
     from keraslayers.export.convert import converter
@@ -111,7 +111,10 @@ def to_tflite(
         made = _converted(plan, ready)
         proofs = _proven(plan, made, tested, expected)
         if any(LOST in proof.reason for proof in proofs) and not (plan.trained or plan.auto):
-            made, proofs = _kept(plan, ready, made, proofs, tested, expected)
+            try:
+                made, proofs = _kept(plan, ready, made, proofs, tested, expected)
+            except Exception as error:  # whatever it is: the file is there all the same, and the report says so
+                proofs = _adding(proofs, f"What to do could not be found out ({type(error).__name__}: {error})")
         return Artifact(made.blob, _described(plan, made, passes, proofs))
 
 
@@ -218,6 +221,7 @@ def _finished(plan, blob, floats, rewrites, growth, kept, **found):
         kept: names of the layers of which operators are in floats in every such file.
         **found: further fields of `_Made`.
     """
+    from keraslayers.export.convert.refusals import refuse_open_outputs
     from keraslayers.export.optimize.deploy import check_integers
     from keraslayers.export.source.layer_names import namer
     from keraslayers.export.source.preprocessing import require_pixels
@@ -233,6 +237,7 @@ def _finished(plan, blob, floats, rewrites, growth, kept, **found):
         for name, places in more.items():
             rewrites[name] = [*rewrites.get(name, ()), *places]
     graph = read_graph(blob)
+    refuse_open_outputs(plan.who, blob, graph, plan.model)
     if plan.pixels:
         require_pixels(plan.who, graph)
     return _Made(blob, graph, floats, rewrites=rewrites, original_size=original, **found)
@@ -241,30 +246,78 @@ def _finished(plan, blob, floats, rewrites, growth, kept, **found):
 def _kept(plan, ready, made, proofs, tested, expected):
     """What becomes of a file that lost the numbers: (the file, its proofs).
 
-    One in int8 for phones gets its numbers back where few layers in floats will do. If the file in floats has none
-    either, it was not quantization, and the proofs say so.
+    One in int8 for phones gets its numbers back where few layers in floats will do; of others the proofs say what to
+    do. If the file in floats has none either, it was not quantization, and the proofs say so.
     """
+    from keraslayers.export.convert.convert import convert
     from keraslayers.export.convert.keep_numbers import keep_numbers
 
     def fault(blob, precision):
         (proof,) = prove_blob(blob, read_graph(blob), tested, ["cpu"], expected=expected, precision=precision)
         return proof.reason
 
+    def in_floats(blob):
+        """The proofs, if they are not to blame on quantization."""
+        wrong = fault(blob, "float32")
+        instead = f"it is not quantization that lost the numbers: of the file in floats {wrong}"
+        return wrong and tuple(dataclasses.replace(p, reason=p.reason.replace(LOST, instead)) for p in proofs)
+
     def right(blob):  # as it will be: what is rewritten for the target rounds otherwise
         return not fault(rewrite(blob, plan.target, plan.precision)[0], plan.precision)
 
+    if plan.precision not in INTEGER:
+        other = in_floats(convert(plan.interface, ready, plan.shapes, "float32", "float32"))
+        return made, other or _adding(proofs, _advice(plan))
     with _calibrated(plan, ready) as again:
-        if wrong := fault(again.given, "float32"):
-            instead = f"it is not quantization that lost the numbers: of the file in floats {wrong}"
-            return made, tuple(dataclasses.replace(p, reason=p.reason.replace(LOST, instead)) for p in proofs)
-        if plan.precision != "int8" or "cpu" not in plan.target.runtimes:
-            return made, proofs
-        floats = keep_numbers(again, plan.floats, right)
+        if other := in_floats(again.given):
+            return made, other
+        floats = None
+        if plan.precision == "int8" and "cpu" in plan.target.runtimes:
+            floats = keep_numbers(again, plan.floats, right)
         if floats is None:
-            return made, proofs
+            errors = made.errors or (again.errors if plan.precision == "int8" else ())
+            return made, _adding(proofs, _advice(plan, errors))
         blob = again.file(set(floats))
         made = _finished(plan, blob, floats, again.rewrites, again.growth, again.kept, errors=made.errors)
     return made, _proven(plan, made, tested, expected)
+
+
+def _adding(proofs, words):
+    """The same proofs, those that say that the numbers are lost with more words."""
+    return tuple(
+        dataclasses.replace(proof, reason=f"{proof.reason.rstrip('. ')}. {words}") if LOST in proof.reason else proof
+        for proof in proofs
+    )
+
+
+def _advice(plan, errors=()):
+    """What to do where quantization lost the numbers, of which float32 is right.
+
+    Args:
+        plan: what was made.
+        errors: what each layer loses in int8, the worst first.
+    """
+    from keraslayers._rewrite import graph_of
+    from keraslayers.export.convert.float16 import float16_errors
+
+    if plan.precision == "float16" and graph_of(plan.model) is not None:
+        errors = float16_errors(plan.interface, plan.samples)
+    worst = f"Layer `{errors[0].layer}` loses most, `layer_errors=True` ranks them all. " if errors else ""
+    return (
+        worst
+        + {
+            "int8": (
+                f"Leave it in floats by `skip=[{errors[0].layer!r}]`, "
+                if errors
+                else "Leave layers in floats by `skip`, "
+            )
+            + "let `precision='auto'` find which to leave there, or train with rounding: `optimize.quantize_aware`",
+            "int16x8": "Take precision='dynamic' or 'float16', whose activations are floats",
+            "float16": "Take precision='float32'",
+            "dynamic": "Take precision='float16', or 'int8' with samples, on which it measures ranges",
+            "int4": "Take precision='dynamic' or 'int8', whose weights have 8 bits",
+        }[plan.precision]
+    )
 
 
 def _proven(plan, made, tested, expected):
@@ -279,7 +332,9 @@ def _proven(plan, made, tested, expected):
         trained=plan.trained,
         made_up=not plan.given,
     )
-    return tuple(blamed(proof, made.blob, tested, plan.model) for proof in proofs) if BLAME else proofs
+    if not BLAME:
+        return proofs
+    return tuple(blamed(proof, made.blob, tested, plan.model, plan.precision) for proof in proofs)
 
 
 def _described(plan, made, passes, proofs):

@@ -10,6 +10,7 @@ from keraslayers.export.file import strange
 from keraslayers.export.file.edit import by_signature
 from keraslayers.export.file.graph import read_graph
 from keraslayers.export.precisions import precision_of
+from keraslayers.export.proof.match import LOST
 from keraslayers.export.proof.proof import Proof, Verdict, chosen, prove_blob
 from keraslayers.export.report.report import describe
 from keraslayers.export.runtimes import RUNTIMES
@@ -22,6 +23,8 @@ PHONE = ("cpu", "gpu")
 NUMBERS = ("float16", "float32", "float64", "bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32")
 # An image of 4096 x 4096 x 1; a damaged file may claim any size, and the proof makes up eight samples of it.
 MOST_ELEMENTS = 2**24
+# Of a file alone nobody knows what it would compute in floats.
+IN_THE_FILE = "it is the file that is off, by its quantization or by what its tool made of the model"
 
 
 def prove(tflite, runtimes=None, samples=None, model=None):
@@ -52,7 +55,7 @@ def prove(tflite, runtimes=None, samples=None, model=None):
     tested = samples_for(who, graph, samples)
     expected = None if model is None else expected_of(who, graph, model, tested)
     proofs = prove_all(blob, graph, tested, runtimes, expected=expected, made_up=samples is None)
-    return describe(blob, graph, proofs, name=name, signatures=graph.signatures)
+    return describe(blob, graph, without_cause(proofs), name=name, signatures=graph.signatures)
 
 
 def prove_all(blob, graph, samples, runtimes, **of_first):
@@ -92,6 +95,11 @@ def _worst(proofs):
     if proof.verdict is Verdict.PROVEN or len(proofs) == 1:
         return proof
     return replace(proof, reason=f"signature `{key}`: {proof.reason}")
+
+
+def without_cause(proofs):
+    """Proofs of a file alone, which do not tell why its numbers are not the model's."""
+    return tuple(replace(proof, reason=proof.reason.replace(LOST, IN_THE_FILE)) for proof in proofs)
 
 
 def opened(who, tflite):

@@ -11,7 +11,7 @@ from keraslayers.export.progress import step
 from keraslayers.export.proof.blame import blamed
 from keraslayers.export.proof.match import wrong_numbers
 from keraslayers.export.proof.proof import Verdict, calls_of, values_of
-from keraslayers.export.prove_file import opened, prove_all, samples_for
+from keraslayers.export.prove_file import opened, prove_all, samples_for, without_cause
 from keraslayers.export.report.report import describe
 from keraslayers.export.rewrites import REWRITES
 from keraslayers.export.rewrites.rewrite import rewrite
@@ -67,7 +67,7 @@ def repair(tflite, *, target="gpu", samples=None, model=None):
         reference = _computed(blob, graph, given)
         if reference.outputs is None:  # nor can an operator be blamed: its numbers are not known
             about["unrepaired"] = f"LiteRT's built-in kernels do not run it: {reference.reason}"
-            return Artifact(blob, describe(blob, graph, proofs, **about))
+            return Artifact(blob, describe(blob, graph, without_cause(proofs), **about))
         with step(f"rewriting {name}"):
             try:
                 made, done = rewrite(blob, target, precision)
@@ -87,7 +87,7 @@ def repair(tflite, *, target="gpu", samples=None, model=None):
                     blob, graph, proofs = made, after, tried
     if whole:
         about.pop("unrepaired", None)  # nothing was broken
-    proofs = tuple(blamed(proof, blob, given, model) for proof in proofs)
+    proofs = without_cause(blamed(proof, blob, given, model, precision) for proof in proofs)
     return Artifact(blob, describe(blob, graph, proofs, **about))
 
 

@@ -29,6 +29,7 @@ class Tensor:
         scale, zero_point: real value = scale * (integer - zero_point); None where not quantized.
         step: smallest difference between two values: its scale, or that of the integers which the file turns into
             floats at its end. None for floats all through.
+        open: whether the file leaves sizes of it open, the batch aside.
         domain: of an input the lowest and highest number that it is made for, as far as what reads it tells.
         joined: of an output whether the file puts it together of several tensors.
     """
@@ -40,6 +41,7 @@ class Tensor:
     scale: float | None = None
     zero_point: int | None = None
     step: float | None = None
+    open: bool = False
     domain: tuple[float, float] | None = None
     joined: bool = False
 
@@ -279,9 +281,10 @@ def _read(blob):
         dtype = type_names[tensor.Type()]
         name = name or name_of(index)
         step = scale or quantization_of(main.Tensors(integers_of.get(index, index)))[0]
+        open = any(tensor.ShapeSignature(i) < 0 for i in many(tensor.ShapeSignatureLength()) if i)
         made_for = domain(index, plain, dtype, table, interval) if index in takes else None
         together = index in gives and joined(index, plain, activations)
-        return Tensor(name, index, _shape(tensor, many), dtype, scale, zero_point, step, made_for, together)
+        return Tensor(name, index, _shape(tensor, many), dtype, scale, zero_point, step, open, made_for, together)
 
     flat = [name_of(i) for i in sorted(activations) if 0 < (quantization_of(main.Tensors(i))[0] or 0) < FLAT]
 

@@ -7,6 +7,11 @@ import numpy as np
 
 # A dataset may repeat for ever; calibration gains nothing beyond some hundred samples.
 MOST_FROM_DATASET = 512
+# What is said of a file with open sizes.
+OPEN = (
+    "The file leaves sizes open, and is run at those that stand in their place: make it for the sizes that it has "
+    "to have, as to_tflite(model, samples=x) does."
+)
 
 
 def name_samples(who, samples, inputs, pixels=False):
@@ -77,6 +82,8 @@ def _check(who, tensor, values, pixels):
         hint = ""
         if values.ndim == len(tensor.shape) - 1:
             hint = " A single sample needs an axis in front: samples[None]."
+        elif getattr(tensor, "open", False) and values.ndim == len(tensor.shape):
+            hint = f" {OPEN}"
         raise ValueError(f"{where} must have the shape {wanted}; got {values.shape}.{hint}")
     if len(values) == 0:
         raise ValueError(f"{where} are empty; give some dozens of typical inputs.")
