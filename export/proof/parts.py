@@ -120,7 +120,8 @@ def fault_of_part(wanted, got, least, factor, *, rough, joined=False):
         ratio = 10 * np.log10(np.maximum(f.signal, 1e-200) / np.maximum(f.noise, 1e-200))
         needed = min(max(np.median(ratio) - BELOW, least), least + MORE)
         faint = ratio < needed
-        moved = _factors(f, factor)
+        # A part of a file that is far off may be so by a factor.
+        moved = _factors(f, max(factor, 10 ** (-np.median(ratio) / 20)))
         for place in np.flatnonzero(judged & (unlike | faint | moved))[:1]:
             where = "it" if axis is None else f"part {place} of {len(lost)} along axis {axis}"
             if unlike[place]:
