@@ -1,6 +1,7 @@
 """From a Keras model to a file with proof: the way in."""
 
 import dataclasses
+import time
 import warnings
 from functools import partial
 
@@ -10,13 +11,15 @@ from keraslayers.export.precisions import INTEGER, check_kernels
 from keraslayers.export.progress import step
 from keraslayers.export.proof.blame import blamed
 from keraslayers.export.proof.match import LOST
-from keraslayers.export.proof.proof import PROOF_SAMPLES, prove_blob
+from keraslayers.export.proof.proof import FEWEST_SAMPLES, chosen, prove_blob
 from keraslayers.export.report.report import describe
 from keraslayers.export.rewrites.rewrite import rewrite
 from keraslayers.export.source.fork import check_fork
 
 # Whether a report names the layer that a runtime fails on; to find it takes a dozen runs of parts of the file.
 BLAME = True
+# Where Keras takes longer than this for the fewest samples of a proof, in seconds, it runs no more of them.
+QUICK = 10
 
 
 def to_tflite(
@@ -53,7 +56,7 @@ def to_tflite(
             in floats as it takes to keep the model's accuracy).
         samples: typical inputs, prepared as for training: an array of (samples, ...), a list of arrays for several
             inputs, a dict by input name, or a `tf.data.Dataset` (read up to 512 samples). Integer files take
-            their ranges from all of them; the proof runs the first 16. Without them the proof makes inputs up.
+            their ranges from all of them; the proof runs 64, spread over all. Without them the proof makes inputs up.
         io: dtype of the file's inputs and outputs: `"int8"` and `"uint8"` go with int8 precision, `"int16"` with
             int16x8 only.
         batch_size: the file's batch; phones want 1.
@@ -103,13 +106,13 @@ def to_tflite(
             layer_errors=layer_errors,
         )
         converter.start()  # it imports TensorFlow meanwhile
-        expected = _expected(plan)
+        tested, expected = _expected(plan)
         ready, passes = _ready(plan)
         made = _converted(plan, ready)
-        proofs = _proven(plan, made, expected)
+        proofs = _proven(plan, made, tested, expected)
         if any(LOST in proof.reason for proof in proofs) and not (plan.trained or plan.auto):
             try:
-                made, proofs = _kept(plan, ready, made, proofs, expected)
+                made, proofs = _kept(plan, ready, made, proofs, tested, expected)
             except Exception as error:  # whatever it is: the file is there all the same, and the report says so
                 proofs = _adding(proofs, f"What to do could not be found out ({type(error).__name__}: {error})")
         return Artifact(made.blob, _described(plan, made, passes, proofs))
@@ -139,22 +142,25 @@ class _Made:
 
 
 def _expected(plan):
-    """What the Keras model computes of the samples that prove the file; it must be numbers."""
+    """(The samples that prove the file, what the Keras model computes of them); it must be numbers."""
     from keraslayers.export.source.finite import check_finite
     from keraslayers.export.source.in_float32 import check_same
 
-    samples = {name: values[:PROOF_SAMPLES] for name, values in plan.samples.items()}
+    samples, more = chosen(plan.samples, FEWEST_SAMPLES), chosen(plan.samples)
     batch = next(iter(plan.shapes.values()))[0]
     with step(f"running {plan.model.name} in Keras"):
         try:
+            before = time.monotonic()
             expected = plan.interface.predict(samples, batch)
+            if len(more[next(iter(more))]) > len(samples[next(iter(samples))]) and time.monotonic() - before < QUICK:
+                samples, expected = more, plan.interface.predict(more, batch)
         except Exception as error:  # of whatever class the model's own code raises
             error.add_note(f"`{plan.who}`: model {plan.model.name!r} failed in Keras on the samples.")
             raise
         if plan.others:
             check_same(plan.who, plan.model.name, plan.theirs.predict(samples, batch), expected)
         check_finite(plan.who, plan.interface, samples, expected, made_up=not plan.given)
-    return expected
+    return samples, expected
 
 
 def _ready(plan):
@@ -237,7 +243,7 @@ def _finished(plan, blob, floats, rewrites, growth, kept, **found):
     return _Made(blob, graph, floats, rewrites=rewrites, original_size=original, **found)
 
 
-def _kept(plan, ready, made, proofs, expected):
+def _kept(plan, ready, made, proofs, tested, expected):
     """What becomes of a file that lost the numbers: (the file, its proofs).
 
     One in int8 for phones gets its numbers back where few layers in floats will do; of others the proofs say what to
@@ -247,8 +253,7 @@ def _kept(plan, ready, made, proofs, expected):
     from keraslayers.export.convert.keep_numbers import keep_numbers
 
     def fault(blob, precision):
-        samples, graph = plan.samples, read_graph(blob)
-        (proof,) = prove_blob(blob, graph, samples, ["cpu"], expected=expected, precision=precision)
+        (proof,) = prove_blob(blob, read_graph(blob), tested, ["cpu"], expected=expected, precision=precision)
         return proof.reason
 
     def in_floats(blob):
@@ -274,7 +279,7 @@ def _kept(plan, ready, made, proofs, expected):
             return made, _adding(proofs, _advice(plan, errors))
         blob = again.file(set(floats))
         made = _finished(plan, blob, floats, again.rewrites, again.growth, again.kept, errors=made.errors)
-    return made, _proven(plan, made, expected)
+    return made, _proven(plan, made, tested, expected)
 
 
 def _adding(proofs, words):
@@ -315,20 +320,21 @@ def _advice(plan, errors=()):
     )
 
 
-def _proven(plan, made, expected):
+def _proven(plan, made, tested, expected):
     """What the file does on the target's runtimes, the layer to blame named where it fails."""
     proofs = prove_blob(
         made.blob,
         made.graph,
-        plan.samples,
+        tested,
         plan.target.runtimes,
         expected=expected,
         precision=plan.precision,
         trained=plan.trained,
+        made_up=not plan.given,
     )
     if not BLAME:
         return proofs
-    return tuple(blamed(proof, made.blob, plan.samples, plan.model, plan.precision) for proof in proofs)
+    return tuple(blamed(proof, made.blob, tested, plan.model, plan.precision) for proof in proofs)
 
 
 def _described(plan, made, passes, proofs):
