@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from keraslayers.export.app.labelled import labelled
 from keraslayers.export.file import files
-from keraslayers.export.report.report import Report
+from keraslayers.export.report.report import Report, written_for
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Artifact:
     tflite: bytes
     report: Report
 
-    def save(self, path, *, labels=None, normalization=None, description=None, author=None, license=None):
+    def save(self, path, *, labels=None, normalization=None, description=None, author=None, license=None, force=False):
         """Writes the file, and its report beside it as `.json`, whole or not at all.
 
         With labels the file carries metadata from which Android's task libraries (MediaPipe Tasks, TFLite Task
@@ -35,6 +35,7 @@ class Artifact:
                 trained on (pixel - mean) / std. Not for files exported with `preprocessing`. A uint8 input says it
                 by itself.
             description, author, license: texts to go with the labels.
+            force: whether a `.json` beside the file that is no report is replaced, too.
 
         Returns:
             The path, as a `pathlib.Path`.
@@ -42,10 +43,11 @@ class Artifact:
         Raises:
             TypeError, ValueError: if the path has another ending, or the labels and what goes with them do not fit
                 the model.
-            OSError: if the folder is missing or not writable.
+            OSError: if the folder is missing or not writable, or there is a `.json` beside the file that is no report.
         """
         who = "Artifact.save"
         path = files.writable(who, "path", path, ".tflite")
+        check_beside(who, path, force)
         about = {"normalization": normalization, "description": description, "author": author, "license": license}
         blob, report = self.tflite, self.report
         if labels is not None:
@@ -59,3 +61,31 @@ class Artifact:
 
     def __repr__(self):
         return f"<Artifact {self.report.name!r}: {len(self.tflite)} bytes, ok={self.report.ok}>"
+
+
+def check_own(who, path, force=False):
+    """Raises if a file is there of which no report beside it tells, unless it is to be replaced.
+
+    Raises:
+        FileExistsError: which names it.
+    """
+    if force or not path.is_file():
+        return
+    if written_for(path.with_suffix(".json")) != hashlib.sha256(path.read_bytes()).hexdigest():
+        raise FileExistsError(
+            f"`{who}`: {str(path)!r} is there, and no report beside it tells of it. Name it as the output, or force it."
+        )
+
+
+def check_beside(who, path, force=False):
+    """Raises if the report of a file would replace a file that is no report, unless that is wanted.
+
+    Raises:
+        FileExistsError: which names it.
+    """
+    report = path.with_suffix(".json")
+    if not force and report.is_file() and written_for(report) is None:
+        raise FileExistsError(
+            f"`{who}`: {str(report)!r}, beside {path.name!r}, is no report, and would be replaced by one. Write to "
+            "another path, or force it."
+        )

@@ -13,6 +13,7 @@ from keraslayers.export.proof.match import LOST
 from keraslayers.export.proof.proof import PROOF_SAMPLES, prove_blob
 from keraslayers.export.report.report import describe
 from keraslayers.export.rewrites.rewrite import rewrite
+from keraslayers.export.source.fork import check_fork
 
 # Whether a report names the layer that a runtime fails on; to find it takes a dozen runs of parts of the file.
 BLAME = True
@@ -77,13 +78,15 @@ def to_tflite(
     Raises:
         TypeError, ValueError: if an argument does not fit; before any work is done. ValueError, too, if the model
             gives NaN or infinity on the samples; before the conversion.
-        RuntimeError: if the converter refuses the model.
+        RuntimeError: if the converter refuses the model, or this process was forked from one that computed with
+            TensorFlow.
     """
     # Here, as `import keraslayers.export` comes before `prove`, which needs neither Keras nor TensorFlow.
     from keraslayers.export.convert import converter
     from keraslayers.export.plan import planned
     from keraslayers.export.source.in_float32 import float32_policy
 
+    check_fork("to_tflite")
     with float32_policy():
         plan = planned(
             "to_tflite",
@@ -172,7 +175,7 @@ def _converted(plan, ready):
     from keraslayers.export.optimize.deploy import deployed
 
     who, precision, floats, errors, trials = plan.who, plan.precision, plan.floats, (), ()
-    rewrites, growth = {}, 1.0
+    rewrites, growth, kept = {}, 1.0, set()
     with step(f"converting {plan.model.name} to {precision}"):
         if precision in INTEGER and not plan.trained:
             with _calibrated(plan, ready) as made:
@@ -182,11 +185,11 @@ def _converted(plan, ready):
                 else:
                     blob = made.file(set(floats))
                 errors = made.errors if plan.auto or plan.layer_errors else ()
-                rewrites, growth = made.rewrites, made.growth
+                rewrites, growth, kept = made.rewrites, made.growth, made.kept
         else:
             with deployed(plan.model):
                 blob = convert(plan.interface, ready, plan.shapes, precision, plan.io)
-    return _finished(plan, blob, floats, rewrites, growth, errors=errors, trials=trials)
+    return _finished(plan, blob, floats, rewrites, growth, kept, errors=errors, trials=trials)
 
 
 def _calibrated(plan, ready):
@@ -198,7 +201,7 @@ def _calibrated(plan, ready):
     return calibrated(plan.interface, ready, plan.shapes, samples, plan.precision, plan.io, plan.target)
 
 
-def _finished(plan, blob, floats, rewrites, growth, **found):
+def _finished(plan, blob, floats, rewrites, growth, kept, **found):
     """A file as the target wants it.
 
     Args:
@@ -206,6 +209,7 @@ def _finished(plan, blob, floats, rewrites, growth, **found):
         blob: the file.
         floats: names of the layers that it leaves in floats.
         rewrites, growth: what was rewritten before it was quantized, and how many times larger that made it.
+        kept: names of the layers of which operators are in floats in every such file.
         **found: further fields of `_Made`.
     """
     from keraslayers.export.optimize.deploy import check_integers
@@ -217,7 +221,7 @@ def _finished(plan, blob, floats, rewrites, growth, **found):
     if plan.trained:
         floats = check_integers(plan.who, graph, plan.model)
     else:
-        check_kernels(plan.who, graph, plan.precision, floats, namer(plan.model))
+        check_kernels(plan.who, graph, plan.precision, {*floats, *kept}, namer(plan.model))
     with step(f"rewriting the file of {plan.model.name}"):
         blob, more = rewrite(blob, plan.target, plan.precision)
         for name, places in more.items():
@@ -253,7 +257,8 @@ def _kept(plan, ready, made, proofs, expected):
         floats = keep_numbers(again, plan.floats, right)
         if floats is None:
             return made, proofs
-        made = _finished(plan, again.file(set(floats)), floats, again.rewrites, again.growth, errors=made.errors)
+        blob = again.file(set(floats))
+        made = _finished(plan, blob, floats, again.rewrites, again.growth, again.kept, errors=made.errors)
     return made, _proven(plan, made, expected)
 
 

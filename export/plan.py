@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import keras
 
 from keraslayers import _checks
-from keraslayers._rewrite import calls
+from keraslayers._depth import make_room
+from keraslayers._rewrite import calls, graph_of
 from keraslayers.export.convert import four_bits
 from keraslayers.export.convert.mixed import find_layers
 from keraslayers.export.optimize.deploy import deployable
@@ -92,6 +93,8 @@ def planned(
     if precision == "int4" and (lacking := four_bits.available()):
         raise ImportError(f"`{who}`: precision='int4' needs {lacking}")
     interface_of(who, model, samples)  # which says what is no model
+    if graph_of(model) is not None:
+        make_room(sum(1 for _ in calls(model)))
     floats = tuple(sorted(find_layers(who, skip, model))) if skip else ()
     model, trained = deployable(who, model, precision, pixels)
     if trained and (auto or floats or layer_errors):

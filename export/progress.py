@@ -3,7 +3,10 @@
 from contextlib import contextmanager
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import track
+
+from keraslayers._printable import printable
 
 _console = Console(stderr=True)
 
@@ -14,7 +17,7 @@ def step(what):
     if not _console.is_terminal:
         yield
         return
-    with _console.status(what):
+    with _console.status(escape(printable(what))):
         yield
 
 

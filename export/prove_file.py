@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 from keraslayers import _checks
+from keraslayers.export.file import strange
 from keraslayers.export.file.graph import read_graph
 from keraslayers.export.precisions import precision_of
 from keraslayers.export.proof.proof import prove_blob
@@ -67,6 +68,7 @@ def opened(who, tflite):
             raise FileNotFoundError(f"`{who}`: `tflite`: there is no file {str(path)!r}.")
         blob, name = path.read_bytes(), path.name
     try:
+        strange.check(blob)
         graph = read_graph(blob)
     except ValueError as error:
         raise ValueError(f"`{who}`: `tflite` {name!r} is {error}") from error.__cause__
@@ -84,13 +86,15 @@ def _check_borders(who, name, graph):
     for side, tensors in (("input", graph.inputs), ("output", graph.outputs)):
         if not tensors:
             raise ValueError(f"`{who}`: `tflite` {name!r} has no {side}s: there is nothing to compare.")
+        elements = 0  # of all together
         for tensor in tensors:
             if tensor.dtype not in NUMBERS:
                 raise ValueError(
                     f"`{who}`: `tflite` {name!r}: {side} `{tensor.name}` is of type {tensor.dtype}; only numbers can "
                     f"be compared: {', '.join(NUMBERS)}."
                 )
-            if math.prod(tensor.shape) > MOST_ELEMENTS:
+            elements += math.prod(tensor.shape)
+            if elements > MOST_ELEMENTS:
                 raise ValueError(
                     f"`{who}`: `tflite` {name!r}: {side} `{tensor.name}` of shape {tensor.shape} is too large to run."
                 )

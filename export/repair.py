@@ -3,6 +3,7 @@
 import numpy as np
 
 from keraslayers.export.artifact import Artifact
+from keraslayers.export.file import edit
 from keraslayers.export.file.graph import read_graph
 from keraslayers.export.measures import snr_db
 from keraslayers.export.precisions import precision_of
@@ -12,6 +13,7 @@ from keraslayers.export.proof.match import wrong_numbers
 from keraslayers.export.proof.proof import PROOF_SAMPLES, Verdict, calls_of, prove_blob, values_of
 from keraslayers.export.prove_file import opened, samples_for
 from keraslayers.export.report.report import describe
+from keraslayers.export.rewrites import REWRITES
 from keraslayers.export.rewrites.rewrite import rewrite
 from keraslayers.export.runtimes import cpu
 from keraslayers.export.source.counterpart import expected_of
@@ -20,6 +22,8 @@ from keraslayers.export.targets import find_target
 # A file in floats is the same after rewriting if its outputs on LiteRT's built-in kernels are: sums in another order
 # gave 120 dB and more through deep networks, an operator rewritten wrongly gives 20 and less.
 LEAST_DB = 90.0
+# The rewrite for files that say themselves what is wrong.
+MENDS = "join_in_floats"
 
 
 def repair(tflite, *, target="gpu", samples=None, model=None):
@@ -28,7 +32,8 @@ def repair(tflite, *, target="gpu", samples=None, model=None):
     The file may come from any tool. What it computes stays: a rewritten file whose outputs on LiteRT's built-in
     kernels are not those of the file given is not kept, nor is one that is PROVEN on fewer runtimes. The report's
     `rewrites` say what was changed where; a file that is PROVEN already and cut into no pieces, or cannot be helped,
-    comes back as it was.
+    comes back as it was. One in int8 that puts numbers of several scales into one tensor, boxes beside scores, has them
+    put there in floats: what the runtimes make of the scores is PROVEN, and zero.
 
     Args:
         tflite: path of the file, or its bytes. It is not written to.
@@ -58,7 +63,7 @@ def repair(tflite, *, target="gpu", samples=None, model=None):
     about = {"name": name, "target": target.name, "rewrites": {}}
     proofs = proven(blob, graph)
     whole = all(proof.verdict is Verdict.PROVEN for proof in proofs)
-    if not whole or _pieces(proofs) > len(proofs):
+    if not whole or _pieces(proofs) > len(proofs) or (precision == "int8" and _rounds_away(blob)):
         reference = _computed(blob, graph, given)
         if reference.outputs is None:  # nor can an operator be blamed: its numbers are not known
             about["unrepaired"] = f"LiteRT's built-in kernels do not run it: {reference.reason}"
@@ -77,13 +82,19 @@ def repair(tflite, *, target="gpu", samples=None, model=None):
                 tried = proven(made, after)
                 if lost := _lost(proofs, tried):
                     about["unrepaired"] = f"rewriting it ({', '.join(done)}) lost it on {lost}"
-                elif not whole or _pieces(tried) < _pieces(proofs):
+                elif not whole or _pieces(tried) < _pieces(proofs) or MENDS in done:
                     about |= {"rewrites": done, "original_size": len(blob)}
                     blob, graph, proofs = made, after, tried
     if whole:
         about.pop("unrepaired", None)  # nothing was broken
     proofs = tuple(blamed(proof, blob, given, model) for proof in proofs)
     return Artifact(blob, describe(blob, graph, proofs, **about))
+
+
+def _rounds_away(blob):
+    """Whether numbers are lost in a file that every runtime computes as it stands."""
+    function, _ = REWRITES[MENDS]
+    return any(function(graph) for graph in edit.read(blob).entrances())
 
 
 def _lost(before, after):

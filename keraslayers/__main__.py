@@ -11,9 +11,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from keraslayers import _arguments, _checks
+from keraslayers._printable import printable
 from keraslayers._quiet import quiet
 
 PROVEN, NOT_PROVEN, BAD_USE = 0, 1, 2
+FORCE = "Replace files that keraslayers did not write, too."
 
 app = typer.Typer(
     add_completion=False,
@@ -112,14 +114,14 @@ def export(
     layer_errors: Annotated[
         bool, typer.Option("--layer-errors", help="Rank the layers by what int8 or float16 costs in each.")
     ] = False,
-    html: Annotated[Path | None, typer.Option(help="Write the report as a page, too.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write the report as a page, too: .html.")] = None,
+    force: Annotated[bool, typer.Option("--force", help=FORCE)] = False,
 ):
     """Export a saved model to TFLite and prove the file."""
     with quiet():
         from keraslayers.export import to_tflite
-        from keraslayers.export.file import files
-    output = files.writable("export", "output", output or model.with_suffix(".tflite"), ".tflite")
-    html = html and files.writable("export", "html", html)
+    read = {"MODEL": model, "samples": samples, "labels": labels}
+    output, html = _writable("export", output, model.with_suffix(".tflite"), html, read, force)
     given = _arguments.load_samples("export", samples)
     names = labels and _arguments.load_labels("export", labels)
     preprocessing = None if rescale is None else _arguments.rescaling("export", rescale)
@@ -138,9 +140,9 @@ def export(
         preprocessing=preprocessing,
         layer_errors=layer_errors,
     )
-    artifact.save(output, labels=names)
+    artifact.save(output, labels=names, force=force)
     _show(artifact.report, html)
-    err.print(f"wrote {output} and {output.with_suffix('.json')}", highlight=False)
+    _wrote(output, output.with_suffix(".json"))
     raise typer.Exit(PROVEN if artifact.report.ok else NOT_PROVEN)
 
 
@@ -154,13 +156,12 @@ def check(
     model: Annotated[
         Path | None, typer.Option(help="The .keras model that the file was made of, to compare with it, too.")
     ] = None,
-    html: Annotated[Path | None, typer.Option(help="Write the report as a page, too.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write the report as a page, too: .html.")] = None,
 ):
     """Prove any .tflite file on the runtimes of a phone, or others, against LiteRT's built-in kernels."""
     with quiet():
         from keraslayers.export import prove
-        from keraslayers.export.file import files
-    html = html and files.writable("check", "html", html)
+    html = _page("check", html, {"FILE": file, "samples": samples, "model": model})
     given = _arguments.load_samples("check", samples)
     loaded = model and _arguments.load_model("check", model)
     report = prove(file, runtimes=runtime or None, samples=given, model=loaded)
@@ -177,22 +178,20 @@ def repair(
     model: Annotated[
         Path | None, typer.Option(help="The .keras model that the file was made of, to compare with it, too.")
     ] = None,
-    html: Annotated[Path | None, typer.Option(help="Write the report as a page, too.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write the report as a page, too: .html.")] = None,
+    force: Annotated[bool, typer.Option("--force", help=FORCE)] = False,
 ):
     """Rewrite any .tflite file so that a target's runtimes take it and compute it right, and prove the result."""
     with quiet():
         from keraslayers.export import repair as repaired
-        from keraslayers.export.file import files
-    output = files.writable("repair", "output", output or file.with_suffix(".repaired.tflite"), ".tflite")
-    if output.exists() and file.exists() and output.samefile(file):
-        raise ValueError(f"`repair`: `output` must be another file than the one to repair; got {str(output)!r}.")
-    html = html and files.writable("repair", "html", html)
+    read = {"FILE": file, "samples": samples, "model": model}
+    output, html = _writable("repair", output, file.with_suffix(".repaired.tflite"), html, read, force)
     given = _arguments.load_samples("repair", samples)
     loaded = model and _arguments.load_model("repair", model)
     artifact = repaired(file, target=target, samples=given, model=loaded)
-    artifact.save(output)
+    artifact.save(output, force=force)
     _show(artifact.report, html)
-    err.print(f"wrote {output} and {output.with_suffix('.json')}", highlight=False)
+    _wrote(output, output.with_suffix(".json"))
     raise typer.Exit(PROVEN if artifact.report.ok else NOT_PROVEN)
 
 
@@ -219,14 +218,14 @@ def analyze(
     else:
         found = _analyze(model, shape)
     if json:
-        out.print_json(data=found.to_dict())
+        out.print_json(data=found.to_dict(), ensure_ascii=True)  # names obeyed by no terminal
     elif out.is_terminal:
         out.print(found)
     else:
         print(found)  # as wide as it is
     if plot:
         found.plot(plot)
-        err.print(f"wrote {plot}", highlight=False)
+        _wrote(plot)
 
 
 def _analyze(model, shape):
@@ -255,7 +254,35 @@ def _show(report, html):
     out.print(tables.of_report(report))
     if html:
         report.to_html(html)
-        err.print(f"wrote {html}", highlight=False)
+        _wrote(html)
+
+
+def _wrote(*paths):
+    err.print(f"wrote {' and '.join(escape(printable(str(path))) for path in paths)}", highlight=False)
+
+
+def _writable(who, output, default, html, read, force):
+    """(the file to write, the page): where nothing is lost that the user did not name."""
+    from keraslayers.export.artifact import check_beside, check_own
+    from keraslayers.export.file import files
+
+    path = files.writable(who, "output", default if output is None else output, ".tflite")
+    files.check_distinct(who, {"output": path, "the report beside it": path.with_suffix(".json")}, read)
+    if output is None:
+        check_own(who, path, force)
+    check_beside(who, path, force)
+    return path, _page(who, html, {**read, "output": path, "the report beside it": path.with_suffix(".json")})
+
+
+def _page(who, html, others):
+    """Where the page goes; None where there is to be none."""
+    from keraslayers.export.file import files
+    from keraslayers.export.report.report import PAGES
+
+    if html is None:
+        return None
+    files.check_distinct(who, {"html": html}, others)
+    return files.writable(who, "html", html, PAGES)
 
 
 def main(arguments=None):
@@ -265,16 +292,23 @@ def main(arguments=None):
     try:
         # --debug may stand anywhere; the app knows it for its help alone.
         app([word for word in arguments if word != "--debug"], prog_name="keraslayers")
-    except (ValueError, TypeError, OSError, ImportError, RuntimeError) as error:
+    except Exception as error:  # of whatever class: the code in a model, and the libraries it calls, raise their own
         if "--debug" in arguments:
             raise
         err.print(f"[bold red]error[/]: {_one_line(error)}", highlight=False, soft_wrap=True)
-        sys.exit(NOT_PROVEN if isinstance(error, RuntimeError) else BAD_USE)
+        sys.exit(BAD_USE if isinstance(error, EXPECTED) and not isinstance(error, RuntimeError) else NOT_PROVEN)
+
+
+# What bad use raises in words. All others say nothing without their names.
+EXPECTED = (ValueError, TypeError, OSError, ImportError, RuntimeError)
 
 
 def _one_line(error):
-    words = [str(error) or type(error).__name__, *getattr(error, "__notes__", ())]
-    return escape(" ".join(" ".join(words).split()))
+    said, name = str(error), type(error).__name__
+    if isinstance(error, RecursionError) or not isinstance(error, EXPECTED):
+        said = f"{name}: {said} (--debug shows where)" if said else f"{name} (--debug shows where)"
+    words = [said or name, *getattr(error, "__notes__", ())]
+    return escape(printable(" ".join(" ".join(words).split())))
 
 
 if __name__ == "__main__":

@@ -1,8 +1,17 @@
 """What the words of a command line stand for: files that are read, without running code out of them, and numbers."""
 
+import struct
 import zipfile
+import zlib
 
+from keraslayers._depth import make_room
 from keraslayers._quiet import quiet
+
+# So many nested calls Python's own stack takes, whatever a file holds: thousands of layers one behind another.
+MOST_CALLS = 10_000
+# An archive that unpacks to more bytes than this, and to so many times its size, is refused. Keras and NumPy store
+# numbers as they are, and of those that somebody packed floats get a few times smaller, mostly zeros ten times.
+MOST_UNPACKED, MOST_TIMES = 2**28, 50
 
 
 def shape(who, text):
@@ -67,14 +76,18 @@ def load_model(who, path):
         raise FileNotFoundError(f"`{who}`: `model`: there is no file {str(path)!r}.")
     if not zipfile.is_zipfile(path):
         raise ValueError(f"`{who}`: `model` {str(path)!r} is not a `.keras` file, or it is damaged.")
+    _check_unpacked(who, "model", path)
     with quiet():
         import keras
 
         from keraslayers import _public  # noqa: F401  registers the layers
 
     try:
+        with zipfile.ZipFile(path) as archive:
+            if "config.json" in archive.namelist():
+                make_room(archive.read("config.json").count(b'"class_name"'), most=MOST_CALLS)
         return keras.models.load_model(path, compile=False, safe_mode=True)
-    except (ValueError, TypeError, KeyError, OSError) as error:
+    except (ValueError, TypeError, KeyError, OSError, zipfile.BadZipFile, zlib.error) as error:
         words, then = str(error), {"export": "to_tflite"}.get(who, who)
         reason, remedy = words.strip().splitlines()[0][:300], ""
         if "ambda" in words:
@@ -83,6 +96,22 @@ def load_model(who, path):
         elif "Could not locate class" in words:
             remedy = f" Its class is not known here: in Python import it, load the model, and call {then}."
         raise ValueError(f"`{who}`: `model` {str(path)!r} cannot be loaded: {reason}{remedy}") from error
+
+
+def _check_unpacked(who, argument, path):
+    """Refuses an archive that is there to fill memory; another file passes through."""
+    if not zipfile.is_zipfile(path):
+        return
+    try:
+        with zipfile.ZipFile(path) as archive:
+            size = sum(info.file_size for info in archive.infolist())
+    except (zipfile.BadZipFile, struct.error) as error:
+        raise ValueError(f"`{who}`: `{argument}` {str(path)!r} is damaged: {error}") from error
+    packed = path.stat().st_size
+    if size > MOST_UNPACKED and size > MOST_TIMES * packed:
+        raise ValueError(
+            f"`{who}`: `{argument}` {str(path)!r} unpacks {packed:,} bytes to {size:,}, as no weights and samples do."
+        )
 
 
 def load_samples(who, path):
@@ -95,8 +124,9 @@ def load_samples(who, path):
         raise ValueError(f"`{who}`: `samples` must be a .npy or .npz file; got {str(path)!r}.")
     if not path.is_file():
         raise FileNotFoundError(f"`{who}`: `samples`: there is no file {str(path)!r}.")
+    _check_unpacked(who, "samples", path)
     try:
         loaded = np.load(path, allow_pickle=False)
         return loaded if path.suffix == ".npy" else dict(loaded)
-    except (ValueError, EOFError, OSError, zipfile.BadZipFile) as error:
+    except (ValueError, EOFError, OSError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
         raise ValueError(f"`{who}`: `samples` {str(path)!r} holds no plain arrays: {error}") from error

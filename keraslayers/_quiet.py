@@ -3,6 +3,11 @@
 import contextlib
 import os
 import sys
+import threading
+
+_lock = threading.Lock()
+_blocks = 0  # that run now, in whatever thread
+_kept = {}  # by number of a stream what it was before the first of them
 
 
 @contextlib.contextmanager
@@ -10,20 +15,37 @@ def quiet():
     """Throws away what the block writes to stdout and stderr from below Python.
 
     Only the two files of the process are led elsewhere: Python's own streams stay, as a logger that is made in the
-    block keeps the one it finds.
+    block keeps the one it finds. The files are of all threads: the first block that begins leads them away, the last
+    one that ends leads them back.
     """
-    _flush()
-    kept = {number: os.dup(number) for number in (1, 2)}
+    global _blocks
+    with _lock:
+        if _blocks == 0:
+            _lead_away()
+        _blocks += 1
     try:
-        with open(os.devnull, "w") as nothing:
-            for number in kept:
-                os.dup2(nothing.fileno(), number)
-            yield
+        yield
     finally:
-        _flush()
-        for number, copy in kept.items():
-            os.dup2(copy, number)
-            os.close(copy)
+        with _lock:
+            _blocks -= 1
+            if _blocks == 0:
+                _lead_back()
+
+
+def _lead_away():
+    _flush()
+    with open(os.devnull, "w") as nothing:
+        for number in (1, 2):
+            _kept[number] = os.dup(number)
+            os.dup2(nothing.fileno(), number)
+
+
+def _lead_back():
+    _flush()
+    for number, copy in _kept.items():
+        os.dup2(copy, number)
+        os.close(copy)
+    _kept.clear()
 
 
 def _flush():

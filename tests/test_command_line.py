@@ -368,7 +368,7 @@ def test_repair_writes_another_file(folder, tmp_path, capfd):
 def test_repair_never_writes_over_the_file(folder, capfd):
     before = (folder / "lenet.tflite").read_bytes()
     message = refused(capfd, "repair", folder / "lenet.tflite", "-o", folder / "lenet.tflite")
-    assert "`output` must be another file than the one to repair" in message
+    assert "`output` must be another file than `FILE`" in message
     assert (folder / "lenet.tflite").read_bytes() == before
 
 

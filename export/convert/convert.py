@@ -1,8 +1,7 @@
 """From a Keras model to the bytes of a .tflite file, by way of a SavedModel."""
 
 import contextlib
-import tempfile
-from pathlib import Path
+import threading
 
 import keras
 import numpy as np
@@ -13,7 +12,11 @@ from keraslayers.export.convert.four_bits import four_bits
 from keraslayers.export.convert.refusals import refused_layers
 from keraslayers.export.convert.spelled import spelled
 from keraslayers.export.precisions import IO
+from keraslayers.export.scratch import scratch
 from keraslayers.export.source.layer_names import labels_of, scope, scoped
+
+# Spellings and names are of the whole process: one thread at a time.
+_tracing = threading.RLock()
 
 
 def convert(interface, model, shapes, precision, io):
@@ -68,28 +71,28 @@ def saved(interface, model, shapes, samples=None):
         names.update((scope(name), name) for name in [*outputs, *shapes] if name != scope(name))
         return {scope(name): value for name, value in outputs.items()}
 
-    with tempfile.TemporaryDirectory(prefix="keraslayers-") as folder:
+    with scratch() as folder:
         try:
-            with quiet(), spelled(), scoped(model, labels_of(interface.model)):
+            with _tracing, quiet(), spelled(), scoped(model, labels_of(interface.model)):
                 holder, function = _served(tf, interface, model, serve, signature)
                 with _plainly_named(function.variables):
-                    tf.saved_model.save(holder, folder, function)
+                    tf.saved_model.save(holder, str(folder), function)
         except (tf.errors.OpError, RuntimeError, ValueError, TypeError) as error:
             error.add_note(
                 f"`to_tflite`: TensorFlow cannot write model {interface.model.name!r} down as a graph.{_code(error)}"
             )
             raise
         if names:
-            _rename(Path(folder) / "saved_model.pb", names)
+            _rename(folder / "saved_model.pb", names)
         if samples is not None:
             # With a sign before it no name is that of an argument.
-            np.savez(Path(folder) / "samples.npz", **{f"={name}": values for name, values in samples.items()})
-        made = Path(folder) / "model.tflite"
+            np.savez(folder / "samples.npz", **{f"={name}": values for name, values in samples.items()})
+        made = folder / "model.tflite"
 
         def ask(do, given=None, **request):
             made.unlink(missing_ok=True)
             if given is not None:
-                (Path(folder) / "given.tflite").write_bytes(given)
+                (folder / "given.tflite").write_bytes(given)
             try:
                 result = converter.ask(folder, do, **request)
             except converter.ConverterError as error:

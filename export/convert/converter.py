@@ -9,22 +9,34 @@ import atexit
 import contextlib
 import json
 import os
+import queue
+import resource
 import subprocess
-import sys
 import tempfile
 import threading
 from pathlib import Path
 
-from keraslayers.export.runtimes.child import death
+from keraslayers.export.runtimes.child import death, leashed
 
 WORKER = Path(__file__).with_name("converter_worker.py")
 # A conversion that takes longer than this is called hung, in seconds.
 TIME_LIMIT = 3600
 # A process that holds more memory than this after a conversion makes way for a fresh one, in bytes.
 MOST_MEMORY = 2**31
+# No conversion takes more than the machine has, in bytes: it dies before others do.
+MEMORY = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 _lock = threading.Lock()
 _process = None
+
+
+def _forked():
+    """A fork has none of the threads that may hold the lock."""
+    global _lock
+    _lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_forked)
 
 
 class ConverterError(RuntimeError):
@@ -86,17 +98,30 @@ class _Process:
     def __init__(self):
         self.parent = os.getpid()
         self.said = tempfile.TemporaryFile()  # noqa: SIM115  `end` closes it
-        self.popen = subprocess.Popen(
-            # -P: the worker's own folder stays out of its module path.
-            [sys.executable, "-P", str(WORKER)],
-            # Conversion wants no GPU, and must not take the memory of one that trains.
-            env={**os.environ, "CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self.said,
-            # An interrupt at the keyboard is for the program that converts.
-            start_new_session=True,
-        )
+        started = queue.SimpleQueue()
+        # It ends with the thread that starts it: that has to be one that stays.
+        threading.Thread(target=self._kept, args=(started,), daemon=True).start()
+        self.popen = started.get()
+        if isinstance(self.popen, OSError):
+            raise self.popen
+
+    def _kept(self, started):
+        try:
+            popen = subprocess.Popen(
+                leashed(WORKER, memory=MEMORY, seconds=resource.RLIM_INFINITY),
+                # Conversion wants no GPU, and must not take the memory of one that trains.
+                env={**os.environ, "CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self.said,
+                # An interrupt at the keyboard is for the program that converts.
+                start_new_session=True,
+            )
+        except OSError as error:
+            started.put(error)
+            return
+        started.put(popen)
+        popen.wait()
 
     def alive(self):
         """Whether it can be asked; a fork of this program has no right to."""

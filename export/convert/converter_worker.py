@@ -57,7 +57,7 @@ def convert(tf, folder, types, io, optimize):
 
 
 def calibrate(tf, folder, batch):
-    """Makes `calibrated.tflite` of `given.tflite`, a file in floats: the same with the ranges of what it computes.
+    """Makes `model.tflite` of `given.tflite`, a file in floats: the same with the ranges of what it computes.
 
     Args:
         tf, folder: see above.
@@ -67,7 +67,7 @@ def calibrate(tf, folder, batch):
 
     blob = calibrator.add_intermediate_tensors(Path(folder, "given.tflite").read_bytes())
     blob = calibrator.Calibrator(blob).calibrate(calibration(folder, batch))
-    Path(folder, "calibrated.tflite").write_bytes(blob)
+    Path(folder, "model.tflite").write_bytes(blob)
 
 
 def quantize_shorts(tf, folder, io, batch):
@@ -83,7 +83,10 @@ def quantize_shorts(tf, folder, io, batch):
 
 
 def quantize(tf, folder, io, nodes):
-    """Makes `model.tflite`, the operators that compute the tensors of those names in floats, all others in int8."""
+    """Makes `model.tflite` of `given.tflite`, a file in floats with ranges.
+
+    The operators that compute the tensors of those names stay in floats, all others become integers.
+    """
     Path(folder, "model.tflite").write_bytes(mixed(folder, getattr(tf, io), nodes))
 
 
@@ -95,11 +98,11 @@ def mixed(folder, outside, nodes):
     """
     from tensorflow.lite.python.convert import mlir_quantize
 
-    calibrated, nodes = Path(folder, "calibrated.tflite").read_bytes(), list(nodes)
+    given, nodes = Path(folder, "given.tflite").read_bytes(), list(nodes)
     while True:
         start = os.fstat(STDERR).st_size
         try:
-            return mlir_quantize(calibrated, input_data_type=outside, output_data_type=outside, denylisted_nodes=nodes)
+            return mlir_quantize(given, input_data_type=outside, output_data_type=outside, denylisted_nodes=nodes)
         except RuntimeError as error:  # which says nothing; what it died of stands in its error stream
             said = os.pread(STDERR, os.fstat(STDERR).st_size - start, start).decode(errors="replace")
             torn = re.search(r'error: loc\("(.*?)"\): .* violate the same scale constraint', said)

@@ -3,8 +3,12 @@
 import contextlib
 import importlib.util
 import io
+import threading
 
 from keraslayers._quiet import quiet
+
+# Python's streams are of the whole process: one thread at a time leads them elsewhere.
+_printing = threading.Lock()
 
 
 def available():
@@ -38,7 +42,7 @@ def four_bits(blob):
         recipe.add_dynamic_config(regex=".*", operation_name=operation, num_bits=bits)
     # It prints, and shows its progress; in a notebook that does not pass through the process's own streams.
     nothing = io.StringIO()
-    with quiet(), contextlib.redirect_stdout(nothing), contextlib.redirect_stderr(nothing):
+    with _printing, quiet(), contextlib.redirect_stdout(nothing), contextlib.redirect_stderr(nothing):
         maker = quantizer.Quantizer(bytearray(blob))
         maker.load_quantization_recipe(recipe.get_quantization_recipe())
         return bytes(maker.quantize().quantized_model)

@@ -10,6 +10,8 @@ from keraslayers import _checks
 from keraslayers.export.convert.convert import saved
 from keraslayers.export.convert.floats import in_floats
 from keraslayers.export.convert.layer_errors import LayerError, decibels
+from keraslayers.export.convert.several_scales import several_scales
+from keraslayers.export.convert.widen import widen
 from keraslayers.export.file import edit
 from keraslayers.export.measures import signal
 from keraslayers.export.progress import each
@@ -26,6 +28,7 @@ class Calibrated:
         given: its bytes.
         rewrites: what was rewritten in it, by name the places, as `rewrite` tells.
         growth: how many times larger that made it.
+        kept: names of the layers of which operators stay in floats, whatever else is asked for.
     """
 
     def __init__(self, ask, model, precision, io, batch, target):
@@ -36,15 +39,22 @@ class Calibrated:
         self.growth = len(blob) / len(made)
         file, layer_of = _told_apart(edit.read(blob)), namer(model)
         _refuse_loops(file.main, model, layer_of)
-        self.given = file.write()
+        self.given, floats = file.write(), set()
         if precision == "int8":
-            ask("calibrate", given=self.given, batch=batch)
-        floats = in_floats(file.main) if "cpu" in target.runtimes else set()
-        self._nodes, self._floats = defaultdict(list), []
+            file = edit.read(ask("calibrate", given=self.given, batch=batch))
+            widen(file.main)
+            floats = several_scales(file.main, io)
+            _forget_ranges(floats)
+            self._ranged = file.write()
+        if "cpu" in target.runtimes:
+            floats |= in_floats(file.main)
+        self._nodes, self._floats, self.kept = defaultdict(list), [], set()
         for operator in file.main.operators:
             for tensor in operator.outputs:
                 layer = layer_of(tensor.name) or tensor.name
                 (self._floats if operator in floats else self._nodes[layer]).append(tensor.name)
+                if operator in floats:
+                    self.kept.add(layer)
 
     @functools.cached_property
     def errors(self):
@@ -67,7 +77,7 @@ class Calibrated:
         """The signal over the error of these layers in int8, all others in floats; of the worst output."""
         every = [*self._floats, *(tensor for nodes in self._nodes.values() for tensor in nodes)]
         nodes = [tensor for layer in layers for tensor in self._nodes[layer]]
-        losses = self._ask("lose", batch=self._batch, nodes=nodes, every=every)
+        losses = self._ask("lose", given=self._ranged, batch=self._batch, nodes=nodes, every=every)
         return min(decibels(error, signal(*powers)) for error, *powers in losses)
 
     def file(self, floats=()):
@@ -75,7 +85,18 @@ class Calibrated:
         if self._precision == "int16x8":
             return self._ask("quantize_shorts", given=self.given, io=self._io, batch=self._batch)
         nodes = [tensor for layer, tensors in self._nodes.items() if layer in floats for tensor in tensors]
-        return self._ask("quantize", io=self._io, nodes=[*self._floats, *nodes])
+        return self._ask("quantize", given=self._ranged, io=self._io, nodes=[*self._floats, *nodes])
+
+
+def _forget_ranges(operators):
+    """Takes the ranges from what operators in floats make for others in floats.
+
+    The quantizer would round what they read to these, as all that is put side by side in integers has one scale.
+    """
+    for operator in operators:
+        for tensor in operator.outputs:
+            if operators.issuperset(tensor.readers):
+                tensor.quantize(None)
 
 
 def _refuse_loops(graph, model, layer_of):

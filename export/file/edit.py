@@ -1,14 +1,13 @@
 """A .tflite file to be changed: graphs of operators and tensors that know each other, read and written whole."""
 
-import io
 import struct
-import zipfile
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from keraslayers.export.file.nodes import Buffer, Operator, Tensor, calls_of
 from keraslayers.export.file.schema import schema
+from keraslayers.export.file.strange import attached
 from keraslayers.export.file.write import written
 
 __all__ = ["Buffer", "File", "Graph", "Operator", "Signature", "Tensor", "called_by", "read"]
@@ -221,7 +220,7 @@ def _read(blob):
         graphs[entry.subgraphIndex].kept.update(outputs.values())
     metadata = {entry.name.decode(): buffers[entry.buffer] for entry in _list(model.metadata)}
     order = [tensor for tensors in tensors_of for tensor in tensors]
-    return File(graphs, signatures, metadata, _attached(blob), model.description, model.version, order)
+    return File(graphs, signatures, metadata, attached(blob), model.description, model.version, order)
 
 
 def _behind(blob, offset, size, inside):
@@ -235,11 +234,3 @@ def _behind(blob, offset, size, inside):
 
 def _list(values):
     return () if values is None else values
-
-
-def _attached(blob):
-    whole = io.BytesIO(blob)
-    if not zipfile.is_zipfile(whole):
-        return []
-    with zipfile.ZipFile(whole) as archive:
-        return [(info, archive.read(info)) for info in archive.infolist()]

@@ -1,7 +1,11 @@
 """What an operator makes of numbers that stand in the file: those that count, compare and index."""
 
+import math
+
 import numpy as np
 
+# What counts and indexes is small; more numbers than a large image has are no sizes.
+MOST_ELEMENTS = 2**24
 _COUNTING = {
     "ABS": np.abs,
     "ADD": np.add,
@@ -40,8 +44,8 @@ def evaluate(operator, values):
         values: arrays, one for each of its inputs.
 
     Returns:
-        The array; None of operators that make several tensors, of floats, of quantized numbers, and of kinds that
-        are not known here: nothing is guessed.
+        The array; None of operators that make several tensors, of floats, of quantized numbers, of very many numbers,
+        and of kinds that are not known here: nothing is guessed.
     """
     if len(operator.outputs) != 1 or operator.activation != "NONE":
         return None
@@ -49,6 +53,8 @@ def evaluate(operator, values):
     if any(value is None or value.dtype.kind not in "iub" for value in values) or output.dtype.startswith("float"):
         return None
     if any(tensor.scale is not None for tensor in (*operator.inputs, output)):
+        return None
+    if _elements(operator, values) > MOST_ELEMENTS:
         return None
     if operator.name in _COUNTING:
         found = _COUNTING[operator.name](*values) if _divides(operator.name, values) else None
@@ -58,6 +64,25 @@ def evaluate(operator, values):
     else:
         found = _OTHERS[operator.name](operator, *values) if operator.name in _OTHERS else None
     return None if found is None else np.asarray(found).astype(output.dtype)
+
+
+def _elements(operator, values):
+    """How many numbers an operator would make of few: a file of a stranger's may ask for any number of them."""
+    first, name = values[0], operator.name
+    if name == "FILL":
+        return math.prod(map(int, first.reshape(-1)))
+    if name == "BROADCAST_TO":
+        return math.prod(map(int, values[1].reshape(-1)))
+    if name == "TILE":
+        return first.size * math.prod(map(int, values[1].reshape(-1)))
+    if name == "RANGE":
+        start, limit, delta = (int(x.reshape(())) for x in values)
+        return abs(limit - start) // max(1, abs(delta))
+    if name == "GATHER":
+        return values[1].size * first.size // max(1, first.shape[operator.options.axis])
+    if name in _COUNTING or name.startswith("SELECT"):
+        return math.prod(np.broadcast_shapes(*(value.shape for value in values)))
+    return 0  # it moves what is there, or makes less of it
 
 
 def _divides(name, values):

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from keraslayers.export.file import edit
+from keraslayers.export.file import edit, strange
 from keraslayers.export.file.graph import read_graph
 
 # Operators whose further inputs say where or how large, and weigh nothing.
@@ -55,6 +55,7 @@ def read_tables(blob):
     Raises:
         ValueError: if it is no .tflite file, or a damaged one.
     """
+    strange.check(blob)
     read_graph(blob)  # which knows all that may be wrong
     try:
         return _read(blob)

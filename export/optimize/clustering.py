@@ -8,8 +8,10 @@ from keraslayers import _checks
 from keraslayers.export.optimize._state import State
 from keraslayers.export.optimize._tfmot import tfmot
 from keraslayers.export.optimize.kernels import kernel_key
-from keraslayers.export.optimize.rebuild import chosen, replaced, source_of
+from keraslayers.export.optimize.preserving_quantizers import of_tensor
+from keraslayers.export.optimize.rebuild import chosen, kernel_name, replaced, source_of
 from keraslayers.export.optimize.rules import check_skip
+from keraslayers.export.source.in_float32 import float32_policy
 
 INITIALIZATIONS = {
     "kmeans++": "KMEANS_PLUS_PLUS",
@@ -30,7 +32,7 @@ class ClusteredKernel(keras.layers.Layer):
     """
 
     def __init__(self, kernel, centroids, algorithm, sparse):
-        super().__init__(name=f"{kernel.layer.name}_{kernel.variable.name}", dtype="float32")
+        super().__init__(name=kernel_name(kernel), dtype="float32")
         self.kernel = kernel
         state = State(self)
         self.centroids = state.add("centroids", centroids, trainable=True)
@@ -43,14 +45,12 @@ class ClusteredKernel(keras.layers.Layer):
 
     def now(self):
         """The kernel of centroids."""
-        kernel = self.variable.value
-        if self.mask is None:
-            return self.algorithm.get_clustered_weight(self.algorithm.get_pulling_indices(kernel), kernel)
-        # An optimizer moves the centroid that stands for zero as it moves all others.
-        self.centroids.assign(self.centroids * self.zero)
-        kernel = kernel * self.mask.value
-        clustered = self.algorithm.get_clustered_weight(self.algorithm.get_pulling_indices(kernel), kernel)
-        return clustered * self.mask.value
+        # Without a gradient no optimizer moves the centroid that stands for zero.
+        kernel, algorithm = self.variable.value, of_tensor(self.algorithm, 1.0 if self.mask is None else self.zero)
+        if self.mask is not None:
+            kernel = kernel * self.mask.value
+        clustered = algorithm.get_clustered_weight(algorithm.get_pulling_indices(kernel), kernel)
+        return clustered if self.mask is None else clustered * self.mask.value
 
     finished = now
 
@@ -67,13 +67,15 @@ class ClusteredKernel(keras.layers.Layer):
         return self.kernel.variable
 
 
+@float32_policy()
 def cluster(model, *, clusters=16, initialization="kmeans++", skip=()):
     """Gives a model that trains with few different weights in each kernel.
 
     It is a Keras 3 model with weights of its own: compile it, fit it, then `strip` it or hand it on to
     `quantize_aware`, which keeps the clusters. A file with 16 different weights compresses to half and less. Kernels
-    of Conv1D, Conv2D, Conv2DTranspose, Dense, PaddedConv2D and SpatialSeparableConv2D are clustered, and the pointwise
-    ones of SeparableConv2D, each by itself; in a model that `prune` gave, zeros stay zero and are a cluster.
+    of Conv1D, Conv2D, Conv2DTranspose, Dense, EinsumDense, PaddedConv2D and SpatialSeparableConv2D are clustered, and
+    the pointwise ones of SeparableConv1D and SeparableConv2D, each by itself, those of layers within other layers too;
+    what is frozen stays as it is. In a model that `prune` gave, zeros stay zero and are a cluster.
 
     Args:
         model: a trained Functional or Sequential model, or what `prune` gave; it stays as it is.
@@ -87,7 +89,7 @@ def cluster(model, *, clusters=16, initialization="kmeans++", skip=()):
     Raises:
         ImportError: if tensorflow-model-optimization is not installed.
         TypeError: if `model` is no Keras 3 model.
-        ValueError: if it is subclassed, computes in another dtype than float32 or has nothing to cluster, or an
+        ValueError: if it is subclassed, or has nothing to cluster, or an
             argument does not fit.
 
     Source: Han et al. 2016, arXiv:1510.00149, section 3; tfmot's `ClusteringAlgorithm`.
@@ -99,7 +101,7 @@ def cluster(model, *, clusters=16, initialization="kmeans++", skip=()):
         raise ValueError(f"`{who}`: `clusters` must be 2 at least; got {clusters}.")
     _checks.choice(who, "initialization", initialization, INITIALIZATIONS)
     source, before = source_of(who, model)
-    skip = sorted(check_skip(who, source, skip))
+    skip = sorted(check_skip(who, before.source if before else model, skip))
     options = {"clusters": clusters, "initialization": initialization, "skip": skip}
     return build(who, source, options, before.sparse if before else ())
 
@@ -111,7 +113,7 @@ def build(who, source, options, sparse=(), centroids=None):
         who: the function, for messages.
         source: a copy of the user's model, whose weights the clusters are found in.
         options: as in `Plan`.
-        sparse: names of layers whose zeros stay zero.
+        sparse: labels of layers whose zeros stay zero.
         centroids: by `kernel_key` those to begin with; by default found.
     """
     parts = tfmot(who)
@@ -126,7 +128,7 @@ def build(who, source, options, sparse=(), centroids=None):
     initializer = parts.centroids.CentroidsInitializerFactory.get_centroid_initializer(method)
 
     def clustered(kernel):
-        zeros = kernel.layer.name in sparse
+        zeros = kernel.label in sparse
         if centroids is None:
             begin = initializer(kernel.variable.value, options["clusters"], False, "channels_last", zeros)
             first = begin.get_cluster_centroids()
@@ -135,11 +137,11 @@ def build(who, source, options, sparse=(), centroids=None):
         return ClusteredKernel(kernel, np.asarray(first), parts.clustering.ClusteringAlgorithm, zeros)
 
     made = [(kernel, clustered(kernel)) for kernel in found]
-    return replaced(source, "cluster", options, made, sparse, {kernel.layer.name for kernel in found})
+    return replaced(source, "cluster", options, made, sparse, {kernel.label for kernel in found})
 
 
 def _key(kernel):
-    return kernel_key(kernel.layer.name, kernel.variable)
+    return kernel_key(kernel.label, kernel.variable)
 
 
 def _various(kernel, clusters):

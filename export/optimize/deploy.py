@@ -2,14 +2,18 @@
 
 from contextlib import contextmanager
 
-from keraslayers._rewrite import owner
+from keraslayers._rewrite import graph_of, owner
 from keraslayers.export.file.graph import ENDS
 from keraslayers.export.optimize.config_wrapper import ConfigWrapper
 from keraslayers.export.optimize.floats import Floats, Kept
 from keraslayers.export.optimize.kernels import Rounded
 from keraslayers.export.optimize.model import plan_of
+from keraslayers.export.optimize.ranges import Range
 from keraslayers.export.optimize.stripping import strip
 from keraslayers.export.source.layer_names import namer
+
+# A range that is so much narrower than that of what was computed there says that this was zero.
+NARROW = 2**-20
 
 
 def deployable(who, model, precision, pixels):
@@ -50,15 +54,41 @@ def deployed(model):
     """Within it, a quantized model computes with constant kernels, rounded, the normalizations in them.
 
     The converter takes a kernel's scales from its numbers: of rounded ones it finds the scales they were rounded with.
+    Ranges of what was always zero have a width, as runtimes want it.
     """
     layers = [layer for layer in model._flatten_layers() if isinstance(layer, Rounded | ConfigWrapper)]
+    trained = []
     try:
         for layer in layers:
             layer.constants = layer.fold()
+        for bounds, width in _dead(model):
+            for bound, end in zip((bounds["min_var"], bounds["max_var"]), (0.0, width), strict=True):
+                trained.append((bound, bound.numpy()))
+                bound.assign(end)
         yield
     finally:
         for layer in layers:
             layer.constants = None
+        for bound, value in reversed(trained):
+            bound.assign(value)
+
+
+def _dead(model):
+    """Ranges next to nothing, each with the width of what was computed there: (bounds, width)."""
+    widths, dead = {}, []
+    graph = graph_of(model) if plan_of(model) is not None else None
+    for depth in sorted(graph._nodes_by_depth, reverse=True) if graph is not None else ():
+        for node in graph._nodes_by_depth[depth]:
+            layer = node.operation
+            width = max((widths[id(x)] for x in node.input_tensors), default=1.0)
+            if isinstance(layer, Range):
+                own = float(layer.bounds["max_var"] - layer.bounds["min_var"]) if layer.bounds else 1.0
+                if own < NARROW * width:
+                    dead.append((layer.bounds, width))
+                else:
+                    width = own
+            widths |= {id(x): width for x in node.outputs}
+    return dead
 
 
 def check_integers(who, graph, model):

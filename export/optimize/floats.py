@@ -2,7 +2,7 @@
 
 import keras
 
-from keraslayers._rewrite import rewrite
+from keraslayers._rewrite import _beside_tensors, rewrite
 
 # The largest number below one.
 ALMOST_ONE = 1 - 2**-24
@@ -13,6 +13,28 @@ class Kept(keras.layers.Layer):
 
     Args:
         layer: any layer.
+        said: what it is called with by name that is no tensor, where tensors are called by name too.
+    """
+
+    def __init__(self, layer, name, said=()):
+        super().__init__(name=name, dtype=layer.dtype_policy)
+        self.layer = layer
+        self.said = dict(said)
+        self.supports_masking = True
+        self.built = True
+
+    def call(self, *args, **kwargs):
+        return self.layer(*args, **kwargs, **self.said)
+
+    def compute_output_spec(self, *args, **kwargs):
+        return self.layer.compute_output_spec(*args, **kwargs, **self.said)
+
+
+class Passing(keras.layers.Layer):
+    """Calls a layer that computes something in training alone, as dropout does: a file has nothing of it.
+
+    Args:
+        layer: any such layer.
     """
 
     def __init__(self, layer, name):
@@ -21,11 +43,36 @@ class Kept(keras.layers.Layer):
         self.supports_masking = True
         self.built = True
 
-    def call(self, *args, **kwargs):
-        return self.layer(*args, **kwargs)
+    def call(self, inputs):
+        return self.layer(inputs)
 
-    def compute_output_spec(self, *args, **kwargs):
-        return self.layer.compute_output_spec(*args, **kwargs)
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+
+class Computed(keras.layers.Layer):
+    """Computes an operation; what it is given that is no tensor is laid down.
+
+    Args:
+        operation: of Keras's.
+        args, kwargs: what it was called with.
+    """
+
+    def __init__(self, operation, args, kwargs, name):
+        super().__init__(name=name, dtype="float32")
+        self.operation = operation
+        self.given = (args, kwargs)
+        self.built = True
+
+    def call(self, *tensors):
+        waiting = iter(tensors)
+        args, kwargs = keras.tree.map_structure(
+            lambda value: next(waiting) if isinstance(value, keras.KerasTensor) else value, self.given
+        )
+        return self.operation(*args, **kwargs)
+
+    def compute_output_spec(self, *tensors):
+        return self.operation.compute_output_spec(*self.given[0], **self.given[1])
 
 
 class Floats(keras.layers.Layer):
@@ -43,16 +90,17 @@ class Floats(keras.layers.Layer):
         return input_shape
 
 
-def keep(model, names, classes=()):
-    """Has a model call the layers of those names or classes through `Kept` ones."""
-    kept = {}
+def keep(model, ids, classes=()):
+    """Has a model call the layers of those ids or classes through `Kept` ones."""
 
     def applies(layer, *args, **kwargs):
-        return isinstance(layer, keras.layers.Layer) and (layer.name in names or type(layer) in classes)
+        return isinstance(layer, keras.layers.Layer) and (id(layer) in ids or type(layer) in classes)
 
-    def replace(layer, fresh, *args, **kwargs):
-        if id(layer) not in kept:
-            kept[id(layer)] = Kept(layer, fresh(layer.name))
-        return kept[id(layer)](*args, **kwargs)
+    return rewrite(model, applies, call_kept)[0]
 
-    return rewrite(model, applies, replace)[0]
+
+def call_kept(layer, fresh, *args, **kwargs):
+    """What a layer gives, called through a `Kept` one."""
+    said = _beside_tensors(kwargs)
+    kwargs = {name: value for name, value in kwargs.items() if name not in said}
+    return Kept(layer, fresh(layer.name), said)(*args, **kwargs)

@@ -10,9 +10,17 @@ from keras import layers, ops
 from keraslayers.export.optimize._state import State
 from keraslayers.export.optimize.bounded_deformable import Hats, Masks, Mixed, Offsets
 from keraslayers.export.optimize.identity_convolution import IdentityConvolution
-from keraslayers.export.optimize.layout import DEPTHWISE, LAST, TRANSPOSED, channels, restored, rows
+from keraslayers.export.optimize.layout import DEPTHWISE, LAST, SEVERAL, TRANSPOSED, channels, restored, rows
+from keraslayers.export.optimize.matrix_part import MatrixPart
+from keraslayers.export.optimize.mixture_part import MixturePart
+from keraslayers.export.optimize.preserving_quantizers import ClustersOfTensors
 from keraslayers.export.optimize.ranges import ROUND
-from keraslayers.export.optimize.separable_parts import DepthwisePart, HorizontalPart, PointwisePart, VerticalPart
+from keraslayers.export.optimize.separable_parts import (
+    DepthwisePart,
+    HorizontalPart,
+    PointwisePart,
+    VerticalPart,
+)
 from keraslayers.export.passes._graph import Altered
 from keraslayers.padded import PaddedConv2D
 
@@ -22,13 +30,16 @@ KERNELS = {
     layers.Conv2D: LAST,
     layers.Conv2DTranspose: TRANSPOSED,
     layers.Dense: LAST,
+    layers.DepthwiseConv1D: DEPTHWISE,
     layers.DepthwiseConv2D: DEPTHWISE,
     DepthwisePart: DEPTHWISE,
     Hats: LAST,
     HorizontalPart: LAST,
     IdentityConvolution: DEPTHWISE,
     Masks: LAST,
+    MatrixPart: None,  # it says so itself
     Mixed: LAST,
+    MixturePart: SEVERAL,
     Offsets: LAST,
     PaddedConv2D: LAST,
     PointwisePart: LAST,
@@ -71,18 +82,13 @@ def has_kernel(layer):
 def kernel_of(layer):
     """The `Kernel` of a layer for which `has_kernel` holds."""
     layer = plain(layer)
-    place, variable = KERNELS[type(layer)], layer.kernel
+    place, variable = KERNELS[type(layer)] or layer.place, layer.kernel
     return Kernel(variable, place, channels(variable.shape, place), layer.bias if layer.use_bias else None)
 
 
-def user_name(layer):
-    """The name of the user's layer whose kernel is pruned or clustered where this one's is."""
-    return layer.whole.name if isinstance(layer, HorizontalPart | PointwisePart | VerticalPart) else layer.name
-
-
-def kernel_key(name, variable):
-    """What stands for a kernel in a file: the name of the user's layer and that of the variable."""
-    return f"{name}/{variable.name}"
+def kernel_key(label, variable):
+    """What stands for a kernel in a file: the label of the user's layer and the name of the variable."""
+    return f"{label}/{variable.name}"
 
 
 class RoundedKernel(keras.layers.Layer):
@@ -91,10 +97,11 @@ class RoundedKernel(keras.layers.Layer):
     Args:
         layer: a layer for which `has_kernel` holds.
         quantizer: tfmot's, per axis, symmetric and narrow, as TFLite's kernels are.
-        stand_in: a layer of Keras 2 by whose class tfmot tells kinds of layers apart; of those that keep something.
+        label: of the user's layer; of those that keep something.
+        stand_in: a layer of Keras 2 by whose class tfmot tells kinds of layers apart; of the same.
     """
 
-    def __init__(self, layer, quantizer, stand_in=None, **kwargs):
+    def __init__(self, layer, quantizer, label=None, stand_in=None, **kwargs):
         super().__init__(dtype="float32", **kwargs)
         self.kernel = kernel_of(layer)
         self.quantizer = quantizer
@@ -106,7 +113,8 @@ class RoundedKernel(keras.layers.Layer):
         self.clustered = "clst_impl" in self.values
         self._beginning = {}
         if self.clustered:
-            key = kernel_key(user_name(layer), self.kernel.variable)
+            self.values["clst_impl"] = ClustersOfTensors(self.values["clst_impl"])
+            key = kernel_key(label, self.kernel.variable)
             self._beginning[key] = ops.convert_to_numpy(self.kernel.variable)
         self.built = True
 

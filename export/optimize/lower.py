@@ -5,11 +5,29 @@ import numpy as np
 from keras import layers, ops
 
 from keraslayers.deformable import DeformableConv2D
+from keraslayers.dynamic import DynamicConv2D
 from keraslayers.export.optimize.bounded_deformable import in_parts
+from keraslayers.export.optimize.floats import Computed, Kept, Passing, call_kept
 from keraslayers.export.optimize.kernels import has_kernel, plain
-from keraslayers.export.optimize.rules import described, is_final, operation_name
-from keraslayers.export.optimize.separable_parts import DepthwisePart, HorizontalPart, PointwisePart, VerticalPart
-from keraslayers.export.passes._graph import Altered, first, rewrite
+from keraslayers.export.optimize.matrix_part import in_matrices
+from keraslayers.export.optimize.mixture_part import mixed
+from keraslayers.export.optimize.opening import RAISED, opened, passes
+from keraslayers.export.optimize.rules import (
+    IN_FLOATS,
+    OPERATIONS_IN_FLOATS,
+    PASSING,
+    PRODUCTS_IN_FLOATS,
+    described,
+    is_final,
+    operation_name,
+)
+from keraslayers.export.optimize.separable_parts import (
+    DepthwisePart,
+    HorizontalPart,
+    PointwisePart,
+    VerticalPart,
+)
+from keraslayers.export.passes._graph import Altered, first, laid_open, made_by, owner, rewrite
 from keraslayers.export.passes._relu import function_kind
 from keraslayers.export.passes.bound_deformable import BoundedDeformable
 from keraslayers.local_response import LocalResponseNormalization
@@ -36,25 +54,26 @@ def lower(who, model, origins):
     """
 
     def applies(layer, *args, **kwargs):
-        return _replacement(layer) is not None
+        return _replacement(layer, origins, args, kwargs) is not None
 
     def replace(layer, fresh, *args, **kwargs):
         try:
-            outputs = _replacement(layer)(layer, fresh, *args, **kwargs)
-        except (AttributeError, NotImplementedError, TypeError, ValueError) as error:
+            outputs = _replacement(layer, origins, args, kwargs)(layer, fresh, *args, **kwargs)
+        except RAISED as error:
             raise ValueError(
                 f"`{who}`: {described(layer)} cannot be quantized: {_cause(error)}. {origins.remedy(layer.name)}"
             ) from error
         regularizer = getattr(layer, "activity_regularizer", None)
-        if regularizer is None:
-            return outputs
+        if regularizer is None or isinstance(owner(made_by(keras.tree.flatten(outputs)[0])[0]), Kept | Passing):
+            return outputs  # or it is called as it is, and tells of that itself
         return layers.Identity(activity_regularizer=regularizer, name=fresh(f"{layer.name}_activity"))(outputs)
 
     for _ in range(_DEEPEST):
         model, count = rewrite(model, applies, replace)
         if not count:
             break
-    return model
+    # A layer may hold a model of layers all of which stay.
+    return laid_open(model) if any(isinstance(layer, keras.Model) for layer in model.layers) else model
 
 
 def _cause(error):
@@ -64,11 +83,23 @@ def _cause(error):
     return f"its `call` is not made of Keras operations ({type(error).__name__}: {words})"
 
 
-def _replacement(layer):
+def _replacement(layer, origins, args, kwargs):
     """What writes a call of this with others; None if it stays."""
     name = operation_name(layer)
+    tensors = [value for value in keras.tree.flatten((args, kwargs)) if isinstance(value, keras.KerasTensor)]
+    if name in OPERATIONS_IN_FLOATS or (name in PRODUCTS_IN_FLOATS and len(tensors) > 1):
+        return _compute_in_floats
+    # Between two that are floats: attention's.
+    floats = bool(tensors) and isinstance(made_by(tensors[0])[0], Kept)
+    if floats and name == "Softmax":
+        return _compute_in_floats
     if name is not None:
         return _OPERATIONS.get(name)
+    if isinstance(layer, Kept | Passing):
+        return None
+    between = type(layer) in (layers.Softmax, layers.Dropout) and layer.name not in origins.names
+    if id(layer) in origins.kept or type(layer) in IN_FLOATS or (floats and between):
+        return call_kept
     if type(layer) in _LAYERS:
         return _LAYERS[type(layer)]
     if has_kernel(layer) and _loose_activation(layer):
@@ -78,9 +109,10 @@ def _replacement(layer):
 
 def _open(layer, fresh, *args, **kwargs):
     """Calls a layer's `call` with symbolic tensors: what it calls are calls of the model then."""
-    if layer._call_has_training_arg:
-        raise NotImplementedError("it computes something else while training")
-    outputs = layer.call(*args, **kwargs)
+    kwargs = {name: value for name, value in kwargs.items() if name != "training"}
+    if passes(layer, args, kwargs):
+        return Passing(layer, fresh(layer.name))(first(args, kwargs))
+    outputs = opened(layer, args, kwargs, PASSING)
     _rename(layer, fresh, keras.tree.flatten((args, kwargs)), keras.tree.flatten(outputs))
     return outputs
 
@@ -100,6 +132,12 @@ def _rename(layer, fresh, inputs, outputs):
         own = isinstance(operation, keras.layers.Layer)
         operation.name = fresh(f"{layer.name}_{operation.name if own else type(operation).__name__.lower()}")
         tensors.extend(operation._inbound_nodes[index].input_tensors)
+
+
+def _compute_in_floats(operation, fresh, *args, **kwargs):
+    tensors = [value for value in keras.tree.flatten((args, kwargs)) if isinstance(value, keras.KerasTensor)]
+    called = Computed(owner(operation), args, kwargs, operation.name)
+    return Kept(called, fresh(operation.name))(*tensors)
 
 
 def _loose_activation(layer):
@@ -124,6 +162,33 @@ def _split_separable(layer, fresh, *args, **kwargs):
     x = DepthwisePart(layer, fresh(f"{layer.name}_depthwise"))(first(args, kwargs))
     x = PointwisePart(layer, fresh(f"{layer.name}_pointwise"))(x)
     return x if layer.activation is None else layer.activation(x)
+
+
+def _multiply_matrix(layer, fresh, *args, **kwargs):
+    inputs = first(args, kwargs)
+    outputs = in_matrices(layer, fresh, inputs)
+    _rename(layer, fresh, [inputs], [outputs])
+    return outputs
+
+
+def _mix(layer, fresh, *args, **kwargs):
+    inputs = first(args, kwargs)
+    outputs = mixed(layer, fresh, inputs)
+    _rename(layer, fresh, [inputs], [outputs])
+    return outputs
+
+
+def _step_by_step(layer, fresh, *args, **kwargs):
+    """One call for each step, as Keras and the converter have it; of Dense one for all, which sees each by itself."""
+    inputs = first(args, kwargs)
+    if type(layer.layer) is layers.Dense:
+        outputs = layer.layer(inputs)
+    elif inputs.shape[1] is None:
+        raise NotImplementedError("how many steps it takes is not known. Build the model for one number of them")
+    else:
+        outputs = ops.stack([layer.layer(inputs[:, i]) for i in range(inputs.shape[1])], axis=1)
+    _rename(layer, fresh, [inputs], [outputs])
+    return outputs
 
 
 def _split_spatially(layer, fresh, *args, **kwargs):
@@ -234,10 +299,14 @@ def _normalize_locally(layer, fresh, *args, **kwargs):
 _LAYERS = {
     BoundedDeformable: _split_deformable,
     DeformableConv2D: _ask_for_a_bound,
+    DynamicConv2D: _mix,
     LocalResponseNormalization: _normalize_locally,
+    layers.EinsumDense: _multiply_matrix,
     layers.Normalization: _normalize,
     layers.Rescaling: _scale,
+    layers.SeparableConv1D: _split_separable,
     layers.SeparableConv2D: _split_separable,
+    layers.TimeDistributed: _step_by_step,
     SpatialSeparableConv2D: _split_spatially,
 }
 _OPERATIONS = {

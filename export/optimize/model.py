@@ -6,7 +6,9 @@ import keras
 import numpy as np
 
 from keraslayers import _rewrite
-from keraslayers._rewrite import graph_of
+from keraslayers._rewrite import calls, graph_of
+from keraslayers.export.optimize.origins import labels_of
+from keraslayers.export.source.in_float32 import float32_config
 
 # What a model may compute of its own in training.
 STEPS = ("train_step", "test_step", "predict_step", "compute_loss", "compute_metrics")
@@ -20,7 +22,7 @@ class Plan:
         kind: `"prune"`, `"cluster"` or `"quantize"`.
         source: a copy of the user's model, whose layers the optimized one trains.
         options: what was asked for, as JSON can hold it.
-        sparse, clustered: names of the layers whose kernels are so, by this optimization or one before.
+        sparse, clustered: labels of the layers whose kernels are so, by this optimization or one before.
         wrappers: the layers of the optimized model that hold algorithms of tfmot.
         mode: of a quantized model, what its layers do.
         difference: of a quantized model, how far it was from the user's before anything was rounded, as a part of the
@@ -67,7 +69,7 @@ def plan_of(model):
 
 
 def check(who, model):
-    """Refuses what cannot be optimized: no graph of layers, or layers that do not compute in float32.
+    """Refuses what cannot be optimized: no graph of layers, or what a model of them would lose.
 
     Raises:
         TypeError, ValueError: which say what to do.
@@ -82,36 +84,78 @@ def check(who, model):
             f"`{who}`: `model` {model.name!r} is a {type(model).__name__} with a `{lost[0]}` of its own, which would "
             "be lost. Give keras.Model(model.inputs, model.outputs) and train what comes of it in a loop of your own."
         )
-    for layer in model._flatten_layers():
-        if layer.compute_dtype not in ("float32", None) and layer.weights:
-            raise ValueError(
-                f"`{who}`: layer {layer.name!r} computes in {layer.compute_dtype}; what is optimized must compute in "
-                "float32. Build the model under the dtype policy 'float32' and give it these weights: "
-                "new.set_weights(model.get_weights())."
-            )
 
 
 def copy(who, model):
-    """A copy of a model with its weights, nested models and all; it shares nothing with the model.
+    """A copy of a model with its weights, nested models and all, in float32; it shares nothing with the model.
 
     Raises:
         ValueError: if a layer cannot be made again from its config.
     """
-    graph = graph_of(model)
+    graph, twins = graph_of(model), {}
+    called = {id(layer) for layer, _, _ in calls(model)}
 
     def again(layer):
+        if id(layer) in twins:
+            return twins[id(layer)]
         try:
-            return layer.__class__.from_config(layer.get_config())
+            twin = twins[id(layer)] = layer.__class__.from_config(float32_config(layer))
         except (NotImplementedError, TypeError, ValueError) as error:
             raise ValueError(
                 f"`{who}`: layer {layer.name!r} of `model` {model.name!r} cannot be copied, as `from_config` does not "
                 f"take what its `get_config` gives: {error}"
             ) from error
+        # A layer may compute with the weights of another one of the model.
+        for name, other in vars(layer).items():
+            if isinstance(other, keras.layers.Layer) and id(other) in called and other is not layer:
+                twin._tracker.untrack(getattr(twin, name))  # a copy of its own, which `from_config` made
+                setattr(twin, name, again(other))
+        return twin
 
     made = keras.models.clone_model(model if isinstance(model, keras.Sequential) else graph, clone_function=again)
     made.set_weights(model.get_weights())
     settle(made)
+    _freeze_alike(model, made)
     return made
+
+
+def ties(model):
+    """Which layers compute with the weights of others: (label, name of the attribute that is the other, its label)."""
+    labels = labels_of(model)
+    called = {id(layer) for layer, _, _ in calls(model)}
+    return [
+        [labels[id(layer)], name, labels[id(other)]]
+        for layer in {id(layer): layer for layer, _, _ in calls(model)}.values()
+        for name, other in vars(layer).items()
+        if isinstance(other, keras.layers.Layer) and id(other) in called and other is not layer
+    ]
+
+
+def tied(who, model, found):
+    """A model that a config was read of, with what `ties` found in the one that the config tells of."""
+    if not found:
+        return model
+    labels = labels_of(model)
+    by_label = {labels[id(layer)]: layer for layer, _, _ in calls(model) if id(layer) in labels}
+    for label, name, other in found:
+        layer = by_label[label]
+        layer._tracker.untrack(getattr(layer, name))
+        vars(layer)[name] = by_label[other]  # as it is built, it takes no other layer any more; its copy does
+    return copy(who, model)
+
+
+def _freeze_alike(model, made):
+    """Has a copy train what the model trains: of what is frozen within a layer no config tells."""
+    for theirs, mine in zip(model.weights, made.weights, strict=True):
+        mine.trainable = theirs.trainable
+    for theirs, mine in zip(_normalizations(model), _normalizations(made), strict=True):
+        if mine.trainable != theirs.trainable:
+            mine.trainable = theirs.trainable
+
+
+def _normalizations(model):
+    """Those that compute something else while they are frozen."""
+    return [one for one in model._flatten_layers() if isinstance(one, keras.layers.BatchNormalization)]
 
 
 def settle(model):

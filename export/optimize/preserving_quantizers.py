@@ -1,5 +1,32 @@
 """Quantizers of tfmot that keep zeros and clusters of a kernel."""
 
+import copy
+
+
+def of_tensor(algorithm, factor):
+    """tfmot's `ClusteringAlgorithm` with its centroids, times a factor, as a tensor.
+
+    Gradients of a tensor are tensors; of what is looked up in a variable they are rows of one, which MirroredStrategy
+    cannot gather.
+    """
+    made = copy.copy(algorithm)
+    made.cluster_centroids = algorithm.cluster_centroids * factor
+    return made
+
+
+class ClustersOfTensors:
+    """A `ClusteringAlgorithm` as tfmot's quantizer uses it, which looks up in tensors."""
+
+    def __init__(self, algorithm):
+        self.cluster_centroids = algorithm.cluster_centroids
+        self.algorithm = algorithm
+
+    def get_pulling_indices(self, weight):
+        return self.algorithm.get_pulling_indices(weight)
+
+    def get_clustered_weight(self, pulling_indices, original_weight):
+        return of_tensor(self.algorithm, 1.0).get_clustered_weight(pulling_indices, original_weight)
+
 
 def preserving_quantizer(tfmot, kernel, name, sparse, clustered):
     """A quantizer for a pruned or clustered kernel, and what it takes for the layer.

@@ -9,8 +9,9 @@ from keraslayers import _checks
 from keraslayers.export.optimize._state import State
 from keraslayers.export.optimize._tfmot import tfmot
 from keraslayers.export.optimize.layout import image, restored
-from keraslayers.export.optimize.rebuild import chosen, replaced, source_of
+from keraslayers.export.optimize.rebuild import chosen, kernel_name, replaced, source_of
 from keraslayers.export.optimize.rules import check_skip
+from keraslayers.export.source.in_float32 import float32_policy
 
 
 class PrunedKernel(keras.layers.Layer):
@@ -22,7 +23,7 @@ class PrunedKernel(keras.layers.Layer):
     """
 
     def __init__(self, kernel, pruning):
-        super().__init__(name=f"{kernel.layer.name}_{kernel.variable.name}", dtype="float32")
+        super().__init__(name=kernel_name(kernel), dtype="float32")
         self.kernel = kernel
         self.pruning = pruning
         state = State(self)
@@ -58,12 +59,14 @@ class PrunedKernel(keras.layers.Layer):
         return self.kernel.variable
 
 
+@float32_policy()
 def prune(model, *, sparsity=0.5, pattern=None, block=(1, 1), skip=()):
     """Gives a model that trains while its smallest weights become zero.
 
     It is a Keras 3 model with weights of its own: compile it, fit it, then `strip` it or hand it on to `cluster` or
-    `quantize_aware`, which keep the zeros. The kernels of Conv1D, Conv2D, Conv2DTranspose, Dense, PaddedConv2D and
-    SpatialSeparableConv2D are pruned, and the pointwise ones of SeparableConv2D, each by itself.
+    `quantize_aware`, which keep the zeros. The kernels of Conv1D, Conv2D, Conv2DTranspose, Dense, EinsumDense,
+    PaddedConv2D and SpatialSeparableConv2D are pruned, and the pointwise ones of SeparableConv1D and SeparableConv2D,
+    each by itself, those of layers within other layers too; what is frozen stays as it is.
 
     Args:
         model: a trained Functional or Sequential model; it stays as it is.
@@ -84,7 +87,7 @@ def prune(model, *, sparsity=0.5, pattern=None, block=(1, 1), skip=()):
     Raises:
         ImportError: if tensorflow-model-optimization is not installed.
         TypeError: if `model` is no Keras 3 model.
-        ValueError: if it is subclassed, computes in another dtype than float32 or has nothing to prune, or an argument
+        ValueError: if it is subclassed, or has nothing to prune, or an argument
             does not fit.
 
     Source: Zhu and Gupta 2017, arXiv:1710.01878; tfmot's `Pruning`.
@@ -101,7 +104,7 @@ def prune(model, *, sparsity=0.5, pattern=None, block=(1, 1), skip=()):
     source, before = source_of(who, model)
     if before is not None and before.clustered:
         raise ValueError(f"`{who}`: `model` {model.name!r} is clustered already. Prune first, then cluster.")
-    options["skip"] = sorted(check_skip(who, source, skip))
+    options["skip"] = sorted(check_skip(who, before.source if before else model, skip))
     return build(who, source, options)
 
 
@@ -123,7 +126,7 @@ def build(who, source, options):
         return parts.pruning.Pruning(step, variables, schedule, options["block"], "AVG", m_by_n)
 
     made = [(kernel, PrunedKernel(kernel, pruning)) for kernel in found]
-    return replaced(source, "prune", options, made, {kernel.layer.name for kernel in found}, ())
+    return replaced(source, "prune", options, made, {kernel.label for kernel in found}, ())
 
 
 def _described(who, parts, sparsity):

@@ -13,17 +13,19 @@ from keraslayers.export.measures import differing, snr_db
 from keraslayers.export.optimize._tfmot import tfmot
 from keraslayers.export.optimize.assemble import assemble
 from keraslayers.export.optimize.floats import keep
-from keraslayers.export.optimize.kernels import RoundedKernel, kernel_of, user_name
+from keraslayers.export.optimize.kernels import RoundedKernel, kernel_of
 from keraslayers.export.optimize.lower import lower
 from keraslayers.export.optimize.model import Optimized, Plan, check, copy, differs, plan_of
 from keraslayers.export.optimize.origins import Origins
 from keraslayers.export.optimize.preserving_quantizers import preserving_quantizer
 from keraslayers.export.optimize.ranges import FLOAT, MEASURE, ROUND, Mode
+from keraslayers.export.optimize.rebuild import every_kernel
 from keraslayers.export.optimize.rules import IN_FLOATS, check_skip
 from keraslayers.export.optimize.stripping import strip
 from keraslayers.export.passes.prepare import prepare
 from keraslayers.export.proof.match import FEW
 from keraslayers.export.source.auxiliary import drop_auxiliary
+from keraslayers.export.source.in_float32 import float32_policy, in_float32
 from keraslayers.export.source.interface import interface_of
 from keraslayers.export.source.samples import name_samples
 from keraslayers.export.targets import TARGETS
@@ -37,6 +39,7 @@ POOR_DB = 10.0
 BATCH = 32
 
 
+@float32_policy()
 def quantize_aware(model, *, samples, skip=(), target="gpu"):
     """Gives a model that trains with the rounding that int8 does to it.
 
@@ -52,9 +55,10 @@ def quantize_aware(model, *, samples, skip=(), target="gpu"):
 
     Args:
         model: a trained Functional or Sequential model with float inputs, channels last; or what `prune` or `cluster`
-            gave. It stays as it is.
+            gave. It stays as it is; of one in mixed precision a copy in float32 trains.
         samples: some hundred typical inputs, prepared as for training, as `to_tflite` takes them.
-        skip: names of layers, or layers, to leave in floats. A file with one of them is no longer all integers.
+        skip: names of layers, or layers, to leave in floats, those within other layers too. A file with one of them is
+            no longer all integers.
         target: the name of what files will be made for, as in `to_tflite`. It decides which operators train: `"gpu"`
             gives files for the CPU too.
 
@@ -64,8 +68,7 @@ def quantize_aware(model, *, samples, skip=(), target="gpu"):
     Raises:
         ImportError: if tensorflow-model-optimization is not installed.
         TypeError: if `model` is no Keras 3 model.
-        ValueError: if it is subclassed, not float32, or has a call that 8-bit integers have no rule for; or the
-            samples do not fit.
+        ValueError: if it is subclassed, or has a call that 8-bit integers have no rule for; or the samples do not fit.
         RuntimeError: if it computes something else than the model, or Keras runs on another backend than TensorFlow.
 
     Source: Jacob et al. 2018, arXiv:1712.05877; tfmot, https://www.tensorflow.org/model_optimization.
@@ -77,7 +80,8 @@ def quantize_aware(model, *, samples, skip=(), target="gpu"):
     before = plan_of(model)
     if before is not None and before.kind == "quantize":
         raise ValueError(f"`{who}`: `model` {model.name!r} is quantized already; go on training it.")
-    user, _ = drop_auxiliary(who, strip(model) if before else model)
+    skip = check_skip(who, before.source if before else model, skip)
+    user, _ = drop_auxiliary(who, strip(model) if before else in_float32(who, model)[0])
     interface = interface_of(who, user)
     for entry in interface.inputs:
         if not entry.dtype.startswith("float"):
@@ -87,7 +91,7 @@ def quantize_aware(model, *, samples, skip=(), target="gpu"):
             )
     samples = name_samples(who, samples, interface.inputs)
     source = copy(who, user)
-    options = {"skip": sorted(check_skip(who, source, skip)), "target": target}
+    options = {"skip": sorted(skip), "target": target}
     made = build(who, source, options, *((before.sparse, before.clustered) if before else ()))
     _calibrate(made, interface, samples)
     made.plan = replace(made.plan, difference=_difference(who, made, user, interface, samples))
@@ -101,16 +105,17 @@ def build(who, source, options, sparse=(), clustered=()):
         who: the function that quantizes, for messages.
         source: a copy of the user's model.
         options: `skip` and `target`.
-        sparse, clustered: names of layers whose kernels are so.
+        sparse, clustered: labels of layers whose kernels are so.
     """
-    origins = Origins(source)
+    origins = Origins(source, options["skip"])
     # Nested models laid open; the layers stay the source's own.
-    lowered = keep(laid_open(source), options["skip"], IN_FLOATS)
+    lowered = keep(laid_open(source), origins.kept, IN_FLOATS)
     # Twice, as layers of the user's that are opened hold sums and products of which runtimes compute some wrongly.
     for _ in range(2):
         lowered = lower(who, prepare(lowered, TARGETS[options["target"]], "int8")[0], origins)
     mode = Mode()
-    parts = Parts(tfmot(who), mode, origins, frozenset(sparse), frozenset(clustered))
+    labels = {id(kernel.variable): kernel.label for kernel in every_kernel(source)}
+    parts = Parts(tfmot(who), mode, origins, labels, frozenset(sparse), frozenset(clustered))
     own = {id(variable) for variable in source.variables}
     for layer in lowered._flatten_layers(include_self=False):
         # What passes put in is the same for ever.
@@ -125,7 +130,7 @@ def build(who, source, options, sparse=(), clustered=()):
         if lost:
             raise ValueError(
                 f"`{who}`: layer {layer.name!r} ({type(layer).__name__}) computes with its weights {lost} in a way "
-                f"that cannot be followed. {origins.remedy(layer.name)}"
+                f"that cannot be followed. {origins.remedy(origins.holder(layer))}"
             )
     model.plan = Plan("quantize", source, options, parts.sparse, parts.clustered, tuple(parts.kernels), mode)
     return model
@@ -139,13 +144,15 @@ class Parts:
         tfmot: its parts.
         mode: of the model.
         origins: which of the user's layers calls come from.
-        sparse, clustered: names of layers whose zeros or clusters shall stay.
+        labels: by the id of a kernel's variable the label of the user's layer.
+        sparse, clustered: labels of layers whose zeros or clusters shall stay.
         kernels: the `RoundedKernel`s made so far.
     """
 
     tfmot: object
     mode: Mode
     origins: Origins
+    labels: dict
     sparse: frozenset
     clustered: frozenset
     kernels: list = field(default_factory=list)
@@ -162,11 +169,11 @@ class Parts:
     def rounded_kernel(self, layer, name):
         """The `RoundedKernel` of a layer."""
         quantizer, stand_in = self.tfmot.default.Default8BitConvWeightsQuantizer(), None
-        user = user_name(layer)
-        if user in self.sparse | self.clustered:
-            kept = user in self.sparse, user in self.clustered
-            quantizer, stand_in = preserving_quantizer(self.tfmot, kernel_of(layer), user, *kept)
-        made = RoundedKernel(layer, quantizer, stand_in, name=name)
+        label = self.labels.get(id(kernel_of(layer).variable))
+        if label in self.sparse | self.clustered:
+            kept = label in self.sparse, label in self.clustered
+            quantizer, stand_in = preserving_quantizer(self.tfmot, kernel_of(layer), layer.name, *kept)
+        made = RoundedKernel(layer, quantizer, label, stand_in, name=name)
         self.kernels.append(made)
         return made
 

@@ -6,8 +6,9 @@ from keras import layers
 from keraslayers import _checks
 from keraslayers.channel_shuffle import ChannelShuffle
 from keraslayers.export.optimize._tfmot import tfmot
-from keraslayers.export.optimize.floats import Kept
+from keraslayers.export.optimize.floats import Kept, Passing
 from keraslayers.export.optimize.kernels import has_kernel
+from keraslayers.export.optimize.origins import labels_of
 from keraslayers.export.passes._relu import NOTHING, relu_kind
 from keraslayers.maxout import Maxout
 from keraslayers.resample import Resample2D
@@ -75,11 +76,24 @@ CONVOLUTIONS = {"Conv": 1, "DepthwiseConv": 2}
 # Operators that the converter makes one with a ReLU behind them.
 TAKES_RELU = {"Add", "Conv", "DepthwiseConv", "Multiply", "Subtract"}
 # Layers whose files compute in floats, between integers: LiteRT has no integer kernels for a part of them.
-IN_FLOATS = (TableActivation,)
+IN_FLOATS = (
+    TableActivation,
+    layers.GroupNormalization,
+    layers.LayerNormalization,
+    layers.RMSNormalization,
+    layers.UnitNormalization,
+)
+# Operations that do: XNNPACK has no integer kernels for products of two activations, for GELU, for square roots.
+OPERATIONS_IN_FLOATS = {"DotProductAttention", "Gelu"}
+# The same if everything they take is computed.
+PRODUCTS_IN_FLOATS = {"Einsum", "Matmul"}
 # What training alone computes.
 PASSING = (
     *NOTHING,
+    Passing,
     layers.Identity,
+    layers.SpatialDropout1D,
+    layers.SpatialDropout3D,
     layers.RandomBrightness,
     layers.RandomContrast,
     layers.RandomFlip,
@@ -185,12 +199,12 @@ def moves(layer):
 
 
 def check_skip(who, model, skip):
-    """Returns the names of the layers in `skip`, given as names or layers; of a nested model those of its layers.
+    """Returns the labels (`labels_of`) of the layers in `skip`, given as names or layers; of a nested model, its own.
 
     Raises:
         TypeError, ValueError: if the model has no such layer.
     """
-    known = {}
+    labels, known = labels_of(model), {}
     for layer in model._flatten_layers(include_self=False):
         if not isinstance(layer, layers.InputLayer):
             known.setdefault(layer.name, []).append(layer)
@@ -198,7 +212,9 @@ def check_skip(who, model, skip):
     for entry in [skip] if isinstance(skip, str | keras.layers.Layer) else skip:
         name = entry.name if isinstance(entry, keras.layers.Layer) else entry
         _checks.choice(who, "skip", name, list(known))
-        for layer in known[name]:
+        same = [layer for layer in known[name] if layer is entry]
+        for layer in same or known[name]:
             inner = layer._flatten_layers(include_self=False) if isinstance(layer, keras.Model) else (layer,)
-            found |= {one.name for one in inner if not isinstance(one, layers.InputLayer | keras.Model)}
+            # What is within a layer that is left alone is none of anybody's business.
+            found |= {labels[id(one)] for one in inner if id(one) in labels}
     return found

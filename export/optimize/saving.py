@@ -14,8 +14,9 @@ from keraslayers.export.file.files import writable, write
 from keraslayers.export.optimize import clustering, pruning, quantizing
 from keraslayers.export.optimize._tfmot import tfmot
 from keraslayers.export.optimize.kernels import kernel_key
-from keraslayers.export.optimize.model import plan_of, settle
-from keraslayers.export.optimize.rebuild import kernels_of
+from keraslayers.export.optimize.model import plan_of, settle, tied, ties
+from keraslayers.export.optimize.rebuild import every_kernel
+from keraslayers.export.source.in_float32 import float32_policy
 
 SUFFIX = ".zip"
 VERSION = 1
@@ -48,6 +49,7 @@ def save(model, path):
         "options": plan.options,
         "sparse": sorted(plan.sparse),
         "clustered": sorted(plan.clustered),
+        "ties": ties(plan.source),
         "source": keras.saving.serialize_keras_object(plan.source),
     }
     arrays = {f"source_{i}": ops.convert_to_numpy(weight) for i, weight in enumerate(plan.source.weights)}
@@ -62,6 +64,7 @@ def save(model, path):
     write({path: file.getvalue()})
 
 
+@float32_policy()
 def load(path, *, custom_objects=None):
     """Reads what `save` wrote; no code out of the file is run.
 
@@ -92,6 +95,7 @@ def load(path, *, custom_objects=None):
     if about["version"] != VERSION:
         raise ValueError(f"`{who}`: `path` {str(path)!r} is of version {about['version']}; known is {VERSION}.")
     source = keras.saving.deserialize_keras_object(about["source"], custom_objects=custom_objects)
+    source = tied(who, source, about.get("ties"))
     weights = [arrays[f"source_{i}"] for i in range(len(source.weights))]
     source.set_weights(weights)
     settle(source)
@@ -103,11 +107,10 @@ def load(path, *, custom_objects=None):
         made = clustering.build(who, source, options, about["sparse"], begin)
     else:
         # Clusters are looked for in the kernels as they were when training began.
-        for layer in source._flatten_layers():
-            for kernel in kernels_of(layer):
-                key = kernel_key(layer.name, kernel.variable)
-                if key in begin:
-                    kernel.variable.assign(begin[key])
+        for kernel in every_kernel(source):
+            key = kernel_key(kernel.label, kernel.variable)
+            if key in begin:
+                kernel.variable.assign(begin[key])
         made = quantizing.build(who, source, options, about["sparse"], about["clustered"])
         source.set_weights(weights)
     for i, weight in enumerate(_added(made)):

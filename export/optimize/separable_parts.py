@@ -40,7 +40,7 @@ class PartWithBias(Part):
 
 
 class DepthwisePart(_PartWithoutBias):
-    """The depthwise convolution of a `SeparableConv2D`."""
+    """The depthwise convolution of a `SeparableConv2D` or `SeparableConv1D`."""
 
     @property
     def kernel(self):
@@ -54,7 +54,7 @@ class DepthwisePart(_PartWithoutBias):
 
 
 class PointwisePart(PartWithBias):
-    """The 1x1 convolution of a `SeparableConv2D`, with its bias and without its activation."""
+    """The 1x1 convolution of such a layer, with its bias and without its activation."""
 
     @property
     def kernel(self):

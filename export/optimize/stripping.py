@@ -1,8 +1,10 @@
 """The ordinary model inside an optimized one."""
 
 from keraslayers.export.optimize.model import copy, plan_of
+from keraslayers.export.source.in_float32 import float32_policy
 
 
+@float32_policy()
 def strip(model):
     """Gives the ordinary Keras 3 model with the weights that an optimized one has come to.
 

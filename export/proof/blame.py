@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from keraslayers import _checks
-from keraslayers.export.file import edit
+from keraslayers.export.file import edit, strange
 from keraslayers.export.file.edit import File, Graph, Signature, called_by
 from keraslayers.export.file.graph import read_graph
 from keraslayers.export.progress import step
@@ -59,6 +59,7 @@ def find_culprit(tflite, runtime="gpu", *, samples=None, model=None):
     _checks.choice(who, "runtime", runtime, RUNTIMES)
     if lacking := RUNTIMES[runtime].available():
         raise RuntimeError(f"`{who}`: {lacking}")
+    strange.check(tflite)
     graph = read_graph(tflite)
     samples = make_up(graph.inputs) if samples is None else name_samples(who, samples, graph.inputs)
     inputs, count = calls_of({name: values[:SAMPLES] for name, values in samples.items()}, graph)

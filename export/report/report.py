@@ -6,11 +6,17 @@ import platform
 from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 
+from keraslayers._printable import printable
 from keraslayers.export.file import files
 from keraslayers.export.file.tensor_names import layers_along, place
 from keraslayers.export.proof.proof import Proof, Verdict
 
 TOOLS = ("keraslayers", "keras", "tensorflow", "ai-edge-litert", "tflite-micro", "litert-quantizer", "numpy")
+
+# No report is as large.
+MOST_BYTES = 2**28
+# Another ending may be that of a model, or of the report beside it.
+PAGES = (".html", ".htm")
 
 
 class NotProvenError(RuntimeError):
@@ -108,7 +114,7 @@ class Report:
         """
         if not self.ok:
             faults = [f"{p.runtime}: {p.verdict}, {p.reason}" for p in self.proofs if p.verdict is not Verdict.PROVEN]
-            raise NotProvenError(f"{self.name!r} is not proven. {'. '.join(faults)}.")
+            raise NotProvenError(f"{self.name!r} is not proven. {printable(' '.join('. '.join(faults).split()))}.")
         return self
 
     def to_json(self):
@@ -118,13 +124,17 @@ class Report:
     def to_html(self, path):
         """Writes the report as one HTML file that needs no other.
 
+        Args:
+            path: ends in `.html`.
+
         Raises:
             ImportError: if the extra `keraslayers[report]` is not installed.
+            ValueError: if the path has another ending, or is a device.
             OSError: if the path cannot be written.
         """
         from keraslayers.export.report import page, pictures, tables
 
-        path = files.writable("Report.to_html", "path", path)
+        path = files.writable("Report.to_html", "path", path, PAGES)
         files.write({path: page.render("report.html", report=self, pictures=pictures, tables=tables).encode()})
 
     def __str__(self):
@@ -168,6 +178,15 @@ def describe(blob, graph, proofs, *, layer_of=place, rewrites=None, **made):
         host=f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
         **made,
     )
+
+
+def written_for(path):
+    """The sha256 of the file that a report tells of; None if there is none, or another file."""
+    try:
+        found = json.loads(path.read_bytes()) if path.stat().st_size < MOST_BYTES else None
+    except (FileNotFoundError, ValueError, RecursionError):
+        return None
+    return found.get("sha256") if isinstance(found, dict) and found.keys() >= {"ok", "size", "proofs"} else None
 
 
 def _version(name):

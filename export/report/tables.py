@@ -6,6 +6,8 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
+from keraslayers._printable import printable
+
 COLOURS = {"PROVEN": "bold green", "WRONG": "bold red", "REJECTED": "bold red", "UNTESTED": "bold yellow"}
 
 
@@ -19,9 +21,14 @@ LARGER = 2
 UNKNOWN = "(no layer)"
 
 
+def _text(words, style=""):
+    """Words as they are: a name out of a file is no markup, and no command to the terminal."""
+    return Text(printable(words), style=style)
+
+
 def verdict(proof):
     """The verdict's word in its colour."""
-    return Text(str(proof.verdict), style=COLOURS[proof.verdict])
+    return _text(str(proof.verdict), style=COLOURS[proof.verdict])
 
 
 def number(value, form):
@@ -69,8 +76,7 @@ def of_report(report):
     about += [
         f"{word} {value}" for word, value in (("target", report.target), ("precision", report.precision)) if value
     ]
-    # As Text: a name out of a file is no markup.
-    proofs = Table(title=Text(f"{report.name}: {', '.join(about)}"), title_justify="left", title_style="bold")
+    proofs = Table(title=_text(f"{report.name}: {', '.join(about)}"), title_justify="left", title_style="bold")
     for column in ("runtime", "verdict"):
         proofs.add_column(column, no_wrap=True)
     for column in ("operators", "parts", "max error", "SNR dB", "top-1", "ms"):
@@ -92,51 +98,53 @@ def of_report(report):
             quantized = ""
             if tensor["scale"] is not None:
                 quantized = f", real = {tensor['scale']:.6g} * (integer - {tensor['zero_point']})"
-            parts.append(Text(f"{side} {tensor['name']}: {tensor['dtype']} {list(tensor['shape'])}{quantized}"))
+            parts.append(_text(f"{side} {tensor['name']}: {tensor['dtype']} {list(tensor['shape'])}{quantized}"))
     parts += [
-        Text(f"{proof.runtime}: runs in {proof.arena_bytes:,} bytes of memory on this 64-bit host, weights not counted")
+        _text(
+            f"{proof.runtime}: runs in {proof.arena_bytes:,} bytes of memory on this 64-bit host, weights not counted"
+        )
         for proof in report.proofs
         if proof.arena_bytes is not None
     ]
-    parts += [Text(f"{proof.runtime}: {left_out(proof)}") for proof in report.proofs if proof.left]
+    parts += [_text(f"{proof.runtime}: {left_out(proof)}") for proof in report.proofs if proof.left]
     if report.passes:
-        parts.append(Text(f"passes: {', '.join(f'{name} {changes(made)}x' for name, made in report.passes.items())}"))
+        parts.append(_text(f"passes: {', '.join(f'{name} {changes(made)}x' for name, made in report.passes.items())}"))
     if report.rewrites:
-        parts.append(Text(f"rewrites: {'; '.join(rewritten(*item) for item in report.rewrites.items())}"))
+        parts.append(_text(f"rewrites: {'; '.join(rewritten(*item) for item in report.rewrites.items())}"))
     if report.growth > LARGER:
-        parts.append(Text(f"rewriting made the file {report.growth:.1f} times as large"))
+        parts.append(_text(f"rewriting made the file {report.growth:.1f} times as large"))
     if report.unrepaired:
-        parts.append(Text(f"left as it was: {report.unrepaired}"))
+        parts.append(_text(f"left as it was: {report.unrepaired}"))
     if report.preprocessing:
-        parts.append(Text(f"preprocessing in the file: {report.preprocessing}"))
+        parts.append(_text(f"preprocessing in the file: {report.preprocessing}"))
     parts += [
-        Text(f"offsets of {layer} are clipped to {pixels} pixels, the largest on the samples")
+        _text(f"offsets of {layer} are clipped to {pixels} pixels, the largest on the samples")
         for layer, pixels in report.bounds.items()
     ]
     if report.largest:
-        parts.append(Text(str(report.largest)))
+        parts.append(_text(str(report.largest)))
     if report.float_layers:
-        parts.append(Text(f"layers in floats: {', '.join(report.float_layers)}"))
+        parts.append(_text(f"layers in floats: {', '.join(report.float_layers)}"))
     if report.trials:
-        parts.append(Text(f"tried: {'; '.join(tried(trial) for trial in report.trials)}"))
+        parts.append(_text(f"tried: {'; '.join(tried(trial) for trial in report.trials)}"))
     if report.layer_errors:
         worst = [f"{error.layer} {error.snr_db:.1f} dB" for error in report.layer_errors[:5]]
         bits = report.precision
-        parts.append(Text(f"{bits} costs most in: {', '.join(worst)} (signal over error, that layer alone in {bits})"))
+        parts.append(_text(f"{bits} costs most in: {', '.join(worst)} (signal over error, that layer alone in {bits})"))
     if report.layer_sizes:
         most = list(report.layer_sizes.items())[:5]
-        parts.append(Text(f"most bytes: {', '.join(f'{layer or UNKNOWN} {size:,}' for layer, size in most)}"))
+        parts.append(_text(f"most bytes: {', '.join(f'{layer or UNKNOWN} {size:,}' for layer, size in most)}"))
     if report.float_operators:
-        parts.append(Text(f"in floats: {', '.join(f'{n} {count}x' for n, count in report.float_operators.items())}"))
+        parts.append(_text(f"in floats: {', '.join(f'{n} {count}x' for n, count in report.float_operators.items())}"))
     reference = next((proof.reference for proof in report.proofs if proof.reference), "the reference")
     parts.append(
-        Text(
+        _text(
             "operators: taken by the runtime's accelerator, of all, in so many parts. Errors and top-1 agreement: "
             f"against {reference}. ms: one call on this host, no phone's figure.",
             style="dim",
         )
     )
-    parts += [Text(f"{proof.runtime}: {proof.reason}") for proof in report.proofs if proof.reason]
+    parts += [_text(f"{proof.runtime}: {' '.join(proof.reason.split())}") for proof in report.proofs if proof.reason]
     return Group(*parts)
 
 

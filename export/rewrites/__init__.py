@@ -19,6 +19,7 @@ from keraslayers.export.rewrites.drop_terms import drop_terms
 from keraslayers.export.rewrites.fold_constants import fold_constants
 from keraslayers.export.rewrites.fold_reshapes import fold_reshapes
 from keraslayers.export.rewrites.inline_branches import inline_branches
+from keraslayers.export.rewrites.join_in_floats import join_in_floats
 from keraslayers.export.rewrites.keep_padding import keep_padding
 from keraslayers.export.rewrites.lower_add_n import lower_add_n
 from keraslayers.export.rewrites.lower_arg_min import lower_arg_min
@@ -78,6 +79,7 @@ __all__ = [
     "fold_constants",
     "fold_reshapes",
     "inline_branches",
+    "join_in_floats",
     "keep_padding",
     "lower_add_n",
     "lower_arg_min",
@@ -151,6 +153,7 @@ REWRITES = {
     "inline_branches": (inline_branches, _without_loops),
     "unroll_loops": (unroll_loops, _without_loops),
     "drop_state": (drop_state, _on_all),
+    "join_in_floats": (join_in_floats, _on_all),
     "lower_convolution_3d": (lower_convolution_3d, _on_phones),
     "narrow_borders": (narrow_borders, _on_gpu),
     "fold_constants": (fold_constants, _without_loops),

@@ -6,15 +6,19 @@ import re
 import signal
 import subprocess
 import sys
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
+from keraslayers.export.scratch import scratch
+
 WORKER = Path(__file__).with_name("worker.py")
-# A file that takes longer than this on one runtime is called hung.
+LEASH = Path(__file__).with_name("leash.py")
+# A file that takes longer than this on one runtime is called hung, in seconds.
 TIME_LIMIT = 900
+# More memory than a phone gives to an app, in bytes; and what a byte of file and inputs may take beyond it.
+MEMORY, EACH_BYTE = 2**32, 16
 
 
 @dataclass(frozen=True)
@@ -67,8 +71,7 @@ def run_in_child(runtime, blob, graph, inputs, *, timed=True, environment=None, 
     Returns:
         (Outcome, the child's error stream as text).
     """
-    with tempfile.TemporaryDirectory(prefix="keraslayers-") as folder:
-        folder = Path(folder)
+    with scratch() as folder:
         (folder / "model.tflite").write_bytes(blob)
         request = {
             "runtime": runtime,
@@ -79,8 +82,8 @@ def run_in_child(runtime, blob, graph, inputs, *, timed=True, environment=None, 
         }
         (folder / "request.json").write_text(json.dumps(request))
         np.savez(folder / "inputs.npz", *(inputs[tensor.name] for tensor in graph.inputs))
-        # -P: the worker's own folder stays out of its module path. It imports no TensorFlow.
-        command = [sys.executable, "-P", str(WORKER), str(folder)]
+        memory = MEMORY + EACH_BYTE * (len(blob) + sum(values.nbytes for values in inputs.values()))
+        command = leashed(WORKER, str(folder), memory=memory, seconds=TIME_LIMIT * os.cpu_count())
         try:
             done = subprocess.run(
                 command,
@@ -103,6 +106,16 @@ def run_in_child(runtime, blob, graph, inputs, *, timed=True, environment=None, 
         with np.load(folder / "outputs.npz", allow_pickle=False) as stored:
             outputs = {tensor.name: stored[f"arr_{i}"] for i, tensor in enumerate(graph.outputs)}
         return Outcome(outputs, **answer), said
+
+
+def leashed(script, *arguments, memory, seconds):
+    """The command that runs a script of ours: no longer than its parent lives, within bounds; see `leash.py`.
+
+    The parent is the thread that starts it, which has to wait for its end.
+    """
+    # -P: the scripts' own folder stays out of the module path. They import neither keraslayers nor Keras.
+    bounds = [os.getpid(), memory, seconds]
+    return [sys.executable, "-P", str(LEASH), *map(str, bounds), str(script), *arguments]
 
 
 def death(who, code, said):

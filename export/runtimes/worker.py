@@ -16,6 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
+NO_MEMORY = "it takes more memory than an app may have on a phone"
+
 
 def main(folder):
     folder = Path(folder)
@@ -36,8 +38,11 @@ def main(folder):
         if request["timed"]:
             first = [values[0] for values in inputs]
             figures["latency_ms"] = latency(lambda: call(first), times[1:])
+    except MemoryError:
+        answer = {"error": NO_MEMORY}
     except (RuntimeError, ValueError) as error:
-        answer = {"error": str(error).strip()}
+        # Of memory that it does not get LiteRT says nothing.
+        answer = {"error": str(error).strip() or NO_MEMORY}
     else:
         np.savez(folder / "outputs.npz", *outputs)
         answer = figures

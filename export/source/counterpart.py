@@ -4,6 +4,8 @@ import math
 
 import numpy as np
 
+from keraslayers.export.source.fork import check_fork
+
 
 def expected_of(who, graph, model, samples):
     """Runs a Keras model on the samples of a file.
@@ -25,6 +27,7 @@ def expected_of(who, graph, model, samples):
     """
     from keraslayers.export.source.interface import interface_of  # here, as a file by itself needs no Keras
 
+    check_fork(who)
     interface = interface_of(who, model)
     theirs = {entry.name: entry.shape for entry in interface.inputs}
     pairs = _matched(who, "input", {tensor.name: tensor.shape for tensor in graph.inputs}, theirs)

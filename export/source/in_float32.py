@@ -105,12 +105,17 @@ def _twin(who, model, layer):
     """A layer or operation that is made as this one was, in float32."""
     where = "" if model is None else f" of `model` {model.name!r}"
     try:
-        return type(layer).from_config({key: _single(key, value) for key, value in layer.get_config().items()})
+        return type(layer).from_config(float32_config(layer))
     except (NotImplementedError, TypeError, ValueError) as error:
         raise ValueError(
             f"`{who}`: {layer.name!r}{where} cannot be made again in float32, as `from_config` does not take what its "
             f"`get_config` gives: {error}"
         ) from error
+
+
+def float32_config(layer):
+    """The config of a layer or operation with float32 in place of other floats, in layers within it, too."""
+    return {key: _single(key, value) for key, value in layer.get_config().items()}
 
 
 def _single(key, value):

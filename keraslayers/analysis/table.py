@@ -6,6 +6,7 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
+from keraslayers._printable import printable
 from keraslayers.analysis.cost import BYTES
 
 _WIDTH = 160
@@ -16,15 +17,19 @@ _NARROW, _FEW = 120, 6
 def table(analysis, width):
     """An `Analysis` as a rich renderable for a terminal of `width` columns."""
     inputs = ", ".join(map(_size, analysis.inputs))
-    rows = Table(title=Text(f"{analysis.name}, input {inputs}"), title_justify="left", title_style="bold", box=None)
+    rows = Table(title=_text(f"{analysis.name}, input {inputs}"), title_justify="left", title_style="bold", box=None)
     columns = _COLUMNS if width >= _NARROW else dict(list(_COLUMNS.items())[:_FEW])
     for number, name in enumerate(columns):
         words = number < 1 or name == "kind"
         rows.add_column(name, justify="left" if words else "right", overflow="fold", no_wrap=not words)
     for row in analysis.layers:
-        # As Text: a name of a layer is no markup.
-        rows.add_row(*(Text(show(row)) for show in columns.values()))
-    return Group(rows, Text(), *map(Text, _totals(analysis)))
+        rows.add_row(*(_text(show(row)) for show in columns.values()))
+    return Group(rows, Text(), *map(_text, _totals(analysis)))
+
+
+def _text(words):
+    """As Text: a name of a layer is no markup, nor does the terminal obey it."""
+    return Text(printable(words))
 
 
 def _shapes(row):
