@@ -6,7 +6,18 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import channel_shuffle, deformable, dynamic, hard_activations, optimize, plots, silent, stock, trained
+from benchmarks import (
+    channel_shuffle,
+    deformable,
+    dynamic,
+    hard_activations,
+    limits,
+    optimize,
+    plots,
+    silent,
+    stock,
+    trained,
+)
 from benchmarks.readme import machine, write_block
 
 PAGE = Path(__file__).with_name("README.md")
@@ -17,6 +28,7 @@ GROUPS = {
     "layers": (deformable, dynamic, channel_shuffle, hard_activations),
     "export": (stock,),
     "optimize": (optimize, trained),
+    "limits": (limits,),
 }
 
 

@@ -12,7 +12,7 @@ import usage
 import keraslayers
 from keraslayers import export, models
 from keraslayers.export.passes import PASSES
-from keraslayers.export.proof.match import LIMITS
+from keraslayers.export.proof.match import EQUAL, FACTORS, LIMITS, PART
 from keraslayers.export.rewrites import REWRITES
 
 ROOT = Path(__file__).parent.parent
@@ -40,6 +40,7 @@ def made():
     yield "traps-table.md", _traps()
     yield "rewrites-table.md", _rewrites()
     yield "limits-table.md", _limits()
+    yield "trained-table.md", _trained()
     yield "demo-block-table.md", _block("README.md", "demo")
     silent = _block("benchmarks/README.md", "silent").splitlines()
     yield "silent-files-table.md", "\n".join(line for line in silent if line.startswith("|"))
@@ -283,10 +284,22 @@ def _rewrites():
     return "\n".join(lines) + "\n"
 
 
+def _trained():
+    """What right files of trained networks give, of the page of benchmarks."""
+    measured = _block("benchmarks/README.md", "limits").splitlines()
+    return "\n".join(line for line in measured if line.startswith("|"))
+
+
 def _limits():
-    lines = ["| precision | least signal over noise | largest error of the spread |", "|---|--:|--:|"]
+    lines = [
+        "| precision | the whole | a part | largest error of the spread | a factor of its own | ids and masks |",
+        "|---|--:|--:|--:|--:|--:|",
+    ]
     for precision, (decibels, largest) in LIMITS.items():
+        error = "" if largest is None else f"{largest:g}"
+        factor = f"{FACTORS[precision]:g}" if FACTORS[precision] < 1 else ""
         lines.append(
-            f"| `{precision!r}` | {decibels:.0f} dB | {'' if largest is None else f'{largest:g}'} |".replace("'", '"')
+            f'| `"{precision}"` | {decibels:.0f} dB | {decibels - PART:.0f} dB | {error} | {factor} | '
+            f"{EQUAL[precision]:.0%} |"
         )
     return "\n".join(lines) + "\n"

@@ -4,6 +4,8 @@ import numpy as np
 
 # Outputs that differ by less than this part of their size from sample to sample count as differing by so much.
 CONSTANT = 0.01
+# Half of what float32 resolves.
+ROUNDING = 3e-8
 
 
 def spread(values):
@@ -17,10 +19,12 @@ def snr_db(wanted, got):
     See `signal`.
     """
     noise = float(np.sum(np.square(got - wanted)))
-    # Below 1e-12 of squared error in all, ratios are of rounding, or of zero to zero.
-    if noise <= 1e-12:
+    # An error below 1e-7 of the numbers is their rounding. Numbers below 1e-30 are zero to some processors.
+    # Where nothing but zero is wanted there is no size to compare with.
+    power = float(np.sum(np.square(wanted)))
+    if noise <= (max(ROUNDING**2 * power, 1e-60) if power else 1e-12):
         return None
-    return 10 * float(np.log10(max(signal(*powers(wanted)), 1e-30) / noise))
+    return 10 * float(np.log10(max(signal(*powers(wanted)), 1e-60) / noise))
 
 
 def signal(differing, whole):
@@ -41,4 +45,4 @@ def powers(values):
 def differing(values):
     """The rms of what differs from sample to sample, or within the only one, as a part of the rms of the values."""
     part, whole = powers(values)
-    return float(np.sqrt(part / max(whole, 1e-30)))
+    return float(np.sqrt(part / max(whole, 1e-60)))

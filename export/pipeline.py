@@ -1,6 +1,7 @@
 """From a Keras model to a file with proof: the way in."""
 
 import dataclasses
+import time
 import warnings
 from functools import partial
 
@@ -10,13 +11,15 @@ from keraslayers.export.precisions import INTEGER, check_kernels
 from keraslayers.export.progress import step
 from keraslayers.export.proof.blame import blamed
 from keraslayers.export.proof.match import LOST
-from keraslayers.export.proof.proof import PROOF_SAMPLES, prove_blob
+from keraslayers.export.proof.proof import FEWEST_SAMPLES, chosen, prove_blob
 from keraslayers.export.report.report import describe
 from keraslayers.export.rewrites.rewrite import rewrite
 from keraslayers.export.source.fork import check_fork
 
 # Whether a report names the layer that a runtime fails on; to find it takes a dozen runs of parts of the file.
 BLAME = True
+# Where Keras takes longer than this for the fewest samples of a proof, in seconds, it runs no more of them.
+QUICK = 10
 
 
 def to_tflite(
@@ -53,7 +56,7 @@ def to_tflite(
             in floats as it takes to keep the model's accuracy).
         samples: typical inputs, prepared as for training: an array of (samples, ...), a list of arrays for several
             inputs, a dict by input name, or a `tf.data.Dataset` (read up to 512 samples). Integer files take
-            their ranges from all of them; the proof runs the first 16. Without them the proof makes inputs up.
+            their ranges from all of them; the proof runs 64, spread over all. Without them the proof makes inputs up.
         io: dtype of the file's inputs and outputs: `"int8"` and `"uint8"` go with int8 precision, `"int16"` with
             int16x8 only.
         batch_size: the file's batch; phones want 1.
@@ -78,8 +81,8 @@ def to_tflite(
     Raises:
         TypeError, ValueError: if an argument does not fit; before any work is done. ValueError, too, if the model
             gives NaN or infinity on the samples; before the conversion.
-        RuntimeError: if the converter refuses the model, or this process was forked from one that computed with
-            TensorFlow.
+        RuntimeError: if the converter refuses the model, if it ends in as many boxes as the numbers say, or if this
+            process was forked from one that computed with TensorFlow.
     """
     # Here, as `import keraslayers.export` comes before `prove`, which needs neither Keras nor TensorFlow.
     from keraslayers.export.convert import converter
@@ -103,12 +106,15 @@ def to_tflite(
             layer_errors=layer_errors,
         )
         converter.start()  # it imports TensorFlow meanwhile
-        expected = _expected(plan)
+        tested, expected = _expected(plan)
         ready, passes = _ready(plan)
         made = _converted(plan, ready)
-        proofs = _proven(plan, made, expected)
+        proofs = _proven(plan, made, tested, expected)
         if any(LOST in proof.reason for proof in proofs) and not (plan.trained or plan.auto):
-            made, proofs = _kept(plan, ready, made, proofs, expected)
+            try:
+                made, proofs = _kept(plan, ready, made, proofs, tested, expected)
+            except Exception as error:  # whatever it is: the file is there all the same, and the report says so
+                proofs = _adding(proofs, f"What to do could not be found out ({type(error).__name__}: {error})")
         return Artifact(made.blob, _described(plan, made, passes, proofs))
 
 
@@ -136,22 +142,25 @@ class _Made:
 
 
 def _expected(plan):
-    """What the Keras model computes of the samples that prove the file; it must be numbers."""
+    """(The samples that prove the file, what the Keras model computes of them); it must be numbers."""
     from keraslayers.export.source.finite import check_finite
     from keraslayers.export.source.in_float32 import check_same
 
-    samples = {name: values[:PROOF_SAMPLES] for name, values in plan.samples.items()}
+    samples, more = chosen(plan.samples, FEWEST_SAMPLES), chosen(plan.samples)
     batch = next(iter(plan.shapes.values()))[0]
     with step(f"running {plan.model.name} in Keras"):
         try:
+            before = time.monotonic()
             expected = plan.interface.predict(samples, batch)
+            if len(more[next(iter(more))]) > len(samples[next(iter(samples))]) and time.monotonic() - before < QUICK:
+                samples, expected = more, plan.interface.predict(more, batch)
         except Exception as error:  # of whatever class the model's own code raises
             error.add_note(f"`{plan.who}`: model {plan.model.name!r} failed in Keras on the samples.")
             raise
         if plan.others:
             check_same(plan.who, plan.model.name, plan.theirs.predict(samples, batch), expected)
         check_finite(plan.who, plan.interface, samples, expected, made_up=not plan.given)
-    return expected
+    return samples, expected
 
 
 def _ready(plan):
@@ -212,6 +221,7 @@ def _finished(plan, blob, floats, rewrites, growth, kept, **found):
         kept: names of the layers of which operators are in floats in every such file.
         **found: further fields of `_Made`.
     """
+    from keraslayers.export.convert.refusals import refuse_open_outputs
     from keraslayers.export.optimize.deploy import check_integers
     from keraslayers.export.source.layer_names import namer
     from keraslayers.export.source.preprocessing import require_pixels
@@ -227,53 +237,104 @@ def _finished(plan, blob, floats, rewrites, growth, kept, **found):
         for name, places in more.items():
             rewrites[name] = [*rewrites.get(name, ()), *places]
     graph = read_graph(blob)
+    refuse_open_outputs(plan.who, blob, graph, plan.model)
     if plan.pixels:
         require_pixels(plan.who, graph)
     return _Made(blob, graph, floats, rewrites=rewrites, original_size=original, **found)
 
 
-def _kept(plan, ready, made, proofs, expected):
+def _kept(plan, ready, made, proofs, tested, expected):
     """What becomes of a file that lost the numbers: (the file, its proofs).
 
-    One in int8 for phones gets its numbers back where few layers in floats will do. If the file in floats has none
-    either, it was not quantization, and the proofs say so.
+    One in int8 for phones gets its numbers back where few layers in floats will do; of others the proofs say what to
+    do. If the file in floats has none either, it was not quantization, and the proofs say so.
     """
+    from keraslayers.export.convert.convert import convert
     from keraslayers.export.convert.keep_numbers import keep_numbers
 
     def fault(blob, precision):
-        samples, graph = plan.samples, read_graph(blob)
-        (proof,) = prove_blob(blob, graph, samples, ["cpu"], expected=expected, precision=precision)
+        (proof,) = prove_blob(blob, read_graph(blob), tested, ["cpu"], expected=expected, precision=precision)
         return proof.reason
+
+    def in_floats(blob):
+        """The proofs, if they are not to blame on quantization."""
+        wrong = fault(blob, "float32")
+        instead = f"it is not quantization that lost the numbers: of the file in floats {wrong}"
+        return wrong and tuple(dataclasses.replace(p, reason=p.reason.replace(LOST, instead)) for p in proofs)
 
     def right(blob):  # as it will be: what is rewritten for the target rounds otherwise
         return not fault(rewrite(blob, plan.target, plan.precision)[0], plan.precision)
 
+    if plan.precision not in INTEGER:
+        other = in_floats(convert(plan.interface, ready, plan.shapes, "float32", "float32"))
+        return made, other or _adding(proofs, _advice(plan))
     with _calibrated(plan, ready) as again:
-        if wrong := fault(again.given, "float32"):
-            instead = f"it is not quantization that lost the numbers: of the file in floats {wrong}"
-            return made, tuple(dataclasses.replace(p, reason=p.reason.replace(LOST, instead)) for p in proofs)
-        if plan.precision != "int8" or "cpu" not in plan.target.runtimes:
-            return made, proofs
-        floats = keep_numbers(again, plan.floats, right)
+        if other := in_floats(again.given):
+            return made, other
+        floats = None
+        if plan.precision == "int8" and "cpu" in plan.target.runtimes:
+            floats = keep_numbers(again, plan.floats, right)
         if floats is None:
-            return made, proofs
+            errors = made.errors or (again.errors if plan.precision == "int8" else ())
+            return made, _adding(proofs, _advice(plan, errors))
         blob = again.file(set(floats))
         made = _finished(plan, blob, floats, again.rewrites, again.growth, again.kept, errors=made.errors)
-    return made, _proven(plan, made, expected)
+    return made, _proven(plan, made, tested, expected)
 
 
-def _proven(plan, made, expected):
+def _adding(proofs, words):
+    """The same proofs, those that say that the numbers are lost with more words."""
+    return tuple(
+        dataclasses.replace(proof, reason=f"{proof.reason.rstrip('. ')}. {words}") if LOST in proof.reason else proof
+        for proof in proofs
+    )
+
+
+def _advice(plan, errors=()):
+    """What to do where quantization lost the numbers, of which float32 is right.
+
+    Args:
+        plan: what was made.
+        errors: what each layer loses in int8, the worst first.
+    """
+    from keraslayers._rewrite import graph_of
+    from keraslayers.export.convert.float16 import float16_errors
+
+    if plan.precision == "float16" and graph_of(plan.model) is not None:
+        errors = float16_errors(plan.interface, plan.samples)
+    worst = f"Layer `{errors[0].layer}` loses most, `layer_errors=True` ranks them all. " if errors else ""
+    return (
+        worst
+        + {
+            "int8": (
+                f"Leave it in floats by `skip=[{errors[0].layer!r}]`, "
+                if errors
+                else "Leave layers in floats by `skip`, "
+            )
+            + "let `precision='auto'` find which to leave there, or train with rounding: `optimize.quantize_aware`",
+            "int16x8": "Take precision='dynamic' or 'float16', whose activations are floats",
+            "float16": "Take precision='float32'",
+            "dynamic": "Take precision='float16', or 'int8' with samples, on which it measures ranges",
+            "int4": "Take precision='dynamic' or 'int8', whose weights have 8 bits",
+        }[plan.precision]
+    )
+
+
+def _proven(plan, made, tested, expected):
     """What the file does on the target's runtimes, the layer to blame named where it fails."""
     proofs = prove_blob(
         made.blob,
         made.graph,
-        plan.samples,
+        tested,
         plan.target.runtimes,
         expected=expected,
         precision=plan.precision,
         trained=plan.trained,
+        made_up=not plan.given,
     )
-    return tuple(blamed(proof, made.blob, plan.samples, plan.model) for proof in proofs) if BLAME else proofs
+    if not BLAME:
+        return proofs
+    return tuple(blamed(proof, made.blob, tested, plan.model, plan.precision) for proof in proofs)
 
 
 def _described(plan, made, passes, proofs):

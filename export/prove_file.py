@@ -2,13 +2,16 @@
 
 import math
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from keraslayers import _checks
 from keraslayers.export.file import strange
+from keraslayers.export.file.edit import by_signature
 from keraslayers.export.file.graph import read_graph
 from keraslayers.export.precisions import precision_of
-from keraslayers.export.proof.proof import prove_blob
+from keraslayers.export.proof.match import LOST
+from keraslayers.export.proof.proof import Proof, Verdict, chosen, prove_blob
 from keraslayers.export.report.report import describe
 from keraslayers.export.runtimes import RUNTIMES
 from keraslayers.export.source.counterpart import expected_of
@@ -20,6 +23,8 @@ PHONE = ("cpu", "gpu")
 NUMBERS = ("float16", "float32", "float64", "bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32")
 # An image of 4096 x 4096 x 1; a damaged file may claim any size, and the proof makes up eight samples of it.
 MOST_ELEMENTS = 2**24
+# Of a file alone nobody knows what it would compute in floats.
+IN_THE_FILE = "it is the file that is off, by its quantization or by what its tool made of the model"
 
 
 def prove(tflite, runtimes=None, samples=None, model=None):
@@ -28,7 +33,8 @@ def prove(tflite, runtimes=None, samples=None, model=None):
     Args:
         tflite: path of the file, or its bytes.
         runtimes: names out of `"cpu"`, `"gpu"`, `"micro"`; by default a phone's, the first two.
-        samples: inputs to run, as in `to_tflite`; made up from a fixed seed by default.
+        samples: inputs to run, as in `to_tflite`; made up from a fixed seed by default. Of a file of several signatures
+            they are for the first; the others are run on what is made up, too.
         model: the Keras model that the file was made of: its outputs must match, too, as far as the file's precision
             lets them. Inputs and outputs are matched by their names, else in their order.
 
@@ -46,14 +52,54 @@ def prove(tflite, runtimes=None, samples=None, model=None):
     if not runtimes:
         raise ValueError(f"`{who}`: `runtimes` is empty: nothing would be proven. Give some of {', '.join(RUNTIMES)}.")
     blob, name, graph = opened(who, tflite)
-    samples = samples_for(who, graph, samples)
-    expected = None if model is None else expected_of(who, graph, model, samples)
-    return describe(
-        blob,
-        graph,
-        prove_blob(blob, graph, samples, runtimes, expected=expected, precision=precision_of(graph)),
-        name=name,
-    )
+    tested = samples_for(who, graph, samples)
+    expected = None if model is None else expected_of(who, graph, model, tested)
+    proofs = prove_all(blob, graph, tested, runtimes, expected=expected, made_up=samples is None)
+    return describe(blob, graph, without_cause(proofs), name=name, signatures=graph.signatures)
+
+
+def prove_all(blob, graph, samples, runtimes, **of_first):
+    """Proves a file with all of its signatures, each as a file of its own; of a file without, what its graph does.
+
+    Args:
+        blob: the file.
+        graph: what `read_graph` says of it, of its first signature.
+        samples: by input name of that one; for the others they are made up.
+        runtimes: names.
+        **of_first: further arguments of `prove_blob`, for that one.
+
+    Returns:
+        A tuple of `Proof`, one a runtime: of the signature with the worst verdict.
+    """
+    precision = precision_of(graph)
+    found = [("", prove_blob(blob, graph, samples, runtimes, precision=precision, **of_first))]
+    if len(graph.signatures) > 1:
+        found = [(graph.signatures[0], found[0][1])]
+        found += [(key, _prove_alone(part, key, runtimes)) for key, part in by_signature(blob)[1:]]
+    return tuple(_worst([(key, proofs[i]) for key, proofs in found]) for i in range(len(runtimes)))
+
+
+def _prove_alone(blob, key, runtimes):
+    graph = read_graph(blob)
+    try:
+        _check_borders("prove", f"signature {key}", graph)
+    except ValueError as error:
+        return tuple(Proof(runtime, Verdict.UNTESTED, str(error)) for runtime in runtimes)
+    return prove_blob(blob, graph, chosen(make_up(graph.inputs)), runtimes, precision=precision_of(graph), made_up=True)
+
+
+def _worst(proofs):
+    """Of several signatures' proofs on a runtime the worst: it is to blame, if one is."""
+    order = (Verdict.WRONG, Verdict.REJECTED, Verdict.UNTESTED, Verdict.PROVEN)
+    key, proof = min(proofs, key=lambda each: (order.index(each[1].verdict), each[1].snr_db or math.inf))
+    if proof.verdict is Verdict.PROVEN or len(proofs) == 1:
+        return proof
+    return replace(proof, reason=f"signature `{key}`: {proof.reason}")
+
+
+def without_cause(proofs):
+    """Proofs of a file alone, which do not tell why its numbers are not the model's."""
+    return tuple(replace(proof, reason=proof.reason.replace(LOST, IN_THE_FILE)) for proof in proofs)
 
 
 def opened(who, tflite):
@@ -77,8 +123,8 @@ def opened(who, tflite):
 
 
 def samples_for(who, graph, samples):
-    """By input name what to run a file on: what was given, else made up."""
-    return make_up(graph.inputs) if samples is None else name_samples(who, samples, graph.inputs)
+    """By input name what to run a file on: of what was given as much as a proof runs, else made up."""
+    return make_up(graph.inputs) if samples is None else chosen(name_samples(who, samples, graph.inputs))
 
 
 def _check_borders(who, name, graph):

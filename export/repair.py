@@ -10,8 +10,8 @@ from keraslayers.export.precisions import precision_of
 from keraslayers.export.progress import step
 from keraslayers.export.proof.blame import blamed
 from keraslayers.export.proof.match import wrong_numbers
-from keraslayers.export.proof.proof import PROOF_SAMPLES, Verdict, calls_of, prove_blob, values_of
-from keraslayers.export.prove_file import opened, samples_for
+from keraslayers.export.proof.proof import Verdict, calls_of, values_of
+from keraslayers.export.prove_file import opened, prove_all, samples_for, without_cause
 from keraslayers.export.report.report import describe
 from keraslayers.export.rewrites import REWRITES
 from keraslayers.export.rewrites.rewrite import rewrite
@@ -58,16 +58,16 @@ def repair(tflite, *, target="gpu", samples=None, model=None):
     precision = precision_of(graph)
 
     def proven(blob, graph):
-        return prove_blob(blob, graph, given, target.runtimes, expected=expected, precision=precision)
+        return prove_all(blob, graph, given, target.runtimes, expected=expected, made_up=samples is None)
 
-    about = {"name": name, "target": target.name, "rewrites": {}}
+    about = {"name": name, "target": target.name, "rewrites": {}, "signatures": graph.signatures}
     proofs = proven(blob, graph)
     whole = all(proof.verdict is Verdict.PROVEN for proof in proofs)
     if not whole or _pieces(proofs) > len(proofs) or (precision == "int8" and _rounds_away(blob)):
         reference = _computed(blob, graph, given)
         if reference.outputs is None:  # nor can an operator be blamed: its numbers are not known
             about["unrepaired"] = f"LiteRT's built-in kernels do not run it: {reference.reason}"
-            return Artifact(blob, describe(blob, graph, proofs, **about))
+            return Artifact(blob, describe(blob, graph, without_cause(proofs), **about))
         with step(f"rewriting {name}"):
             try:
                 made, done = rewrite(blob, target, precision)
@@ -87,7 +87,7 @@ def repair(tflite, *, target="gpu", samples=None, model=None):
                     blob, graph, proofs = made, after, tried
     if whole:
         about.pop("unrepaired", None)  # nothing was broken
-    proofs = tuple(blamed(proof, blob, given, model) for proof in proofs)
+    proofs = without_cause(blamed(proof, blob, given, model, precision) for proof in proofs)
     return Artifact(blob, describe(blob, graph, proofs, **about))
 
 
@@ -110,9 +110,8 @@ def _pieces(proofs):
 
 def _computed(blob, graph, samples):
     """What LiteRT's built-in kernels make of a file and samples."""
-    few = {name: values[:PROOF_SAMPLES] for name, values in samples.items()}
     with step("computing on LiteRT's built-in kernels"):
-        return cpu.run_reference(blob, graph, calls_of(few, graph)[0])
+        return cpu.run_reference(blob, graph, calls_of(samples, graph)[0])
 
 
 def moved(reference, graph, made, after, samples):
@@ -127,7 +126,7 @@ def moved(reference, graph, made, after, samples):
     outcome = _computed(made, after, samples)
     if outcome.outputs is None:
         return f"LiteRT's built-in kernels do not run the result: {outcome.reason}"
-    count = min(PROOF_SAMPLES, *(len(values) for values in samples.values()))
+    count = min(len(values) for values in samples.values())
     wanted, got = values_of(reference.outputs, graph, count), values_of(outcome.outputs, after, count)
     got = {name: values.reshape(wanted[name].shape) for name, values in got.items()}
     if graph.integer or graph.hybrid:

@@ -68,8 +68,18 @@ def check_labels(who, labels, model, pixels):
         )
 
 
+# What to do about a model of Keras 2.
+KERAS_2 = "let it write old.save('old.h5'), which Keras 3 reads: keras.models.load_model('old.h5', compile=False)"
+
+
 def load_model(who, path):
     """Loads a `.keras` file without running code out of it."""
+    if path.suffix in (".h5", ".hdf5"):
+        raise ValueError(
+            f"`{who}`: `model` must be a `.keras` file; got {str(path)!r}, the older format. In Python make one of it: "
+            "keras.models.load_model('x.h5', compile=False).save('x.keras'). If it holds weights alone, build the "
+            "model, and model.load_weights('x.h5')."
+        )
     if path.suffix != ".keras":
         raise ValueError(f"`{who}`: `model` must be a `.keras` file, written by model.save('x.keras'); got {path}.")
     if not path.is_file():
@@ -93,6 +103,8 @@ def load_model(who, path):
         if "ambda" in words:
             reason = "it holds a Lambda, which is code, and code from a file is not run."
             remedy = f" Use a layer class in its place; or, if you trust the file, load it yourself and call {then}."
+        elif "tf_keras" in words or "batch_input_shape" in words:  # which Keras 3 calls batch_shape
+            reason, remedy = "it is of Keras 2.", f" Load it by tf_keras, and {KERAS_2}."
         elif "Could not locate class" in words:
             remedy = f" Its class is not known here: in Python import it, load the model, and call {then}."
         raise ValueError(f"`{who}`: `model` {str(path)!r} cannot be loaded: {reason}{remedy}") from error

@@ -1,5 +1,6 @@
 """Small .tflite files made for tests, operator by operator, and what LiteRT's built-in kernels make of them."""
 
+import flatbuffers
 import numpy as np
 
 from keraslayers.export.file.build import Builder
@@ -70,3 +71,10 @@ def inputs_of(blob, seed=0):
         else:
             made.append(random.integers(0, 2, shape).astype(dtype))
     return made
+
+
+def packed(model):
+    """The bytes of a `ModelT`."""
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    return bytes(builder.Output())

@@ -574,8 +574,10 @@ def test_a_dataset_of_several_inputs():
         assert to_tflite(two_inputs(), precision="int8", samples=dataset).report.ok
 
 
-def test_calibration_sees_every_sample_and_the_proof_sixteen():
-    x = samples(40, (4,))
-    x[-1] = 50.0  # beyond the sixteenth
-    (entry,) = to_tflite(dense(), precision="int8", samples=x, io="int8").report.inputs
-    assert entry["scale"] == pytest.approx((50 - x.min()) / 255, rel=1e-3)
+def test_calibration_sees_every_sample_and_the_proof_64():
+    x = samples(140, (4,))
+    x[1] = 5.0  # which is not among those of the proof
+    report = to_tflite(dense(), precision="int8", samples=x, io="int8").report
+    assert report.proof("cpu").samples == 64
+    (entry,) = report.inputs
+    assert entry["scale"] == pytest.approx((5 - x.min()) / 255, rel=1e-3)

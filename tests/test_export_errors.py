@@ -12,6 +12,7 @@ import pytest
 import tensorflow as tf
 from keras import layers, ops
 
+from keraslayers._arguments import KERAS_2
 from keraslayers.export import Report, Target, prove, to_tflite
 from keraslayers.export.convert import converter, four_bits
 from keraslayers.export.file.graph import read_graph
@@ -149,12 +150,13 @@ SEVERAL = (
     "keeps no shapes. Wrap it: keras.Model([a, b], model(a, b)), a and b being `keras.Input`s."
 )
 NO_MODEL = "`to_tflite`: `model` must be a `keras.Model`; got "
+LOAD = "Load it by keras.models.load_model(path, compile=False)."
 
 
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [
-        (lambda: "model.keras", TypeError, NO_MODEL + "builtins.str."),
+        (lambda: "model.keras", TypeError, NO_MODEL + f"builtins.str. {LOAD}"),
         (lambda: None, TypeError, NO_MODEL + "builtins.NoneType."),
         (lambda: layers.Dense(2), TypeError, NO_MODEL + "keras.src.layers.core.dense.Dense."),
         (lambda: keras.Sequential([layers.Dense(2)], name="s"), ValueError, NOT_BUILT.format("s")),
@@ -170,7 +172,7 @@ def test_models(no_work, make, error, message):
 
 def test_a_keras_2_model(no_work):
     old = type("Sequential", (), {"__module__": "tf_keras.src.engine.sequential"})()
-    message = f"{NO_MODEL}tf_keras.src.engine.sequential.Sequential. It is a Keras 2 model: build it with Keras 3."
+    message = f"{NO_MODEL}tf_keras.src.engine.sequential.Sequential. It is a Keras 2 model: {KERAS_2}."
     check(lambda: to_tflite(old), TypeError, message)
 
 

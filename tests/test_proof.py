@@ -214,7 +214,7 @@ def test_absurd_samples_are_named_as_the_cause():
     x[-1] *= 1e5  # one sample takes all the steps there are
     (cpu_proof,) = to_tflite(dense(), precision="int8", samples=x).report.proofs
     assert cpu_proof.verdict is Verdict.WRONG
-    assert "int8 must reach 10 dB" in cpu_proof.reason
+    assert "of half of the samples it is -" in cpu_proof.reason
     assert "the runtime computes what the file says, so it is quantization that lost the numbers" in cpu_proof.reason
 
 
@@ -240,18 +240,6 @@ def test_a_runtime_that_is_wrong_is_wrong_whatever_quantization_lost(lost):
     assert ("on the same file" in reason) != lost
     assert (match.LOST in reason) == lost
     assert "off by" in reason
-
-
-def test_a_dead_activation_is_named():
-    image = keras.Input((8, 8, 3), name="image")
-    dead = layers.Conv2D(4, 1, activation="relu", bias_initializer=keras.initializers.Constant(-100.0), name="dead")
-    model = keras.Model(image, layers.Conv2D(4, 1)(dead(image)))
-    assert not np.any(keras.Model(image, model.get_layer("dead").output)(samples()))
-    (cpu_proof,) = to_tflite(model, precision="int8", samples=samples()).report.proofs
-    assert cpu_proof.verdict is Verdict.REJECTED
-    assert "dead" in cpu_proof.reason
-    assert "was zero on every sample" in cpu_proof.reason
-    assert "give more typical samples, or look for dead units there" in cpu_proof.reason
 
 
 @pytest.mark.parametrize("bad", [-1.0, 0.0])  # whose logarithms are NaN and infinity

@@ -7,12 +7,16 @@ import keras
 import numpy as np
 
 from keraslayers._quiet import quiet
+from keraslayers._rewrite import graph_of
 from keraslayers.export.convert import converter
+from keraslayers.export.convert.deadly import deadly_layer
 from keraslayers.export.convert.four_bits import four_bits
-from keraslayers.export.convert.refusals import refused_layers
+from keraslayers.export.convert.refusals import refused_layers, refused_node
 from keraslayers.export.convert.spelled import spelled
+from keraslayers.export.file.arranged import arranged
 from keraslayers.export.precisions import IO
 from keraslayers.export.scratch import scratch
+from keraslayers.export.source.interface import interface_of
 from keraslayers.export.source.layer_names import labels_of, scope, scoped
 
 # Spellings and names are of the whole process: one thread at a time.
@@ -46,11 +50,12 @@ def convert(interface, model, shapes, precision, io):
 
 
 @contextlib.contextmanager
-def saved(interface, model, shapes, samples=None):
+def saved(interface, model, shapes, samples=None, search=True):
     """Writes a model down for the converter; see `convert` for the arguments.
 
     Args:
         samples: by input name arrays of (samples, ...), where ranges are to be measured.
+        search: whether to look for the layer, where the converter dies.
 
     Returns:
         A function to have something done with it: `ask(do, given=None, **request)`, as `converter.ask`; `given` are the
@@ -65,11 +70,13 @@ def saved(interface, model, shapes, samples=None):
 
     signature = [tf.TensorSpec(shapes[entry.name], entry.dtype, scope(entry.name)) for entry in interface.inputs]
     names = {}  # those that TensorFlow would not take, by what stands for them meanwhile
+    inputs, outputs = [entry.name for entry in interface.inputs], []  # in the model's order
 
     def serve(*tensors):
-        outputs = interface(tensors, model)
-        names.update((scope(name), name) for name in [*outputs, *shapes] if name != scope(name))
-        return {scope(name): value for name, value in outputs.items()}
+        made = interface(tensors, model)
+        outputs[:] = made
+        names.update((scope(name), name) for name in [*outputs, *inputs] if name != scope(name))
+        return {scope(name): value for name, value in made.items()}
 
     with scratch() as folder:
         try:
@@ -77,7 +84,7 @@ def saved(interface, model, shapes, samples=None):
                 holder, function = _served(tf, interface, model, serve, signature)
                 with _plainly_named(function.variables):
                     tf.saved_model.save(holder, str(folder), function)
-        except (tf.errors.OpError, RuntimeError, ValueError, TypeError) as error:
+        except Exception as error:  # of whatever class the model's own code raises
             error.add_note(
                 f"`to_tflite`: TensorFlow cannot write model {interface.model.name!r} down as a graph.{_code(error)}"
             )
@@ -96,13 +103,36 @@ def saved(interface, model, shapes, samples=None):
             try:
                 result = converter.ask(folder, do, **request)
             except converter.ConverterError as error:
+                died = search and do == "convert" and isinstance(error, converter.ConverterDeathError)
+                words, user = str(error), interface.model
+                where = _deadly(user, model, shapes) if died else ""
                 raise RuntimeError(
-                    f"`to_tflite`: the TFLite converter refused model {interface.model.name!r}: {_gist(str(error))}"
-                    f"{refused_layers(str(error), interface.model)}"
+                    f"`to_tflite`: the TFLite converter refused model {user.name!r}: {_gist(words)}{where}"
+                    f"{refused_layers(words, user)}{refused_node(words, given, user)}"
                 ) from error
-            return made.read_bytes() if made.exists() else result
+            return arranged(made.read_bytes(), inputs, outputs) if made.exists() else result
 
         yield ask
+
+
+def _deadly(user, model, shapes):
+    """Which layer the converter dies of, as a sentence; empty where it is not found."""
+    if graph_of(model) is None:
+        return ""
+
+    def dies(part):
+        with saved(interface_of("to_tflite", part), part, shapes, search=False) as ask:
+            try:
+                ask("convert", types=None, io="float32", optimize=False)
+            except RuntimeError as error:
+                return isinstance(error.__cause__, converter.ConverterDeathError)
+        return False
+
+    try:
+        layer = deadly_layer(model, user, dies)
+    except Exception:  # whatever it is: how the converter died must be told
+        return ""
+    return f". It dies of layer `{layer}`: write it in another way, or leave it out of the model" if layer else ""
 
 
 @contextlib.contextmanager
@@ -151,14 +181,24 @@ def _served(tf, interface, model, serve, signature):
     return holder, function
 
 
+# What code asks of a tensor that has no numbers yet, by TensorFlow's words, and what to write in its place.
+ASKS = {
+    "Iterating over a symbolic": (
+        "loops over a tensor, or unpacks one: write Python's `range`, slices or `keras.ops.unstack` where the size is "
+        "known, `keras.ops.while_loop` where it is not; or decorate its `call` with `@tf.function`"
+    ),
+    "as a Python `bool`": (
+        "decides by a tensor: write `keras.ops.where` or `keras.ops.cond`; or decorate its `call` with `@tf.function`"
+    ),
+    "to a numpy array": "hands a tensor to NumPy: write the function of `keras.ops`",
+    "has no attribute 'numpy'": "asks a tensor for its numbers: write functions of `keras.ops`",
+}
+
+
 def _code(error):
     """What to do about code that asks for the numbers of a tensor; empty about other errors."""
-    asks = type(error).__name__ == "OperatorNotAllowedInGraphError"
-    remedy = (
-        " Its code loops over a tensor, or decides by one: write Python's `range`, `keras.ops.cond` or "
-        "`keras.ops.while_loop`, or decorate its `call` with `@tf.function`."
-    )
-    return remedy if asks else ""
+    asked = next((remedy for words, remedy in ASKS.items() if words in str(error)), "")
+    return asked and f" Its code {asked}."
 
 
 def _gist(words):

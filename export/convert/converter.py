@@ -43,6 +43,10 @@ class ConverterError(RuntimeError):
     """The converter refused a model, or did not live through it."""
 
 
+class ConverterDeathError(ConverterError):
+    """It did not live through it."""
+
+
 def start():
     """Starts the process if there is none, and does not wait for it."""
     with _lock:
@@ -149,7 +153,9 @@ class _Process:
         code = self.popen.wait()
         self.said.seek(0)
         how = death("the converter", code, self.said.read().decode(errors="replace"))
-        raise ConverterError(f"it did not finish within {TIME_LIMIT} s" if hung.is_set() else how)
+        if hung.is_set():
+            raise ConverterError(f"it did not finish within {TIME_LIMIT} s")
+        raise ConverterDeathError(how)
 
     def end(self):
         """Lets go of it, and stops it if it is this program's own."""

@@ -17,7 +17,7 @@ from keraslayers.export.measures import signal
 from keraslayers.export.progress import each
 from keraslayers.export.rewrites.rewrite import rewrite
 from keraslayers.export.rewrites.unroll_loops import MOST_STEPS
-from keraslayers.export.source.layer_names import labels_of, layers_of, namer
+from keraslayers.export.source.layer_names import labels_of, layers_of, namer, operations_of
 from keraslayers.export.targets import TARGETS
 
 
@@ -143,7 +143,7 @@ def find_layers(who, skip, model):
         TypeError: if an entry is neither.
         ValueError: if the model has no such layer.
     """
-    layers, labels = layers_of(model), labels_of(model)
+    layers, labels = [*layers_of(model), *operations_of(model)], labels_of(model)
     names = {layer.name for layer in layers} | set(labels.values())
     classes = {type(layer).__name__ for layer in layers}
     found = set()

@@ -165,6 +165,16 @@ def called_by(graphs):
     return found
 
 
+def by_signature(blob):
+    """A file of several signatures as a file of each: (its name, the bytes), that of the main graph first."""
+    file = read(blob)
+    ordered = sorted(file.signatures, key=lambda signature: signature.graph is not file.main)
+    return [
+        (signature.key, File(called_by([signature.graph]), [signature], tensors=file.tensors).write())
+        for signature in ordered
+    ]
+
+
 def read(blob):
     """Reads the bytes of a .tflite file; constants are looked at where they lie.
 

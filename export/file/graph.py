@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from keraslayers.export.file.borders import domain, joined
+
 # Calibration gives a tensor that is always zero a scale near 1e-8.
 FLAT = 1e-7
 # Operators whose second input is a kernel.
@@ -27,6 +29,9 @@ class Tensor:
         scale, zero_point: real value = scale * (integer - zero_point); None where not quantized.
         step: smallest difference between two values: its scale, or that of the integers which the file turns into
             floats at its end. None for floats all through.
+        open: whether the file leaves sizes of it open, the batch aside.
+        domain: of an input the lowest and highest number that it is made for, as far as what reads it tells.
+        joined: of an output whether the file puts it together of several tensors.
     """
 
     name: str
@@ -36,6 +41,14 @@ class Tensor:
     scale: float | None = None
     zero_point: int | None = None
     step: float | None = None
+    open: bool = False
+    domain: tuple[float, float] | None = None
+    joined: bool = False
+
+    @property
+    def counted(self):
+        """Whether its elements are names, as class ids and masks are, or counts: right or wrong, no more or less."""
+        return self.step is None and (self.dtype == "bool" or self.dtype.startswith("int"))
 
     def quantize(self, values):
         """Real values to what this tensor holds. Values that are of its dtype already pass through."""
@@ -88,6 +101,7 @@ class Graph:
         flat: names of integer activations whose range is next to nothing: they were zero on every sample.
         constants: bytes of weights by the name of what the operator that reads them computes.
         hybrid: whether some compute in floats with kernels of integers: runtimes round their inputs call by call.
+        signatures: names of all; the inputs and outputs are of the first, which is the main graph's.
     """
 
     inputs: tuple[Tensor, ...]
@@ -98,6 +112,7 @@ class Graph:
     flat: tuple[str, ...]
     constants: dict[str, int]
     hybrid: bool
+    signatures: tuple[str, ...] = ()
 
     @property
     def total(self):
@@ -215,9 +230,9 @@ def _read(blob):
         if i not in activations:
             sizes[type_names[tensor.Type()]] += math.prod(_shape(tensor, many))
     # The borders may be floats though all between them are integers.
-    borders = {main.Inputs(i) for i in many(main.InputsLength())} | {
-        main.Outputs(i) for i in many(main.OutputsLength())
-    }
+    takes = {main.Inputs(i) for i in many(main.InputsLength())}
+    gives = {main.Outputs(i) for i in many(main.OutputsLength())}
+    borders = takes | gives
     held = Counter(type_names[main.Tensors(i).Type()] for i in activations - borders - set(integers_of) or borders)
 
     def quantization_of(tensor):
@@ -231,20 +246,55 @@ def _read(blob):
             return None, None
         return scale, int(quantization.ZeroPoint(0)) if quantization.ZeroPointLength() else 0
 
+    plain = [
+        (
+            codes[op.OpcodeIndex()],
+            [op.Inputs(j) for j in many(op.InputsLength())],
+            [op.Outputs(j) for j in many(op.OutputsLength())],
+        )
+        for op in map(main.Operators, many(main.OperatorsLength()))
+    ]
+
+    def interval(index):
+        """What a tensor's integers can show."""
+        tensor = main.Tensors(index)
+        (scale, zero_point), kind = quantization_of(tensor), type_names[tensor.Type()]
+        if scale is None or kind not in ("int8", "uint8", "int16"):
+            return None
+        limits = np.iinfo(kind)
+        return (limits.min - zero_point) * scale, (limits.max - zero_point) * scale
+
+    def table(number, place):
+        """The size of the axis that an operator takes rows of."""
+        op = main.Operators(number)
+        shape = _shape(main.Tensors(op.Inputs(place)), many)
+        axis = 0
+        if codes[op.OpcodeIndex()] == "GATHER" and op.BuiltinOptions() is not None:
+            options = schema.GatherOptions()
+            options.Init(op.BuiltinOptions().Bytes, op.BuiltinOptions().Pos)
+            axis = options.Axis()
+        return shape[axis] if shape else 1
+
     def describe(index, name):
         tensor = main.Tensors(index)
         scale, zero_point = quantization_of(tensor)
         dtype = type_names[tensor.Type()]
         name = name or name_of(index)
         step = scale or quantization_of(main.Tensors(integers_of.get(index, index)))[0]
-        return Tensor(name, index, _shape(tensor, many), dtype, scale, zero_point, step)
+        open = any(tensor.ShapeSignature(i) < 0 for i in many(tensor.ShapeSignatureLength()) if i)
+        made_for = domain(index, plain, dtype, table, interval) if index in takes else None
+        together = index in gives and joined(index, plain, activations)
+        return Tensor(name, index, _shape(tensor, many), dtype, scale, zero_point, step, open, made_for, together)
 
     flat = [name_of(i) for i in sorted(activations) if 0 < (quantization_of(main.Tensors(i))[0] or 0) < FLAT]
 
     # Signature names are what an app uses; a file without a signature has tensor names only.
     named = {"Inputs": {}, "Outputs": {}}
-    if model.SignatureDefsLength():
-        signature = model.SignatureDefs(0)
+    signatures = sorted(
+        map(model.SignatureDefs, many(model.SignatureDefsLength())), key=lambda s: s.SubgraphIndex() > 0
+    )
+    if signatures and signatures[0].SubgraphIndex() == 0:
+        signature = signatures[0]
         for side, names in named.items():
             for i in many(getattr(signature, f"{side}Length")()):
                 entry = getattr(signature, side)(i)
@@ -253,7 +303,7 @@ def _read(blob):
         if not names:
             for i in many(getattr(main, f"{side}Length")()):
                 index = getattr(main, side)(i)
-                names[name_of(index)] = index
+                names[_another(name_of(index), names)] = index
     return Graph(
         inputs=tuple(describe(index, name) for name, index in named["Inputs"].items()),
         outputs=tuple(describe(index, name) for name, index in named["Outputs"].items()),
@@ -263,7 +313,13 @@ def _read(blob):
         flat=tuple(flat),
         constants=dict(constants.most_common()),
         hybrid=hybrid,
+        signatures=tuple((signature.SignatureKey() or b"").decode() for signature in signatures),
     )
+
+
+def _another(name, names):
+    """The name, or one after it where another tensor has it: files without a signature may have it twice."""
+    return next(new for n in range(len(names) + 1) if (new := f"{name}_{n}" if n else name) not in names)
 
 
 def _names(enumeration):

@@ -7,7 +7,7 @@ from keraslayers.export.file import edit, strange
 from keraslayers.export.file.edit import File, Graph, Signature, called_by
 from keraslayers.export.file.graph import read_graph
 from keraslayers.export.progress import step
-from keraslayers.export.proof.match import LOST, wrong_numbers
+from keraslayers.export.proof.match import AS_THE_FILE, LOST, wrong_numbers
 from keraslayers.export.proof.proof import Verdict, calls_of, values_of
 from keraslayers.export.proof.remedies import Seen, remedy
 from keraslayers.export.runtimes import RUNTIMES, cpu
@@ -92,14 +92,17 @@ def _namer(model):
     return namer(model)
 
 
-def blamed(proof, blob, samples, model=None):
+def blamed(proof, blob, samples, model=None, precision="float32"):
     """The same proof; the reason why a runtime fails names the operator, where it is the runtime that does.
+
+    Where it is none, and the file has weights of fewer bits, the reason says that these lost the numbers.
 
     Args:
         proof: of the file.
         blob: the file.
         samples: by input name arrays.
         model: the Keras model of the file, so that the layer can be named.
+        precision: of the file.
     """
     if proof.verdict not in (Verdict.WRONG, Verdict.REJECTED) or LOST in proof.reason:
         return proof
@@ -107,14 +110,16 @@ def blamed(proof, blob, samples, model=None):
         # A file may have fewer axes than the model, for the same numbers.
         shapes = {tensor.name: tensor.shape[1:] for tensor in read_graph(blob).inputs}
         samples = {name: values.reshape(len(values), *shapes[name]) for name, values in samples.items()}
-        found = find_culprit(blob, proof.runtime, samples=samples, model=model) or ""
-    except (ValueError, RuntimeError) as error:  # the file is there all the same
-        found = f"The operator that it begins at could not be looked for: {error}"
+        found = find_culprit(blob, proof.runtime, samples=samples, model=model)
+        if found is None and proof.verdict is Verdict.WRONG and precision != "float32":
+            return replace(proof, reason=proof.reason + AS_THE_FILE)
+    except Exception as error:  # whatever it is: the file is there all the same, and the report says so
+        found = f"The operator that it begins at could not be looked for ({type(error).__name__}: {error})"
     return replace(proof, reason=f"{proof.reason.rstrip('. ')}. {found}") if found else proof
 
 
 def _shortest(file, fails, layer_of, runtime):
-    operators = file.main.operators
+    operators = _steps(file.main)
     with step("looking for the operator to blame"):
         if not fails(beginning(file, len(operators))):
             return None
@@ -128,20 +133,34 @@ def _shortest(file, fails, layer_of, runtime):
 
 
 def beginning(file, count):
-    """The first `count` operators of an `edit.File` as the bytes of a file.
+    """The first `count` operators of an `edit.File` as the bytes of a file, with the constants that they read.
 
     Given:   x -> a -> b -> c -> y, where c reads a, too
     Result:  (of 2) x -> a -> b; a and b are the outputs
     """
     main = file.main
-    operators, rest = main.operators[:count], main.operators[count:]
+    steps = _steps(main)
+    chosen, rest = set(steps[:count]), steps[count:]
     read = {tensor for operator in rest for tensor in operator.inputs} | set(main.outputs)
-    outputs = [tensor for operator in operators for tensor in operator.outputs if tensor in read]
+    outputs = [tensor for operator in steps[:count] for tensor in operator.outputs if tensor in read]
+    operators = [
+        op for op in main.operators if op in chosen or (_is_constant(op) and not chosen.isdisjoint(op.output.readers))
+    ]
     part = Graph(main.name, main.inputs, outputs, operators)
     # Inputs keep their names; of what the file has in its middle several tensors may have one.
     inputs = next((each.inputs for each in file.signatures if each.graph is main), None)
     signature = Signature("", part, inputs or {tensor.name: tensor for tensor in main.inputs}, _numbered(outputs))
     return File([part, *called_by([part])[1:]], [signature], tensors=file.tensors).write()
+
+
+def _steps(graph):
+    """The operators to blame one of."""
+    return [operator for operator in graph.operators if not _is_constant(operator)]
+
+
+def _is_constant(operator):
+    """Whether it is the float form of a constant that is stored in fewer bits, which no runtime computes."""
+    return operator.name == "DEQUANTIZE" and operator.inputs[0].constant
 
 
 def _numbered(tensors):

@@ -1,13 +1,21 @@
 """Runs a file on the real runtimes and says whether its numbers are right."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
 
 from keraslayers.export.measures import snr_db
 from keraslayers.export.progress import step
-from keraslayers.export.proof.match import AS_THE_FILE, MAX_TRAINED_STEPS, fault
+from keraslayers.export.proof.match import (
+    AS_THE_FILE,
+    DRAWN,
+    MAX_TRAINED_STEPS,
+    NO_NUMBERS,
+    fault,
+    nothing_said,
+    still,
+)
 from keraslayers.export.runtimes import RUNTIMES, cpu
 
 
@@ -17,10 +25,11 @@ class Verdict(StrEnum):
     PROVEN = "PROVEN"  # it ran entirely on that runtime and its numbers match
     WRONG = "WRONG"  # it ran, and its numbers do not match
     REJECTED = "REJECTED"  # the runtime would not take it
-    UNTESTED = "UNTESTED"  # that runtime is not on this machine
+    UNTESTED = "UNTESTED"  # that runtime is not on this machine, or the inputs test nothing
 
 
-PROOF_SAMPLES = 16
+# So many samples are run, spread over all that were given; or so few where each takes long.
+PROOF_SAMPLES, FEWEST_SAMPLES = 64, 16
 
 
 @dataclass(frozen=True)
@@ -31,6 +40,7 @@ class Proof:
         runtime: its name.
         verdict: PROVEN, WRONG, REJECTED or UNTESTED.
         reason: why it is not PROVEN; empty if it is.
+        note: what these samples do not test, though the rest is PROVEN; empty if there is nothing to say.
         delegated: how many operators the runtime's accelerator took.
         operators: of how many.
         left: how often each operator stands among those that it left to the built-in kernels.
@@ -39,6 +49,7 @@ class Proof:
         max_error: largest difference to the reference, over all outputs.
         snr_db: signal over noise against the reference, in decibels; of the worst output. None if exact.
         agreement: part of the samples whose largest class is the reference's; None without class scores.
+        probability_error: largest error of a probability; None where outputs are none that add up to 1.
         max_steps: largest difference to LiteRT's built-in kernels in quantization steps; integer files only.
         rms_steps: rms difference to the reference in quantization steps, of the worst output; integer files only.
         latency_ms: median milliseconds of one call on the host that made the proof: not a phone's.
@@ -51,6 +62,7 @@ class Proof:
     runtime: str
     verdict: Verdict
     reason: str = ""
+    note: str = ""
     delegated: int | None = None
     operators: int | None = None
     left: dict | None = None
@@ -59,6 +71,7 @@ class Proof:
     max_error: float | None = None
     snr_db: float | None = None
     agreement: float | None = None
+    probability_error: float | None = None
     max_steps: float | None = None
     rms_steps: float | None = None
     latency_ms: float | None = None
@@ -68,24 +81,41 @@ class Proof:
     samples: int = 0
 
 
-def prove_blob(blob, graph, samples, runtimes, *, expected=None, precision=None, trained=False):
+def chosen(samples, most=PROOF_SAMPLES):
+    """Of samples as many as a proof runs, spread over all: folders of images come in the order of their classes.
+
+    The first few are spread over all, too, as a runtime that takes long runs these alone.
+
+    Args:
+        samples: by input name arrays of equally many.
+        most: how many.
+    """
+    count = len(next(iter(samples.values()), ()))
+    places = np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int))
+    rounds = -(-len(places) // FEWEST_SAMPLES)
+    order = np.concatenate([places[start::rounds] for start in range(rounds)]) if count else places
+    return {name: np.asarray(values)[order] for name, values in samples.items()}
+
+
+def prove_blob(blob, graph, samples, runtimes, *, expected=None, precision=None, trained=False, made_up=False):
     """Runs a file on runtimes and compares.
 
     Args:
         blob: the file.
         graph: what `read_graph` says of it.
-        samples: by input name an array of (samples, ...).
+        samples: by input name an array of (samples, ...); all are run, see `chosen`.
         runtimes: names.
         expected: by output name the Keras model's outputs on all samples. Without it the file is compared with
             LiteRT's built-in kernels alone.
         precision: what the file was made for, where `expected` is given.
         trained: whether the Keras model rounds as the file does, so that `MAX_TRAINED_STEPS` holds.
+        made_up: whether nobody gave the samples.
 
     Returns:
         A tuple of `Proof`, one a runtime.
     """
-    samples = {name: values[:PROOF_SAMPLES] for name, values in samples.items()}
     inputs, count = calls_of(samples, graph)
+    silent = _silent(inputs)
     meanings = {}
     proofs = []
     for name in runtimes:
@@ -103,11 +133,48 @@ def prove_blob(blob, graph, samples, runtimes, *, expected=None, precision=None,
             if meanings[plain].outputs is None:
                 proofs.append(Proof(name, Verdict.REJECTED, meanings[plain].reason))
                 continue
-            meaning = values_of(meanings[plain].outputs, graph, count)
+            meaning = meanings[plain].outputs
         with step(f"running on {name}"):
             outcome = RUNTIMES[name].run(blob, graph, inputs)
-        proofs.append(_judge(name, outcome, graph, meaning, expected, precision, count, trained))
+        proof = _judge(name, outcome, graph, meaning, expected, precision, count, trained)
+        proofs.append(_tested(proof, inputs, silent, graph, expected is None, made_up))
     return tuple(proofs)
+
+
+def _silent(inputs):
+    """Names of inputs that are the same in every sample; all of one number where there is one sample."""
+    return [name for name, calls in inputs.items() if calls.size > 1 and np.array_equal(*_borders(calls))]
+
+
+def _borders(calls):
+    axis = 0 if len(calls) > 1 else None
+    # NaN and infinity differ from nothing; what a file does with them is not asked here.
+    return np.min(calls, axis=axis), np.max(calls, axis=axis)
+
+
+def _tested(proof, inputs, silent, graph, alone, made_up):
+    """The same proof; UNTESTED where the samples test nothing, with a note where they do not test something."""
+    if alone and proof.verdict is Verdict.WRONG and DRAWN in proof.reason:
+        return replace(proof, verdict=Verdict.UNTESTED)
+    if made_up and proof.verdict is Verdict.WRONG and NO_NUMBERS in proof.reason:
+        reason = f"the inputs were made up, and {proof.reason}: give `samples`, typical inputs"
+        return replace(proof, verdict=Verdict.UNTESTED, reason=reason)
+    if proof.verdict is not Verdict.PROVEN or not silent:
+        return proof
+    if len(silent) == len(inputs) and not _states(graph):
+        what = "are all alike" if proof.samples > 1 else "hold one number all over"
+        return replace(
+            proof,
+            verdict=Verdict.UNTESTED,
+            reason=f"the samples {what}, as the file takes them: they test nothing. Give typical ones",
+        )
+    same = ", ".join(f"`{name}`" for name in silent)
+    return replace(proof, note=f"input {same} is the same in every sample: what depends on it was not tested")
+
+
+def _states(graph):
+    """Whether a file may give something else for the same inputs."""
+    return any(name in ("ASSIGN_VARIABLE", "READ_VARIABLE") for name in graph.operators)
 
 
 def _judge(name, outcome, graph, meaning, expected, precision, count, trained):
@@ -134,17 +201,25 @@ def _judge(name, outcome, graph, meaning, expected, precision, count, trained):
         return _compare(name, outcome, figures, graph, meaning, expected, precision, count, trained)
 
 
-def _compare(name, outcome, figures, graph, meaning, expected, precision, count, trained):
+def _compare(name, outcome, figures, graph, meant, expected, precision, count, trained):
+    # A runtime that takes long runs fewer.
+    count = min([count] + [_count(outputs, graph, count) for outputs in (outcome.outputs, meant) if outputs])
     got = values_of(outcome.outputs, graph, count)
-    # A file may have fewer axes than the model, for the same numbers.
-    wanted = meaning if expected is None else {key: expected[key][:count].reshape(got[key].shape) for key in got}
+    meaning = None if meant is None else values_of(meant, graph, count)
     figures |= {
         "latency_ms": outcome.latency_ms,
         "reference": "LiteRT's built-in kernels" if expected is None else "the Keras model",
         "samples": count,
-        "max_error": max(float(np.max(np.abs(got[key] - wanted[key]))) for key in got),
+    }
+    if other := _other_shapes(got, outcome.outputs, meaning, meant, expected, count):
+        return Proof(name, Verdict.WRONG, other, **figures)
+    # A file may have fewer axes than the model, for the same numbers.
+    wanted = meaning if expected is None else {key: expected[key][:count].reshape(got[key].shape) for key in got}
+    figures |= {
+        "max_error": max(float(np.max(np.abs(got[key] - wanted[key]), initial=0)) for key in got),
         "snr_db": min((snr for key in got if (snr := snr_db(wanted[key], got[key])) is not None), default=None),
         "agreement": _agreement(wanted, got),
+        "probability_error": _probability_error(wanted, got),
     }
     if graph.integer:
         figures["rms_steps"] = max(
@@ -167,6 +242,10 @@ def _compare(name, outcome, figures, graph, meaning, expected, precision, count,
     # A file that computes NaN has no error in numbers.
     figures = {key: None if isinstance(f, float) and not np.isfinite(f) else f for key, f in figures.items()}
     reason = fault(got, wanted, meaning, graph, None if expected is None else precision, RUNTIMES[name].PLAIN)
+    if not reason and expected is None and (nothing := nothing_said(got, meaning, graph)):
+        return Proof(name, Verdict.UNTESTED, nothing, **figures)
+    if not reason and still(got):
+        figures["note"] = "no output differs from sample to sample: what they say of the inputs was not tested"
     steps = figures.get("rms_steps")
     if trained and not reason and steps is not None and steps > MAX_TRAINED_STEPS:
         reason = (
@@ -174,6 +253,44 @@ def _compare(name, outcome, figures, graph, meaning, expected, precision, count,
             f"be within {MAX_TRAINED_STEPS}{AS_THE_FILE}"
         )
     return Proof(name, Verdict.WRONG if reason else Verdict.PROVEN, reason, **figures)
+
+
+def _count(outputs, graph, most):
+    """How many samples outputs are of."""
+    batch = next((tensor.shape[0] for tensor in graph.inputs if tensor.shape), 1)
+    return min([most] + [len(calls) * batch for calls in outputs.values()])
+
+
+def _other_shapes(got, outputs, meaning, meant, expected, count):
+    """Which output has another shape than it must; empty if none has."""
+    for key, values in got.items():
+        ours, theirs = _shapes(outputs[key]), None if meant is None else _shapes(meant[key])
+        if theirs is not None and ours != theirs[: len(ours)]:
+            place = next(i for i, (a, b) in enumerate(zip(ours, theirs, strict=False)) if a != b)
+            return (
+                f"output `{key}` has the shape {ours[place]} in call {place}; LiteRT's built-in kernels give "
+                f"{theirs[place]}"
+            )
+        if expected is not None and expected[key][:count].size != values.size:
+            return f"output `{key}` has {values.size} numbers; the Keras model gives {expected[key][:count].size}"
+    return ""
+
+
+def _shapes(calls):
+    return [tuple(call.shape) for call in calls]
+
+
+def _probability_error(wanted, got):
+    """The largest error of a probability, over all outputs that add up to 1 along their last axis."""
+    errors = [
+        float(np.max(np.abs(got[key] - values)))
+        for key, values in wanted.items()
+        if values.ndim > 1
+        and values.shape[-1] > 1
+        and np.min(values) >= 0
+        and np.allclose(np.sum(values, axis=-1), 1, atol=1e-3)
+    ]
+    return max(errors, default=None)
 
 
 def _agreement(wanted, got):
@@ -202,12 +319,20 @@ def calls_of(samples, graph):
 
 
 def values_of(outputs, graph, count):
-    """What the file gave, call by call, to real values sample by sample; call by call where it drops the batch."""
+    """What the file gave, call by call, to real values sample by sample; call by call where it drops the batch.
+
+    Where the shape of an output depends on the input, its numbers come one after the other.
+    """
     values = {}
     batch = next((tensor.shape[0] for tensor in graph.inputs if tensor.shape), 1)
     for tensor in graph.outputs:
-        real = tensor.dequantize(outputs[tensor.name])
-        if tensor.shape and tensor.shape[0] == batch:
-            real = real.reshape(len(real) * batch, *tensor.shape[1:])
+        calls = outputs[tensor.name]
+        if isinstance(calls, list):
+            calls = calls[: -(-count // batch)]
+            values[tensor.name] = tensor.dequantize(np.concatenate([np.reshape(call, -1) for call in calls]))
+            continue
+        real = tensor.dequantize(calls)
+        if tensor.shape and tensor.shape[0] == batch and real.shape[1:2] == (batch,):
+            real = real.reshape(len(real) * batch, *real.shape[2:])
         values[tensor.name] = real[:count]
     return values

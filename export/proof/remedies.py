@@ -127,7 +127,17 @@ RULES = {
             "take the state as an input and give it as an output, by `initial_state` and `return_state=True` in place "
             "of `stateful=True`: this runtime keeps none",
         ),
-        ("WHILE", _always, "write `unroll=True` in LSTM, GRU and SimpleRNN: this runtime has no loops"),
+        (
+            "WHILE",
+            _always,
+            "write `unroll=True` in LSTM, GRU and SimpleRNN, Python's `range` in code of one's own: this runtime has "
+            "no loops",
+        ),
+        (
+            "NON_MAX_SUPPRESSION_V4 NON_MAX_SUPPRESSION_V5",
+            _always,
+            "end the model with boxes and scores, and suppress in the app",
+        ),
         ("CONV_3D", _always, "write Conv2D layers: this runtime has no convolution over three axes"),
         ("STRIDED_SLICE", _takes_one, "write x[:, i : i + 1] and a Reshape in place of x[:, i]"),
         ("STRIDED_SLICE", _adds_axes, "write a Reshape in place of an index None"),
@@ -143,7 +153,7 @@ RULES = {
         ("GATHER", _in_rows, "write indices of one axis (a Reshape before and behind), or slices"),
         ("GATHER_ND SCATTER_ND", _always, "write slices, keras.ops.take along one axis, or a resampling layer"),
         ("LOCAL_RESPONSE_NORMALIZATION", _always, "write keraslayers.LocalResponseNormalization"),
-        ("LOG_SOFTMAX", _always, "write the logarithm of a softmax, or leave it out of the model"),
+        ("LOG_SOFTMAX", _always, "write the logarithm of a softmax"),
         ("BROADCAST_TO", _always, "write keras.ops.tile, or leave it to the sum or product that follows"),
         ("ADD_N", _always, "write sums of two, x + y + z"),
         ("TOPK_V2", _always, "leave it out of the model: sort in the app"),

@@ -35,6 +35,7 @@ class Report:
         inputs, outputs: names, shapes, dtypes, quantization.
         weight_dtypes: types of its constants, most elements first.
         proofs: one a runtime.
+        signatures: names of the file's; of several each was run, inputs and outputs here are of the first.
         float_operators: of a file of integers, how often each operator that computes in floats stands in it.
         target, precision, io: how it was made; None for a file from elsewhere.
         passes: by name how many changes each made to the model; of `bound_by_samples` what `bounds` gives.
@@ -63,6 +64,7 @@ class Report:
     outputs: tuple
     weight_dtypes: tuple
     proofs: tuple[Proof, ...]
+    signatures: tuple[str, ...] = ()
     float_operators: dict = field(default_factory=dict)
     target: str | None = None
     precision: str | None = None

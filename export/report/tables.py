@@ -99,6 +99,8 @@ def of_report(report):
             if tensor["scale"] is not None:
                 quantized = f", real = {tensor['scale']:.6g} * (integer - {tensor['zero_point']})"
             parts.append(_text(f"{side} {tensor['name']}: {tensor['dtype']} {list(tensor['shape'])}{quantized}"))
+    if len(report.signatures) > 1:
+        parts.append(_text(f"signatures, each run by itself: {', '.join(report.signatures)}"))
     parts += [
         _text(
             f"{proof.runtime}: runs in {proof.arena_bytes:,} bytes of memory on this 64-bit host, weights not counted"
@@ -136,15 +138,26 @@ def of_report(report):
         parts.append(_text(f"most bytes: {', '.join(f'{layer or UNKNOWN} {size:,}' for layer, size in most)}"))
     if report.float_operators:
         parts.append(_text(f"in floats: {', '.join(f'{n} {count}x' for n, count in report.float_operators.items())}"))
+    parts += [
+        _text(f"{proof.runtime}: a probability is off by {proof.probability_error:.2g} at most")
+        for proof in report.proofs
+        if proof.probability_error is not None
+    ]
     reference = next((proof.reference for proof in report.proofs if proof.reference), "the reference")
+    samples = " to ".join(str(n) for n in sorted({proof.samples for proof in report.proofs if proof.samples})) or "no"
     parts.append(
         _text(
             "operators: taken by the runtime's accelerator, of all, in so many parts. Errors and top-1 agreement: "
-            f"against {reference}. ms: one call on this host, no phone's figure.",
+            f"against {reference}, over {samples} samples. ms: one call on this host, no phone's figure.",
             style="dim",
         )
     )
-    parts += [_text(f"{proof.runtime}: {' '.join(proof.reason.split())}") for proof in report.proofs if proof.reason]
+    parts += [
+        _text(f"{proof.runtime}: {' '.join(words.split())}")
+        for proof in report.proofs
+        for words in (proof.reason, proof.note)
+        if words
+    ]
     return Group(*parts)
 
 

@@ -26,7 +26,8 @@ class Outcome:
     """What came of running a file on a runtime.
 
     Attributes:
-        outputs: by output name an array of (calls, *shape), as the file holds it; None if it did not run.
+        outputs: by output name an array of (calls, *shape), as the file holds it, or a list of arrays where the shape
+            depends on the input; None if it did not run.
         reason: why it did not run, in the runtime's own words where it has any; empty if it ran.
         missing: whether it did not run because the runtime is not on this machine.
         died: whether the runtime took its process with it, or hung.
@@ -103,9 +104,18 @@ def run_in_child(runtime, blob, graph, inputs, *, timed=True, environment=None, 
         answer = json.loads(answer.read_text())
         if "error" in answer:
             return Outcome(reason=answer["error"]), said
+        ragged = answer.pop("ragged")
         with np.load(folder / "outputs.npz", allow_pickle=False) as stored:
-            outputs = {tensor.name: stored[f"arr_{i}"] for i, tensor in enumerate(graph.outputs)}
+            outputs = {t.name: _calls(stored[f"arr_{i}"], ragged[i]) for i, t in enumerate(graph.outputs)}
         return Outcome(outputs, **answer), said
+
+
+def _calls(values, shapes):
+    """An output call by call: an array, or a list of arrays where their shapes differ."""
+    if shapes is None:
+        return values
+    ends = np.cumsum([int(np.prod(shape)) for shape in shapes])
+    return [part.reshape(shape) for part, shape in zip(np.split(values, ends[:-1]), shapes, strict=True)]
 
 
 def leashed(script, *arguments, memory, seconds):

@@ -62,7 +62,12 @@ def load(path, inputs, outputs, delegates, threads, plain=False, shapes=False):
         if shapes:
             found = [tensor["shape"].tolist() for tensor in interpreter.get_tensor_details()]
             figures.setdefault("shapes", []).append(found)
-        return [interpreter.get_tensor(index) for _, index, _, _ in outputs]
+        return [read(index) for _, index, _, _ in outputs]
+
+    def read(index):
+        found = interpreter._get_tensor_details(index, 0)
+        # One without elements it does not give.
+        return interpreter.get_tensor(index) if np.all(found["shape"]) else np.zeros(found["shape"], found["dtype"])
 
     nodes = interpreter._get_ops_details()
     pieces = [node for node in nodes if node["op_name"] == "DELEGATE"]

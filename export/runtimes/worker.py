@@ -16,6 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
+# After so many calls, those that took more than so many seconds all together are enough.
+FEWEST, ENOUGH = 16, 30
 NO_MEMORY = "it takes more memory than an app may have on a phone"
 
 
@@ -31,10 +33,12 @@ def main(folder):
         )
         calls, times = [], []
         for values in zip(*inputs, strict=True):
+            if len(calls) >= FEWEST and sum(times) > ENOUGH:
+                break
             before = time.perf_counter()
             calls.append(call(values))
             times.append(time.perf_counter() - before)
-        outputs = [np.stack(values) for values in zip(*calls, strict=True)]
+        outputs, shapes = zip(*(together(values) for values in zip(*calls, strict=True)), strict=True)
         if request["timed"]:
             first = [values[0] for values in inputs]
             figures["latency_ms"] = latency(lambda: call(first), times[1:])
@@ -45,9 +49,17 @@ def main(folder):
         answer = {"error": str(error).strip() or NO_MEMORY}
     else:
         np.savez(folder / "outputs.npz", *outputs)
-        answer = figures
+        answer = {**figures, "ragged": shapes}
     # Written last: a folder without it means that the process died.
     (folder / "answer.json").write_text(json.dumps(answer))
+
+
+def together(calls):
+    """An output of all calls in one array, and None; one after the other, and their shapes, where these differ."""
+    shapes = [np.shape(call) for call in calls]
+    if len(set(shapes)) == 1:
+        return np.stack(calls), None
+    return np.concatenate([np.reshape(call, -1) for call in calls]), shapes
 
 
 def imported(path):

@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from keraslayers.export.source.fork import check_fork
+from keraslayers.export.source.samples import OPEN
 
 
 def expected_of(who, graph, model, samples):
@@ -40,7 +41,14 @@ def expected_of(who, graph, model, samples):
         real = tensor.dequantize(tensor.quantize(values)) if tensor.scale is not None else values
         given[own] = _shaped(np.asarray(real).astype(dtypes[own]), theirs[own])
     batch = graph.inputs[0].shape[0] if graph.inputs[0].shape else 1
-    outputs = interface.predict({entry.name: given[entry.name] for entry in interface.inputs}, batch)
+    try:
+        outputs = interface.predict({entry.name: given[entry.name] for entry in interface.inputs}, batch)
+    except Exception as error:  # of whatever class the model's own code raises
+        if not any(tensor.open for tensor in graph.inputs):
+            error.add_note(f"`{who}`: `model` {model.name!r} failed in Keras on the samples.")
+            raise
+        sizes = _listed({tensor.name: tensor.shape for tensor in graph.inputs})
+        raise ValueError(f"`{who}`: `model` does not run at the file's sizes, {sizes}. {OPEN}") from error
     shapes = {name: (None, *values.shape[1:]) for name, values in outputs.items()}
     pairs = _matched(who, "output", {tensor.name: tensor.shape for tensor in graph.outputs}, shapes)
     return {name: outputs[own] for name, own in pairs.items()}

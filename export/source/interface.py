@@ -3,12 +3,14 @@
 import contextlib
 import inspect
 import math
+import os
 import re
 from dataclasses import dataclass
 
 import keras
 import numpy as np
 
+from keraslayers._arguments import KERAS_2
 from keraslayers._rewrite import graph_of
 
 # Samples on which the size of tensors is measured.
@@ -17,6 +19,11 @@ FEW = 4
 MANY = 8
 # Numbers that may be held so: 1 GB of float32.
 HELD = 2**28
+# What to do about an output whose size depends on the numbers.
+FIXED = (
+    "a file's outputs have one size: write tf.image.non_max_suppression_padded(..., pad_to_max_output_size=True) in "
+    "place of tf.image.non_max_suppression, a product with a mask in place of a boolean_mask."
+)
 
 
 @dataclass(frozen=True)
@@ -101,18 +108,30 @@ class Interface:
         """
         with _unchanged(self.model):
             parts = self._parts(samples, self._at_once())
-        few = {name: values[:batch] for name, values in samples.items()}
+        # Beside copies of themselves: alone, Keras takes a sum of columns for that with a bias.
+        size = min(self._at_once(), len(next(iter(samples.values()))))
+        copies = {name: np.concatenate([x[:batch]] * -(-size // len(x[:batch])))[:size] for name, x in samples.items()}
         with _unchanged(self.model):
-            alone = self._parts(few, batch)
+            among = self._parts(copies, size) if parts else []
         count = len(next(iter(samples.values())))
-        if not parts or not _same_of(alone[0], parts[0]):
+        if not parts or not among or not _same_of(among[0], parts[0], batch):
             # The last batch is filled up with the last sample, as a file's is.
             whole = {
                 name: np.concatenate([x, np.repeat(x[-1:], -count % batch, axis=0)]) for name, x in samples.items()
             }
             with _unchanged(self.model):
                 parts = self._parts(whole, batch)
-        return {name: np.concatenate([part[name] for part in parts])[:count].astype("float64") for name in parts[0]}
+        return {name: self._joined(name, [part[name] for part in parts])[:count] for name in parts[0]}
+
+    def _joined(self, name, parts):
+        """An output of some samples at a time as one array."""
+        sizes = list(dict.fromkeys(part.shape[1:] for part in parts))
+        if len(sizes) > 1:
+            raise ValueError(
+                f"`to_tflite`: output `{name}` of model {self.model.name!r} has as many elements as the numbers say, "
+                f"{sizes[0]} for one sample and {sizes[1]} for another; {FIXED}"
+            )
+        return np.concatenate(parts).astype("float64")
 
     def _parts(self, samples, at_once):
         """Outputs of some samples at a time; none if one does not have them along its first axis."""
@@ -135,11 +154,12 @@ class Interface:
         return parts
 
 
-def _same_of(alone, together):
-    """Whether samples give by themselves what they give among others, but for roundings."""
-    for name, value in alone.items():
-        other = together[name][: len(value)]
-        if value.shape != other.shape or not np.allclose(value, other, 1e-3, 1e-3 * np.abs(other).max(initial=0), True):
+def _same_of(copies, others, count):
+    """Whether the first samples give among copies of themselves what they give among others, but for roundings."""
+    for name, value in copies.items():
+        value, other = value[:count], others[name][:count]
+        least = 1e-3 * np.abs(other[np.isfinite(other)]).max(initial=0)
+        if value.shape != other.shape or not np.allclose(value, other, 1e-3, least, True):
             return False
     return True
 
@@ -184,7 +204,11 @@ def interface_of(who, model, samples=None):
     """
     if not isinstance(model, keras.Model):
         kind = f"{type(model).__module__}.{type(model).__qualname__}"
-        hint = " It is a Keras 2 model: build it with Keras 3." if kind.startswith("tf_keras") else ""
+        hint = ""
+        if kind.startswith("tf_keras"):
+            hint = f" It is a Keras 2 model: {KERAS_2}."
+        elif isinstance(model, str | os.PathLike):
+            hint = " Load it by keras.models.load_model(path, compile=False)."
         raise TypeError(f"`{who}`: `model` must be a `keras.Model`; got {kind}.{hint}")
     graph = graph_of(model)
     if graph is not None:
@@ -219,12 +243,14 @@ def interface_of(who, model, samples=None):
         named, structure = [(None, shape) for shape in shapes], [0] * len(shapes)
     else:
         named, structure = [(None, shapes)], 0
-    if isinstance(told, dict):
-        dtypes = [getattr(told.get(name), "dtype", None) for name, _ in named]
-    else:
-        dtypes = [each.dtype for each in keras.tree.flatten(told)] if told is not None else []
+    if isinstance(told, dict) and isinstance(shapes, dict):
+        told = [told.get(name) for name, _ in named]
+    dtypes = [getattr(each, "dtype", None) for each in keras.tree.flatten(told)] if told is not None else []
     if len(dtypes) != len(named):
         dtypes = [None] * len(named)
+    if None in dtypes:
+        counted = _read_as_integers(model, structure, [shape for _, shape in named])
+        dtypes = [dtype or ("int32" if counts else None) for dtype, counts in zip(dtypes, counted, strict=True)]
     entries = zip(named, dtypes, strict=True)
     inputs = _named([(name, (None, *shape[1:]), dtype or keras.config.floatx()) for (name, shape), dtype in entries])
     return Interface(model, inputs, structure)
@@ -232,7 +258,7 @@ def interface_of(who, model, samples=None):
 
 @dataclass(frozen=True)
 class _Told:
-    """What an array of samples tells of an input: its shape, and its dtype where that is one of whole numbers."""
+    """What an array of samples tells of an input: its shape, and its dtype; None of small integers, ids or pixels."""
 
     shape: tuple
     dtype: str | None
@@ -251,9 +277,40 @@ def _told(samples):
 def _told_by(values):
     values = values if hasattr(values, "dtype") else np.asarray(values)
     name = getattr(values.dtype, "name", str(values.dtype))
-    # NumPy counts in 64 bits, phones in 32. Smaller integers are pixels.
+    # NumPy counts in 64 bits, phones in 32.
     dtype = {"int32": "int32", "int64": "int32", "bool": "bool"}.get(name)
-    return _Told(tuple(values.shape), dtype)
+    return _Told(tuple(values.shape), keras.config.floatx() if "float" in name else dtype)
+
+
+def _read_as_integers(model, structure, shapes):
+    """Of each input of a subclassed model, whether it is one of integers: all that computes with it rounds it first."""
+    if keras.backend.backend() != "tensorflow":
+        return [False] * len(shapes)
+    import tensorflow as tf
+
+    def traced(dtype):
+        specs = [tf.TensorSpec((None, *shape[1:]), dtype) for shape in shapes]
+
+        def call(*tensors):
+            return model(keras.tree.pack_sequence_as(structure, list(tensors)), training=False)
+
+        return tf.function(call, autograph=False).get_concrete_function(*specs)
+
+    try:
+        inputs = traced("float32").inputs[: len(shapes)]
+    except Exception:  # of whatever class its code raises; it is asked again where it must work
+        try:
+            traced("int32")
+        except Exception:
+            return [False] * len(shapes)
+        return [True] * len(shapes)
+    # A mask is where an id is not 0.
+    readers = [{reader.type for reader in tensor.consumers()} - {"NotEqual"} for tensor in inputs]
+    casts = [[reader for reader in tensor.consumers() if reader.type == "Cast"] for tensor in inputs]
+    return [
+        kinds == {"Cast"} and all(reader.outputs[0].dtype.is_integer for reader in readers)
+        for kinds, readers in zip(readers, casts, strict=True)
+    ]
 
 
 def _takes_several(model):

@@ -7,6 +7,11 @@ import numpy as np
 
 # A dataset may repeat for ever; calibration gains nothing beyond some hundred samples.
 MOST_FROM_DATASET = 512
+# What is said of a file with open sizes.
+OPEN = (
+    "The file leaves sizes open, and is run at those that stand in their place: make it for the sizes that it has "
+    "to have, as to_tflite(model, samples=x) does."
+)
 
 
 def name_samples(who, samples, inputs, pixels=False):
@@ -77,6 +82,8 @@ def _check(who, tensor, values, pixels):
         hint = ""
         if values.ndim == len(tensor.shape) - 1:
             hint = " A single sample needs an axis in front: samples[None]."
+        elif getattr(tensor, "open", False) and values.ndim == len(tensor.shape):
+            hint = f" {OPEN}"
         raise ValueError(f"{where} must have the shape {wanted}; got {values.shape}.{hint}")
     if len(values) == 0:
         raise ValueError(f"{where} are empty; give some dozens of typical inputs.")
@@ -147,6 +154,8 @@ def _from_dataset(who, dataset, inputs):
 def make_up(inputs, count=8, seed=0, pixels=False):
     """Samples from a fixed seed, for files of which nothing is known: floats within [-1, 1), small whole numbers.
 
+    Each sample of several axes has a brightness of its own, as plain noise looks all the same to a network. What reads
+    an input may tell what it is made for, its `domain`: the range of its integers, rows of a table, numbers above zero.
     Quantized inputs get integers over their whole range, `pixels` are whole numbers of 0 to 255.
     """
     rng = np.random.default_rng(seed)
@@ -156,13 +165,21 @@ def make_up(inputs, count=8, seed=0, pixels=False):
         # In a batch of several, as many calls as make up the count.
         shape = [math.ceil(count / max(1, shape[0])) * shape[0], *shape[1:]] if shape else [1]
         kind = np.dtype(tensor.dtype)
+        low, high = getattr(tensor, "domain", None) or (None, None)
         if pixels:
             made[tensor.name] = rng.integers(0, 256, shape).astype(kind)
         elif kind.kind == "f":
-            made[tensor.name] = rng.uniform(-1, 1, shape).astype(kind)
+            values = rng.uniform(-1, 1, shape)
+            if len(shape) > 2:
+                values = (values + rng.uniform(-1, 1, (shape[0], *(1 for _ in shape[1:])))) / 2
+            if low is not None:
+                values = low + (high - low) * (values + 1) / 2
+            made[tensor.name] = values.astype(kind)
         elif tensor.scale is not None:
             limits = np.iinfo(kind)
             made[tensor.name] = rng.integers(limits.min, limits.max, shape, kind, endpoint=True)
+        elif low is not None:
+            made[tensor.name] = rng.integers(low, high, shape, endpoint=True).astype(kind)
         else:
-            made[tensor.name] = rng.integers(0, 2, shape).astype(kind)
+            made[tensor.name] = rng.integers(0, 256 if kind == "uint8" else 2, shape).astype(kind)
     return made
