@@ -148,6 +148,14 @@ def test_labels_are_those_of_each_operator():
     assert (first.version, second.version) == (4, 1)
 
 
+def test_an_activation_that_is_always_zero_is_told_by_its_scale():
+    f = Made()
+    x = f.input((1, 4), "int8", scale=0.1)
+    dead = f.new("RELU", (x,), (1, 4), scale=1e-8)
+    blob = f.done(f.new("ADD", (x, dead), (1, 4), scale=1e-6))
+    assert read_graph(blob).flat == (dead.name,)
+
+
 def test_constants_are_copied_once():
     f = Made()
     x = f.input((1, 1000))

@@ -9,6 +9,7 @@ import keraslayers
 from keraslayers.export import TARGETS, passes
 from keraslayers.export.passes import PASSES
 from keraslayers.export.passes.bound_by_samples import bound_by_samples
+from keraslayers.export.passes.prepare import prepare
 from tests.export_models import enliven, samples
 
 FIRST = {"data_format": "channels_first"}
@@ -226,6 +227,12 @@ WANTED = {
 @pytest.mark.parametrize(("target", "precision"), WANTED, ids="-".join)
 def test_which_file_wants_which_pass(target, precision):
     assert set(TARGETS[target].passes(precision)) == WANTED[target, precision]
+
+
+def test_a_file_gets_the_passes_that_it_wants_and_no_others():
+    model = around(keraslayers.HardSwish(), IMAGE)
+    assert prepare(model, TARGETS["cpu"], "float32") == (model, {})
+    assert prepare(model, TARGETS["cpu"], "int8")[1] == {"lower_hard_swish": 1}
 
 
 def test_hard_swish_of_little_is_shifted_only_where_it_is_an_image_of_little():

@@ -9,6 +9,7 @@ from keras import layers, ops
 
 import keraslayers
 from keraslayers import Window, analyze, models, receptive_field
+from keraslayers.analysis import cost
 from tests import backend
 from tests.cases import CASES
 from tests.model_tools import randomize
@@ -139,6 +140,14 @@ def test_a_join_moves_as_far_as_the_finer_branch():
     fine, coarse = layers.Conv2D(2, 3, padding="same")(image), layers.GlobalAveragePooling2D(keepdims=True)(image)
     row = analyze(keras.Model(image, layers.Add()([coarse, fine]))).layers[-1]
     assert (row.receptive_field, row.stride) == ((24, 24), (1, 1))
+
+
+def test_reshapes_that_make_other_places():
+    """What a vector or all of an image becomes sees everything; other places follow no window."""
+    assert cost.reshaping((1, 12), (1, 2, 2, 3), 2).window == cost.EVERYWHERE
+    assert cost.reshaping((1, 4, 4, 3), (1, 48), 2).window == cost.EVERYWHERE
+    assert cost.reshaping((1, 4, 4, 3), (1, 2, 8, 3), 2).window is None
+    assert cost.reshaping((1, 4, 4, 6), (1, 4, 4, 2, 3), 2).window == Window()
 
 
 # Where an output is larger than what made it, places see more or less: the widest is told.

@@ -26,20 +26,14 @@ class Group:
 # A file's numbers on LiteRT's built-in kernels and what stays; the runtimes of a phone take the longer.
 ROWS = "tests/test_rewrites.py -k '(outputs_stay or names_and_signature or what_stays)"
 RUNS = "tests/test_rewrites.py -k '(refused_is or in_pieces)"
-# What a file is made for takes a converter each.
+# Left out: what makes files, which takes a converter each.
 MADE = "(int8 or file or wanted or sizes_of or tells or sigmoid)"
 WINDOWS = "tests/test_receptive_field.py -k 'chain or branches or join or places_differ'"
 PARTS = "tests/test_blame.py -k 'beginning or no_operator or named or names or remedy or seen or words'"
 GROUPS = (
     Group("rewrites", ("export/rewrites/[!_]*.py",), 2, ROWS + " and {name}-'", RUNS + " and {name}-'"),
     Group("rewrites, shared", ("export/rewrites/_[!_]*.py",), 4, ROWS + "'"),
-    Group(
-        "passes",
-        ("export/passes/*.py",),
-        4,
-        f"tests/test_pass_stays.py tests/test_passes.py -k 'not {MADE}'",
-        f"tests/test_passes.py -k '{MADE}'",
-    ),
+    Group("passes", ("export/passes/*.py",), 4, f"tests/test_pass_stays.py tests/test_passes.py -k 'not {MADE}'"),
     Group("graph", ("export/file/graph.py",), 24, "tests/test_edit.py tests/test_analyze_file.py"),
     Group("cost", ("keraslayers/analysis/cost.py",), 24, WINDOWS, "tests/test_analysis.py"),
     Group(
