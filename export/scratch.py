@@ -8,7 +8,7 @@ import tempfile
 import time
 from pathlib import Path
 
-PREFIX = "keraslayers-"
+PREFIX = "keraslayers_"
 # Seconds after which an unlocked folder counts as left: its owner locks it as soon as it has made it.
 YOUNG = 5
 

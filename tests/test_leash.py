@@ -136,7 +136,7 @@ def test_folders_of_killed_runs_are_swept_by_the_next(tmp_path, monkeypatch):
         stranger = tmp_path / "keraslayers.txt"
         elsewhere = tmp_path / "elsewhere"
         elsewhere.mkdir()
-        link = tmp_path / "keraslayers-link"
+        link = tmp_path / "keraslayers_link"
         link.symlink_to(elsewhere)
         stranger.write_text("")
         with scratch.scratch() as young:
@@ -148,4 +148,4 @@ def test_folders_of_killed_runs_are_swept_by_the_next(tmp_path, monkeypatch):
                 assert not left.exists()
                 assert all(path.exists() for path in (held, young, stranger, elsewhere, link))
         alive.communicate("\n")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["elsewhere", "keraslayers-link", "keraslayers.txt"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["elsewhere", "keraslayers.txt", "keraslayers_link"]

@@ -176,7 +176,7 @@ def test_the_last_words_of_a_process():
 def test_nothing_is_left_in_the_temporary_folder(monkeypatch, tmp_path):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     to_tflite(dense(), precision="int8", samples=samples(8, (4,)))
-    assert [path.name for path in tmp_path.iterdir() if path.name.startswith("keraslayers-")] == []
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith("keraslayers_")] == []
 
 
 # --- files that compute something else
