@@ -242,18 +242,6 @@ def test_a_runtime_that_is_wrong_is_wrong_whatever_quantization_lost(lost):
     assert "off by" in reason
 
 
-def test_a_dead_activation_is_named():
-    image = keras.Input((8, 8, 3), name="image")
-    dead = layers.Conv2D(4, 1, activation="relu", bias_initializer=keras.initializers.Constant(-100.0), name="dead")
-    model = keras.Model(image, layers.Conv2D(4, 1)(dead(image)))
-    assert not np.any(keras.Model(image, model.get_layer("dead").output)(samples()))
-    (cpu_proof,) = to_tflite(model, precision="int8", samples=samples()).report.proofs
-    assert cpu_proof.verdict is Verdict.REJECTED
-    assert "dead" in cpu_proof.reason
-    assert "was zero on every sample" in cpu_proof.reason
-    assert "give more typical samples, or look for dead units there" in cpu_proof.reason
-
-
 @pytest.mark.parametrize("bad", [-1.0, 0.0])  # whose logarithms are NaN and infinity
 def test_nan_is_wrong(bad):
     x = keras.Input((4,), name="x")

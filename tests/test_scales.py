@@ -6,7 +6,7 @@ import pytest
 from keras import layers, ops
 
 from keraslayers import SqueezeExcite
-from keraslayers.export import repair, to_tflite
+from keraslayers.export import Verdict, prove, repair, to_tflite
 from keraslayers.export.optimize import quantize_aware
 from tests.export_models import needs_gpu, samples
 
@@ -244,6 +244,20 @@ def test_a_dead_squeeze_unit(trained_for_int8):
     (proof,) = to_tflite(model, precision="int8", samples=None if trained_for_int8 else x).report.require().proofs
     assert (proof.delegated, proof.partitions) == (proof.operators, 1)
     assert proof.snr_db is None or proof.snr_db > 25
+
+
+@pytest.mark.filterwarnings("ignore:Statistics for quantized inputs")
+def test_a_dead_activation():
+    image = keras.Input((8, 8, 3), name="image")
+    dead = layers.Conv2D(4, 1, activation="relu", bias_initializer=keras.initializers.Constant(-100.0), name="dead")
+    model, x = keras.Model(image, layers.Conv2D(4, 1)(dead(image))), samples(16, (8, 8, 3))
+    assert not np.any(keras.Model(image, model.get_layer("dead").output)(x))
+    assert to_tflite(model, precision="int8", samples=x).report.proof("cpu").verdict is Verdict.PROVEN
+    (proof,) = prove(stock(model, x), "cpu", samples=x).proofs
+    assert proof.verdict is Verdict.REJECTED
+    assert "dead" in proof.reason
+    assert "was zero on every sample" in proof.reason
+    assert "give more typical samples, or look for dead units there" in proof.reason
 
 
 # --- numbers that are names, states
