@@ -286,7 +286,7 @@ def test_an_lstm_behind_a_masked_embedding():
 
 
 @needs_gpu
-@pytest.mark.parametrize(("target", "precision"), [("gpu", "float16"), ("cpu", "int8")])
+@pytest.mark.parametrize(("target", "precision"), [("gpu", "float16"), ("cpu", "int8"), ("cpu", "int16x8")])
 def test_a_gru_with_its_state_at_the_borders(target, precision):
     step, state = keras.Input((1, 6), name="step"), keras.Input((8,), name="state")
     outputs, after = layers.GRU(8, return_state=True)(step, initial_state=state)

@@ -66,7 +66,7 @@ def calibrate(tf, folder, batch):
     from tensorflow.lite.python.optimize import calibrator
 
     blob = calibrator.add_intermediate_tensors(Path(folder, "given.tflite").read_bytes())
-    blob = calibrator.Calibrator(blob).calibrate(calibration(folder, batch))
+    blob = calibrator.Calibrator(blob).calibrate(in_order(blob, calibration(folder, batch)))
     Path(folder, "model.tflite").write_bytes(blob)
 
 
@@ -77,7 +77,12 @@ def quantize_shorts(tf, folder, io, batch):
     blob = calibrator.add_intermediate_tensors(Path(folder, "given.tflite").read_bytes())
     outside = getattr(tf, io)
     blob = calibrator.Calibrator(blob).calibrate_and_quantize(
-        calibration(folder, batch), outside, outside, allow_float=False, activations_type=tf.int16, bias_type=tf.int64
+        in_order(blob, calibration(folder, batch)),
+        outside,
+        outside,
+        allow_float=False,
+        activations_type=tf.int16,
+        bias_type=tf.int64,
     )
     Path(folder, "model.tflite").write_bytes(blob)
 
@@ -169,6 +174,17 @@ def calibration(folder, batch, most=None):
             yield {name: values[chosen] for name, values in samples.items()}
 
     return batches
+
+
+def in_order(blob, batches):
+    """The same as lists in the order of a file's inputs: the calibrator takes dicts to be in that of its tensors."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(model_content=blob)
+    order = [detail["index"] for detail in interpreter.get_input_details()]
+    named = interpreter.get_signature_runner().get_input_details()
+    names = sorted(named, key=lambda name: order.index(named[name]["index"]))
+    return lambda: ([call[name] for name in names] for call in batches())
 
 
 def resident():
