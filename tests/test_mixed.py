@@ -276,7 +276,7 @@ class Otherwise(layers.Layer):
     def call(self, x):
         import tensorflow as tf
 
-        return x if tf.executing_eagerly() else -x
+        return x if tf.executing_eagerly() else x * -1.0
 
 
 @pytest.mark.parametrize("precision", ["int8", "int16x8"])
