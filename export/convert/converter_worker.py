@@ -110,7 +110,7 @@ def mixed(folder, outside, nodes):
             return mlir_quantize(given, input_data_type=outside, output_data_type=outside, denylisted_nodes=nodes)
         except RuntimeError as error:  # which says nothing; what it died of stands in its error stream
             said = os.pread(STDERR, os.fstat(STDERR).st_size - start, start).decode(errors="replace")
-            torn = re.search(r'error: loc\("(.*?)"\): .* violate the same scale constraint', said)
+            torn = re.search(r'loc\("([^"]*)"\): .* violate the same scale constraint', said)
             if not torn or torn[1] in nodes:
                 why = re.search(r"error: (.*)", said)
                 raise RuntimeError(str(error) or (why[1] if why else "the quantizer died")) from error
