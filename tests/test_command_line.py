@@ -141,11 +141,11 @@ def test_what_is_not_proven_exits_with_1(capfd, tmp_path):
 
 
 def test_what_is_exported_but_not_proven_exits_with_1(capfd, tmp_path):
-    """Of two columns, one 1e4 times as large, 8 bits keep one; and the file is written, not proven."""
+    """Of two columns, one 1e4 times as large, integers of 8 bits keep one; and the file is written, not proven."""
     image = keras.Input((4, 4, 2), name="image")
     keras.Model(image, keras.layers.Rescaling([1e4, 1.0])(image)[..., 1:]).save(tmp_path / "lost.keras")
     np.save(tmp_path / "x.npy", np.random.default_rng(0).normal(size=(16, 4, 4, 2)).astype("float32") * [1.0, 1e-4])
-    options = ["--precision", "int8", "--samples", tmp_path / "x.npy"]
+    options = ["--target", "micro", "--precision", "int8", "--samples", tmp_path / "x.npy"]
     code, out, err = run(capfd, "export", tmp_path / "lost.keras", *options)
     assert "WRONG" in out, err
     assert code == 1

@@ -43,7 +43,8 @@ class Calibrated:
         if precision == "int8":
             file = edit.read(ask("calibrate", given=self.given, batch=batch))
             widen(file.main)
-            floats = several_scales(file.main, io)
+            if "cpu" in target.runtimes:  # a microcontroller's file has integers alone
+                floats = several_scales(file.main, io)
             _forget_ranges(floats)
             self._ranged = file.write()
         if "cpu" in target.runtimes:

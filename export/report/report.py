@@ -165,8 +165,8 @@ def describe(blob, graph, proofs, *, layer_of=place, rewrites=None, **made):
         size=len(blob),
         sha256=hashlib.sha256(blob).hexdigest(),
         operators=graph.operators,
-        inputs=tuple(asdict(tensor) for tensor in graph.inputs),
-        outputs=tuple(asdict(tensor) for tensor in graph.outputs),
+        inputs=tuple(map(_told, graph.inputs)),
+        outputs=tuple(map(_told, graph.outputs)),
         weight_dtypes=graph.weight_dtypes,
         float_operators=graph.float_operators if graph.integer else {},
         proofs=proofs,
@@ -200,3 +200,8 @@ def _version(name):
         return version(name)
     except PackageNotFoundError:
         return None
+
+
+def _told(tensor):
+    """What an app must know of an input or an output."""
+    return {key: getattr(tensor, key) for key in ("name", "index", "shape", "dtype", "scale", "zero_point", "step")}

@@ -59,6 +59,11 @@ def cast(dtype):
     return lambda f, x: f.cast(x, dtype)
 
 
+def positive(f, x):
+    """A mask, of which samples tell something: of nearly every number it is true that it is not zero."""
+    return f.new("GREATER", (x, f.weights(np.float32(0))), x.shape, "bool")
+
+
 def transpose(*order):
     return lambda f, x: f.new("TRANSPOSE", (x, f.integers(order)), [x.shape[i] for i in order], **of(x))
 
@@ -281,7 +286,7 @@ TRANSPOSES = [
     ("windows", wide(WINDOWS, SWAP)),
     ("windows_int8", wide(WINDOWS, SWAP, dtype="int8")),
     ("windows_int32", wide(WINDOWS, SWAP, dtype="int32")),
-    ("windows_bool", wide(WINDOWS, cast("bool"), SWAP)),
+    ("windows_bool", wide(WINDOWS, positive, SWAP)),
     ("channel_shuffle", wide((1, 6, 5, 2, 4), transpose(0, 1, 2, 4, 3))),
     ("channel_shuffle_int8", wide((1, 6, 5, 2, 4), transpose(0, 1, 2, 4, 3), dtype="int8")),
     ("channel_shuffle_of_torch", wide((1, 2, 4, 6, 5), transpose(0, 2, 1, 3, 4))),
@@ -341,7 +346,7 @@ REDUCTIONS = [
     ("other_stripes", wide(ZEBRA, reduce("SUM", 0, 2, 4, keep=True))),
     ("stripes_int8", wide(ZEBRA, reduce("MEAN", 1, 3, 5, scale=0.02), dtype="int8")),
     ("largest_stripes_int8", wide(ZEBRA, reduce("REDUCE_MAX", 1, 3, 5), dtype="int8")),
-    ("any", wide(GROUPS, cast("bool"), reduce("REDUCE_ANY", 4))),
+    ("any", wide(GROUPS, positive, reduce("REDUCE_ANY", 4))),
     ("all_of_them", wide(FIVE, reduce("MEAN", 0, 1, 2, 3, 4), out=(1, 1))),
     ("of_one_place", wide((1, 3, 1, 4, 8), reduce("SUM", 2))),
 ]
@@ -353,7 +358,7 @@ SLICES = [
     ("every_axis", wide(FIVE, take((1, 1, 1, 1, 4), (1, 2, 2, 2, 4)))),
     ("strides", wide(FIVE, stride((0, 0, 0, 0, 0), (2, 3, 4, 3, 8), (1, 1, 2, 1, 1)))),
     ("strides_of_the_last", wide(FIVE, stride((0, 1, 0, 0, 1), (2, 3, 4, 3, 8), (1, 1, 1, 1, 2)))),
-    ("bool", wide(FIVE, cast("bool"), take((0, 1, 0, 0, 0), (2, 2, 4, 3, 8)))),
+    ("bool", wide(FIVE, positive, take((0, 1, 0, 0, 0), (2, 2, 4, 3, 8)))),
 ]
 ALONG = [
     ("join", wide((1, 2, 2, 4, 8), join(3))),

@@ -355,7 +355,8 @@ TRUTHS = ("EQUAL", "LESS", "LOGICAL_AND", "LOGICAL_OR")
 def with_itself(kind, dtype="float32"):
     def make(f, x):
         y = relu(f, x)
-        return relu(f, f.cast(f.new(kind, (y, y), x.shape, "bool" if kind in TRUTHS else None), "float32"))
+        z = relu(f, f.cast(f.new(kind, (y, y), x.shape, "bool" if kind in TRUTHS else None), "float32"))
+        return f.new("ADD", (z, x), x.shape)  # so that outputs differ from sample to sample where z is constant
 
     return make
 
@@ -368,6 +369,7 @@ def classes_of_64(f, x):
 
 
 def casts_of_64(f, x):
+    x = f.new("MUL", (x, f.weights(np.float32(8))), x.shape)
     wide = f.new("CAST", (x,), x.shape, "int64", inDataType=0, outDataType=4)
     more = f.new("ADD", (wide, f.constant(np.int64(7))), x.shape)
     narrow = f.new("CAST", (more,), x.shape, "int32", inDataType=4, outDataType=2)
