@@ -86,7 +86,21 @@ class Calibrated:
         if self._precision == "int16x8":
             return self._ask("quantize_shorts", given=self.given, io=self._io, batch=self._batch)
         nodes = [tensor for layer, tensors in self._nodes.items() if layer in floats for tensor in tensors]
-        return self._ask("quantize", given=self._ranged, io=self._io, nodes=[*self._floats, *nodes])
+        nodes = [*self._floats, *nodes]
+        blob = self._ask("quantize", given=self._ranged, io=self._io, nodes=nodes)
+        if torn := _torn(blob):
+            blob = self._ask("quantize", given=self._ranged, io=self._io, nodes=[*nodes, *torn])
+        return blob
+
+
+# What a step of some operators is by definition. Kernels refuse others.
+STEP = {"LOGISTIC": 1 / 256, "LOG_SOFTMAX": 1 / 16, "SOFTMAX": 1 / 256, "TANH": 1 / 128}
+
+
+def _torn(blob):
+    """What operators compute whose step is none of theirs: at times the quantizer takes that of who moves it."""
+    computed = {op.output: STEP[op.name] for op in edit.read(blob).main.operators if op.name in STEP}
+    return [tensor.name for tensor, step in computed.items() if tensor.dtype == "int8" and tensor.scale != step]
 
 
 def _forget_ranges(operators):
