@@ -8,6 +8,8 @@ from keras import layers
 from keraslayers.export import to_tflite
 from keraslayers.export.convert import converter
 from keraslayers.export.convert.floats import in_floats
+from keraslayers.export.convert.mixed import torn
+from keraslayers.export.file import edit
 from keraslayers.export.file.graph import read_graph
 from keraslayers.export.proof.match import LOST
 from tests.export_models import cnn, enliven, needs_gpu, samples
@@ -287,6 +289,16 @@ def test_what_is_wrong_in_floats_too_is_not_quantizations_fault(precision):
     reason = to_tflite(model, precision=precision, samples=samples(16, (6, 8))).report.proof("cpu").reason
     assert LOST not in reason
     assert "it is not quantization that lost the numbers: of the file in floats output `out` is" in reason
+
+
+def test_a_step_that_is_none_of_its_own_is_found():
+    """keras-hub's D-FINE: a sigmoid whose numbers are stacked, put out and sliced took the scale of who moves them."""
+    for step in (1 / 256, 0.0035):
+        f = Made()
+        x = f.input((1, 4), "int8", scale=0.1, zero_point=0)
+        blob = f.done(f.new("LOGISTIC", (x,), (1, 4), "int8", scale=step, zero_point=-128))
+        made = edit.read(blob).main.outputs[0].name
+        assert torn(blob) == ([] if step == 1 / 256 else [made])
 
 
 @pytest.mark.parametrize("kind", ["masked", "state", "images"])

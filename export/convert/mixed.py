@@ -88,8 +88,8 @@ class Calibrated:
         nodes = [tensor for layer, tensors in self._nodes.items() if layer in floats for tensor in tensors]
         nodes = [*self._floats, *nodes]
         blob = self._ask("quantize", given=self._ranged, io=self._io, nodes=nodes)
-        if torn := _torn(blob):
-            blob = self._ask("quantize", given=self._ranged, io=self._io, nodes=[*nodes, *torn])
+        if names := torn(blob):
+            blob = self._ask("quantize", given=self._ranged, io=self._io, nodes=[*nodes, *names])
         return blob
 
 
@@ -97,7 +97,7 @@ class Calibrated:
 STEP = {"LOGISTIC": 1 / 256, "LOG_SOFTMAX": 1 / 16, "SOFTMAX": 1 / 256, "TANH": 1 / 128}
 
 
-def _torn(blob):
+def torn(blob):
     """What operators compute whose step is none of theirs: at times the quantizer takes that of who moves it."""
     computed = {op.output: STEP[op.name] for op in edit.read(blob).main.operators if op.name in STEP}
     return [tensor.name for tensor, step in computed.items() if tensor.dtype == "int8" and tensor.scale != step]
