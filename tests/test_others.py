@@ -68,7 +68,7 @@ def test_the_table_tells_each_verdict_and_why_ours_is_not_proven(tmp_path):
     assert "`kimm/two`, ours, gpu: WRONG: it is off." in page
     assert "it crashed" not in page  # of the stock tools' files the verdict is enough
     for text in (page, front):
-        assert "| of 2 models | PROVEN | WRONG | REJECTED | no file |" in text
+        assert "| of 2 models | PROVEN | WRONG | REJECTED | UNTESTED | no file |" in text
         assert "| ours, gpu | 0 | 1 | 0 | 0 |" in text
         assert text.startswith("A page.\n")
         assert text.endswith("\nMore.\n")

@@ -14,7 +14,8 @@ NOTE = (
     "function with a batch of 1; keras export is `keras.Model.export(format='litert')`; ours are files of "
     "`to_tflite`, in floats for `target='gpu'` and in int8 for `target='cpu'`. Every file is compared with the Keras "
     "model, but those of keras export, whose sizes and names are open: with LiteRT's built-in kernels. PROVEN where "
-    "all of it ran on that runtime and every output matches."
+    "all of it ran on that runtime and every output matches; UNTESTED where a file leaves more open than its "
+    "batch, so that nothing says at which sizes to run it."
 )
 
 FRONT = (
@@ -62,7 +63,7 @@ def summary(keys, results):
     return "\n".join([head, *told])
 
 
-WORDS = ("PROVEN", "WRONG", "REJECTED", "no file", "not run")
+WORDS = ("PROVEN", "WRONG", "REJECTED", "UNTESTED", "no file", "not run")
 
 
 def reasons(keys, results):
