@@ -249,7 +249,10 @@ def _kept(plan, ready, made, proofs, tested, expected):
     One in int8 for phones gets its numbers back where few layers in floats will do; of others the proofs say what to
     do. If the file in floats has none either, it was not quantization, and the proofs say so.
     """
+    from keraslayers._rewrite import graph_of
+    from keraslayers.export.convert.advice import advice
     from keraslayers.export.convert.convert import convert
+    from keraslayers.export.convert.float16 import float16_errors
     from keraslayers.export.convert.keep_numbers import keep_numbers
 
     def fault(blob, precision):
@@ -266,8 +269,11 @@ def _kept(plan, ready, made, proofs, tested, expected):
         return not fault(rewrite(blob, plan.target, plan.precision)[0], plan.precision)
 
     if plan.precision not in INTEGER:
-        other = in_floats(convert(plan.interface, ready, plan.shapes, "float32", "float32"))
-        return made, other or _adding(proofs, _advice(plan))
+        if other := in_floats(convert(plan.interface, ready, plan.shapes, "float32", "float32")):
+            return made, other
+        ranked = plan.precision == "float16" and graph_of(plan.model) is not None
+        errors = float16_errors(plan.interface, plan.samples) if ranked else ()
+        return made, _adding(proofs, advice(plan.precision, errors))
     with _calibrated(plan, ready) as again:
         if other := in_floats(again.given):
             return made, other
@@ -276,7 +282,7 @@ def _kept(plan, ready, made, proofs, tested, expected):
             floats = keep_numbers(again, plan.floats, right)
         if floats is None:
             errors = made.errors or (again.errors if plan.precision == "int8" else ())
-            return made, _adding(proofs, _advice(plan, errors))
+            return made, _adding(proofs, advice(plan.precision, errors))
         blob = again.file(set(floats))
         made = _finished(plan, blob, floats, again.rewrites, again.growth, again.kept, errors=made.errors)
     return made, _proven(plan, made, tested, expected)
@@ -287,36 +293,6 @@ def _adding(proofs, words):
     return tuple(
         dataclasses.replace(proof, reason=f"{proof.reason.rstrip('. ')}. {words}") if LOST in proof.reason else proof
         for proof in proofs
-    )
-
-
-def _advice(plan, errors=()):
-    """What to do where quantization lost the numbers, of which float32 is right.
-
-    Args:
-        plan: what was made.
-        errors: what each layer loses in int8, the worst first.
-    """
-    from keraslayers._rewrite import graph_of
-    from keraslayers.export.convert.float16 import float16_errors
-
-    if plan.precision == "float16" and graph_of(plan.model) is not None:
-        errors = float16_errors(plan.interface, plan.samples)
-    worst = f"Layer `{errors[0].layer}` loses most, `layer_errors=True` ranks them all. " if errors else ""
-    return (
-        worst
-        + {
-            "int8": (
-                f"Leave it in floats by `skip=[{errors[0].layer!r}]`, "
-                if errors
-                else "Leave layers in floats by `skip`, "
-            )
-            + "let `precision='auto'` find which to leave there, or train with rounding: `optimize.quantize_aware`",
-            "int16x8": "Take precision='dynamic' or 'float16', whose activations are floats",
-            "float16": "Take precision='float32'",
-            "dynamic": "Take precision='float16', or 'int8' with samples, on which it measures ranges",
-            "int4": "Take precision='dynamic' or 'int8', whose weights have 8 bits",
-        }[plan.precision]
     )
 
 

@@ -3,9 +3,8 @@
 import numpy as np
 
 from keraslayers.export.convert.widen import width
+from keraslayers.export.rewrites.join_in_floats import SEVERAL
 
-# Numbers are of several scales in one tensor where some would have fewer than 32 of the 256 steps.
-SEVERAL = 8
 # What puts numbers side by side.
 JOINS = ("CONCATENATION", "DYNAMIC_UPDATE_SLICE", "PACK", "SELECT", "SELECT_V2")
 MOVES = (

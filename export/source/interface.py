@@ -106,21 +106,23 @@ class Interface:
         Where the samples of a batch influence each other, as where images are compared with texts, or where the batch
         is dropped, as one of a single graph may, they come `batch` at a time: as a file of that batch computes them.
         """
-        with _unchanged(self.model):
-            parts = self._parts(samples, self._at_once())
+
+        def outputs(samples, at_once):
+            with _unchanged(self.model):
+                return self._parts(samples, at_once)
+
+        count, at_once = len(next(iter(samples.values()))), self._at_once()
+        parts = outputs(samples, at_once)
         # Beside copies of themselves: alone, Keras takes a sum of columns for that with a bias.
-        size = min(self._at_once(), len(next(iter(samples.values()))))
+        size = min(at_once, count)
         copies = {name: np.concatenate([x[:batch]] * -(-size // len(x[:batch])))[:size] for name, x in samples.items()}
-        with _unchanged(self.model):
-            among = self._parts(copies, size) if parts else []
-        count = len(next(iter(samples.values())))
+        among = outputs(copies, size) if parts else []
         if not parts or not among or not _same_of(among[0], parts[0], batch):
             # The last batch is filled up with the last sample, as a file's is.
             whole = {
                 name: np.concatenate([x, np.repeat(x[-1:], -count % batch, axis=0)]) for name, x in samples.items()
             }
-            with _unchanged(self.model):
-                parts = self._parts(whole, batch)
+            parts = outputs(whole, batch)
         return {name: self._joined(name, [part[name] for part in parts])[:count] for name in parts[0]}
 
     def _joined(self, name, parts):
