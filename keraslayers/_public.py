@@ -2,6 +2,7 @@
 
 from keraslayers._deformable_function import deform_conv2d
 from keraslayers.activations import HardSigmoid, HardSwish, HardTanh, ReLU6, ShiftLeakyReLU, hard_sigmoid
+from keraslayers.affine import Affine, LayerScale
 from keraslayers.analysis.analysis import analyze, receptive_field
 from keraslayers.analysis.cost import Cost, Window
 from keraslayers.analysis.design_resolution import design_resolution
@@ -9,11 +10,13 @@ from keraslayers.analysis.result import Analysis, LayerAnalysis
 from keraslayers.analysis.sizes import output_size
 from keraslayers.auxiliary_output import AuxiliaryOutput
 from keraslayers.channel_shuffle import ChannelShuffle, channel_shuffle
+from keraslayers.class_token import ClassToken
 from keraslayers.deformable import DeformableConv2D
 from keraslayers.dynamic import DynamicConv2D
 from keraslayers.fold_batch_norm import fold_batch_norm
 from keraslayers.fold_shuffle import fold_shuffle
 from keraslayers.image_kernel import ImageKernel2D
+from keraslayers.learned_positions import LearnedPositions
 from keraslayers.local_response import LocalResponseNormalization, local_response_normalization
 from keraslayers.maxout import Maxout, maxout
 from keraslayers.padded import PaddedConv2D
@@ -24,9 +27,11 @@ from keraslayers.table_activation import TableActivation
 from keraslayers.unpooling import MaxPoolWithIndices2D, MaxUnpool2D
 
 __all__ = [
+    "Affine",
     "Analysis",
     "AuxiliaryOutput",
     "ChannelShuffle",
+    "ClassToken",
     "Cost",
     "DeformableConv2D",
     "DynamicConv2D",
@@ -35,6 +40,8 @@ __all__ = [
     "HardTanh",
     "ImageKernel2D",
     "LayerAnalysis",
+    "LayerScale",
+    "LearnedPositions",
     "LocalResponseNormalization",
     "MaxPoolWithIndices2D",
     "MaxUnpool2D",

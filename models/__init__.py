@@ -18,10 +18,12 @@ from keraslayers.models import (
     googlenet,
     inception_v3,
     lenet,
+    mlp_mixer,
     mobilenet,
     mobilenet_v2,
     mobilenet_v3,
     nin,
+    resmlp,
     resnet,
     resnext,
     shufflenet,
@@ -29,6 +31,7 @@ from keraslayers.models import (
     squeezenet,
     text_cnn,
     vgg,
+    vit,
     xception,
 )
 from keraslayers.models._spec import Reference, Spec
@@ -55,11 +58,13 @@ from keraslayers.models.features import features
 from keraslayers.models.googlenet import GoogLeNet
 from keraslayers.models.inception_v3 import InceptionV3
 from keraslayers.models.lenet import LeNet5
+from keraslayers.models.mlp_mixer import MixerB16, MixerB32, MixerH14, MixerL16, MixerL32, MixerS16, MixerS32
 from keraslayers.models.mobilenet import MobileNet
 from keraslayers.models.mobilenet_v2 import MobileNetV2
 from keraslayers.models.mobilenet_v3 import MobileNetV3Large, MobileNetV3Small
 from keraslayers.models.nin import NiN
 from keraslayers.models.replace_classifier import replace_classifier
+from keraslayers.models.resmlp import ResMLP12, ResMLP24, ResMLP36, ResMLPB24
 from keraslayers.models.resnet import ResNet18, ResNet34, ResNet50, ResNet101, ResNet152
 from keraslayers.models.resnext import ResNeXt50, ResNeXt101
 from keraslayers.models.shufflenet import ShuffleNet
@@ -67,6 +72,7 @@ from keraslayers.models.shufflenet_v2 import ShuffleNetV2
 from keraslayers.models.squeezenet import SqueezeNet
 from keraslayers.models.text_cnn import TextCNN
 from keraslayers.models.vgg import VGG11, VGG13, VGG16, VGG19
+from keraslayers.models.vit import ViTB16, ViTB32, ViTL16, ViTL32, ViTS16, ViTS32, ViTTi16
 from keraslayers.models.xception import Xception
 
 __all__ = [
@@ -95,12 +101,23 @@ __all__ = [
     "GoogLeNet",
     "InceptionV3",
     "LeNet5",
+    "MixerB16",
+    "MixerB32",
+    "MixerH14",
+    "MixerL16",
+    "MixerL32",
+    "MixerS16",
+    "MixerS32",
     "MobileNet",
     "MobileNetV2",
     "MobileNetV3Large",
     "MobileNetV3Small",
     "NiN",
     "Reference",
+    "ResMLP12",
+    "ResMLP24",
+    "ResMLP36",
+    "ResMLPB24",
     "ResNeXt50",
     "ResNeXt101",
     "ResNet18",
@@ -113,6 +130,13 @@ __all__ = [
     "Spec",
     "SqueezeNet",
     "TextCNN",
+    "ViTB16",
+    "ViTB32",
+    "ViTL16",
+    "ViTL32",
+    "ViTS16",
+    "ViTS32",
+    "ViTTi16",
     "Xception",
     "create",
     "features",
@@ -154,6 +178,9 @@ _SPECS = _table(
         shufflenet_v2,
         mobilenet_v3,
         efficientnet,
+        vit,
+        mlp_mixer,
+        resmlp,
     )
     for spec in network.SPECS
 )

@@ -494,6 +494,53 @@ CASES += [
 ]
 
 
+def _tokens(layer, name, oracle, output_shape=None, input_shape=(6, 4), **options):
+    return Case(
+        name=name,
+        layer=layer,
+        options=options,
+        input_shape=input_shape,
+        output_shape=output_shape,
+        oracle=oracle,
+        weights=1,
+        fixed_size=layer is keraslayers.LearnedPositions,
+    )
+
+
+def _affine(name, input_shape=IMAGE, channel_axis=-1, **options):
+    return Case(
+        name=f"affine_{name}",
+        layer=keraslayers.Affine,
+        options=options,
+        input_shape=input_shape,
+        oracle=oracles.affine,
+        channel_axis=channel_axis,
+        weights=1 + options.get("center", True),
+        masks=True,
+    )
+
+
+CASES += [
+    _affine("default"),
+    _affine("tokens", (5, 6), center=False),
+    _affine("first", FIRST, 0, axis=1),
+    _affine("last", (12,), axis=1),
+    Case(
+        name="layer_scale",
+        layer=keraslayers.LayerScale,
+        options={"initial_value": 0.1},
+        input_shape=IMAGE,
+        oracle=oracles.affine,
+        weights=1,
+        masks=True,
+    ),
+    _tokens(keraslayers.ClassToken, "class_token", oracles.class_token, (7, 4)),
+    _tokens(keraslayers.ClassToken, "class_token_registers", oracles.class_token, (9, 4), count=3),
+    _tokens(keraslayers.LearnedPositions, "learned_positions", oracles.learned_positions, size=(2, 3)),
+    _tokens(keraslayers.LearnedPositions, "learned_positions_prefix", oracles.learned_positions, size=(5, 1), prefix=1),
+]
+
+
 def _hard_sigmoid(name, kinks, input_shape=IMAGE, **options):
     return Function(
         name=name,

@@ -411,3 +411,18 @@ def max_unpool(values, indices, options):
 
 def pooled_and_back(inputs, weights, options):
     return max_unpool(*max_pool_with_indices(inputs, options), options)
+
+
+def affine(x, weights, options):
+    axis = options.get("axis", -1) % x.ndim
+    shape = [-1 if one == axis else 1 for one in range(x.ndim)]
+    gamma, *beta = (weight.astype("float64").reshape(shape) for weight in weights)
+    return x * gamma + (beta[0] if beta else 0)
+
+
+def class_token(x, weights, options):
+    return np.stack([np.concatenate([weights[0], image]) for image in x])
+
+
+def learned_positions(x, weights, options):
+    return x + weights[0].astype("float64")

@@ -8,10 +8,15 @@ import pytest
 from keraslayers import models
 from tests import oracles_plain as plain
 from tests import oracles_residual as residual
+from tests import oracles_tokens as tokens
 from tests.model_tools import assert_close, image, randomize
 
 BOTH = ("symmetric", "same")
 UNITS_121 = (6, 12, 24, 16)
+
+# Networks of tokens: six patches.
+SIZES = {"size": 8, "blocks": 2}
+TOKENS = {"patch_size": 8, "blocks": 2, "channels": 24}
 
 # (builder, its options, (height, width), oracle). Sides are odd and even, as paddings differ there.
 ROWS = [
@@ -149,6 +154,25 @@ ROWS = [
         for padding in BOTH
     ),
     (models.EfficientNetLite0, {}, (64, 45), partial(residual.efficientnet, depth=1.0, lite=True)),
+    *(
+        (
+            models.MixerS32,
+            {**TOKENS, "approximate": approximate, "token_units": 10, "channel_units": 40},
+            (16, 24),
+            partial(tokens.mixer, **SIZES, approximate=approximate),
+        )
+        for approximate in (False, True)
+    ),
+    (models.ResMLP12, TOKENS, (16, 24), partial(tokens.resmlp, **SIZES)),
+    *(
+        (
+            models.ViTTi16,
+            {**TOKENS, "heads": 4, "approximate": approximate},
+            (16, 24),
+            partial(tokens.vit, **SIZES, approximate=approximate),
+        )
+        for approximate in (False, True)
+    ),
 ]
 
 

@@ -1,0 +1,88 @@
+"""What networks of tokens have in common: an image cut into patches, and blocks of two residual branches."""
+
+import keras
+from keras import layers
+
+from keraslayers.models import _blocks
+
+LN_EPSILON = 1e-6  # of LayerNormalization in the published code of ViT and Mixer
+
+
+@keras.saving.register_keras_serializable(package="keraslayers")
+def gelu_tanh(x):
+    """GELU by the tanh that JAX's networks trained with; the exact one differs by 5e-4 at most.
+
+    Source: Hendrycks and Gimpel 2016, arXiv:1606.08415, section 2.
+    """
+    return keras.activations.gelu(x, approximate=True)
+
+
+def image_of_patches(who, input_shape, patch_size, *, classes, pooling, weights):
+    """As `_blocks.image_input`, for an image of known size that patches fill."""
+    inputs = _blocks.image_input(
+        who, input_shape, smallest=patch_size, classes=classes, pooling=pooling, weights=weights
+    )
+    height, width = inputs.shape[1:3]
+    if height is None or width is None:
+        raise ValueError(
+            f"`{who}`: `input_shape` must have a known height and width, since there are weights for each patch; got "
+            f"{inputs.shape[1:]}."
+        )
+    if height % patch_size or width % patch_size:
+        raise ValueError(
+            f"`{who}`: height and width of `input_shape` must be multiples of `patch_size`, {patch_size}; got "
+            f"{inputs.shape[1:]}."
+        )
+    return inputs
+
+
+def embed(x, channels, patch_size, name="patches"):
+    """Maps of a vector for each patch, which a convolution with a stride as large as its kernel computes."""
+    return _blocks.conv(x, channels, patch_size, strides=patch_size, padding="valid", use_bias=True, name=name)
+
+
+def to_tokens(x, name):
+    """The places of maps as tokens, row by row."""
+    return layers.Reshape((x.shape[1] * x.shape[2], x.shape[3]), name=name)(x)
+
+
+def mlp(x, units, *, approximate=False, dropout_rate=0.0, name):
+    """Dense, GELU and a Dense back to as many features."""
+    features = x.shape[-1]
+    for step, size in (("expand", units), ("project", features)):
+        x = layers.Dense(size, name=f"{name}_{step}")(x)
+        if step == "expand":
+            x = layers.Activation(gelu_tanh if approximate else "gelu", name=f"{name}_gelu")(x)
+        if dropout_rate:
+            x = layers.Dropout(dropout_rate, name=f"{name}_{step}_dropout")(x)
+    return x
+
+
+def across_tokens(x, mix, name):
+    """What `mix` makes of the tokens of each channel; alone it makes that of the channels of each token."""
+    x = layers.Permute((2, 1), name=f"{name}_turn")(x)
+    return layers.Permute((2, 1), name=f"{name}_turn_back")(mix(x, name=name))
+
+
+def branch(x, norm, mix, drop_rate, name):
+    """A residual branch: what `mix` makes of the normalized tokens is added to them.
+
+    Args:
+        norm: the layer that normalizes, built already.
+        mix: function of tokens and name.
+        drop_rate: share of images that go without the branch in training (stochastic depth, arXiv:1603.09382).
+    """
+    y = mix(norm(x), name=name)
+    if drop_rate:
+        y = layers.Dropout(drop_rate, noise_shape=(None, 1, 1), name=f"{name}_drop")(y)
+    return layers.Add(name=f"{name}_add")([x, y])
+
+
+def layer_norm(name):
+    """Layer normalization as the published code of these networks has it."""
+    return layers.LayerNormalization(epsilon=LN_EPSILON, name=name)
+
+
+def drop_rates(rate, blocks):
+    """The rate of each block, from 0 in the first to `rate` in the last: arXiv:1603.09382, eq. 4."""
+    return [rate * block / max(blocks - 1, 1) for block in range(blocks)]
