@@ -197,7 +197,7 @@ def _judge(name, outcome, graph, meaning, expected, precision, count, trained):
             )
         return Proof(name, verdict, reason, **figures)
     # A file may compute infinity: differences of those are no numbers, and that is what is told.
-    with np.errstate(invalid="ignore", over="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         return _compare(name, outcome, figures, graph, meaning, expected, precision, count, trained)
 
 
@@ -241,7 +241,8 @@ def _compare(name, outcome, figures, graph, meant, expected, precision, count, t
         )
     # A file that computes NaN has no error in numbers.
     figures = {key: None if isinstance(f, float) and not np.isfinite(f) else f for key, f in figures.items()}
-    reason = fault(got, wanted, meaning, graph, None if expected is None else precision, RUNTIMES[name].PLAIN)
+    runtime, precision = RUNTIMES[name], None if expected is None else precision
+    reason = fault(got, wanted, meaning, graph, precision, runtime.PLAIN, runtime.FLOATS)
     if not reason and expected is None and (nothing := nothing_said(got, meaning, graph)):
         return Proof(name, Verdict.UNTESTED, nothing, **figures)
     if not reason and still(got):
