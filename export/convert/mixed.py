@@ -45,11 +45,11 @@ class Calibrated:
         if precision == "int8":
             file = edit.read(ask("calibrate", given=self.given, batch=batch))
             widen(file.main)
-            if "cpu" in target.runtimes:  # a microcontroller's file has integers alone
+            if "cpu" in target.kinds:  # a microcontroller's file has integers alone
                 floats = several_scales(file.main, io)
             _forget_ranges(floats)
             self._ranged = file.write()
-        if "cpu" in target.runtimes:
+        if "cpu" in target.kinds:
             floats |= in_floats(file.main)
         self._nodes, self._floats, self.kept = defaultdict(list), [], set()
         for operator in file.main.operators:
