@@ -8,6 +8,7 @@ from keraslayers.export.runtimes import gpu
 LIMITS = (*gpu.LIMITS, "numbers of 6e-8 to 65504, with 11 bits each")
 PLAIN = False
 FLOATS = 16
+LIKE = "gpu"
 REMEDY = "no Vulkan driver with 16-bit floats found: `keraslayers setup gpu` brings one"
 load = gpu.load
 
