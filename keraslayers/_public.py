@@ -25,6 +25,8 @@ from keraslayers.spatial_separable import SpatialSeparableConv2D, separate
 from keraslayers.squeeze_excite import SqueezeExcite
 from keraslayers.table_activation import TableActivation
 from keraslayers.unpooling import MaxPoolWithIndices2D, MaxUnpool2D
+from keraslayers.window_attention import WindowAttention
+from keraslayers.windows import window_merge, window_partition
 
 __all__ = [
     "Affine",
@@ -54,6 +56,7 @@ __all__ = [
     "SqueezeExcite",
     "TableActivation",
     "Window",
+    "WindowAttention",
     "analyze",
     "channel_shuffle",
     "deform_conv2d",
@@ -66,4 +69,6 @@ __all__ = [
     "output_size",
     "receptive_field",
     "separate",
+    "window_merge",
+    "window_partition",
 ]

@@ -29,6 +29,7 @@ from keraslayers.models import (
     shufflenet,
     shufflenet_v2,
     squeezenet,
+    swin,
     text_cnn,
     vgg,
     vit,
@@ -70,6 +71,7 @@ from keraslayers.models.resnext import ResNeXt50, ResNeXt101
 from keraslayers.models.shufflenet import ShuffleNet
 from keraslayers.models.shufflenet_v2 import ShuffleNetV2
 from keraslayers.models.squeezenet import SqueezeNet
+from keraslayers.models.swin import SwinB, SwinL, SwinS, SwinT
 from keraslayers.models.text_cnn import TextCNN
 from keraslayers.models.vgg import VGG11, VGG13, VGG16, VGG19
 from keraslayers.models.vit import ViTB16, ViTB32, ViTL16, ViTL32, ViTS16, ViTS32, ViTTi16
@@ -129,6 +131,10 @@ __all__ = [
     "ShuffleNetV2",
     "Spec",
     "SqueezeNet",
+    "SwinB",
+    "SwinL",
+    "SwinS",
+    "SwinT",
     "TextCNN",
     "ViTB16",
     "ViTB32",
@@ -181,6 +187,7 @@ _SPECS = _table(
         vit,
         mlp_mixer,
         resmlp,
+        swin,
     )
     for spec in network.SPECS
 )

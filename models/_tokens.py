@@ -5,8 +5,6 @@ from keras import layers
 
 from keraslayers.models import _blocks
 
-LN_EPSILON = 1e-6  # of LayerNormalization in the published code of ViT and Mixer
-
 
 @keras.saving.register_keras_serializable(package="keraslayers")
 def gelu_tanh(x):
@@ -17,17 +15,22 @@ def gelu_tanh(x):
     return keras.activations.gelu(x, approximate=True)
 
 
-def image_of_patches(who, input_shape, patch_size, *, classes, pooling, weights):
-    """As `_blocks.image_input`, for an image of known size that patches fill."""
+def image_of_maps(who, input_shape, patch_size, *, classes, pooling, weights):
+    """As `_blocks.image_input`, for an image of known size."""
     inputs = _blocks.image_input(
         who, input_shape, smallest=patch_size, classes=classes, pooling=pooling, weights=weights
     )
-    height, width = inputs.shape[1:3]
-    if height is None or width is None:
+    if None in inputs.shape[1:3]:
         raise ValueError(
-            f"`{who}`: `input_shape` must have a known height and width, since there are weights for each patch; got "
-            f"{inputs.shape[1:]}."
+            f"`{who}`: `input_shape` must have a known height and width, by which it is cut; got {inputs.shape[1:]}."
         )
+    return inputs
+
+
+def image_of_patches(who, input_shape, patch_size, *, classes, pooling, weights):
+    """As `_blocks.image_input`, for an image of known size that patches fill."""
+    inputs = image_of_maps(who, input_shape, patch_size, classes=classes, pooling=pooling, weights=weights)
+    height, width = inputs.shape[1:3]
     if height % patch_size or width % patch_size:
         raise ValueError(
             f"`{who}`: height and width of `input_shape` must be multiples of `patch_size`, {patch_size}; got "
@@ -44,6 +47,24 @@ def embed(x, channels, patch_size, name="patches"):
 def to_tokens(x, name):
     """The places of maps as tokens, row by row."""
     return layers.Reshape((x.shape[1] * x.shape[2], x.shape[3]), name=name)(x)
+
+
+def merge_patches(x, channels, epsilon, name):
+    """Four patches become one of `channels`: those of a 2x2 square one behind the other, normalized, times a matrix.
+
+    They come row by row, as in `keras.ops.space_to_depth`; published code takes them column by column, which is another
+    order of the weights. An odd side is filled up with zeros.
+
+    Source: Liu et al. 2021, arXiv:2103.14030, section 3.1.
+    """
+    if any(side % 2 for side in x.shape[1:3]):
+        x = layers.ZeroPadding2D([(0, side % 2) for side in x.shape[1:3]], name=f"{name}_pad")(x)
+    _, height, width, features = x.shape
+    x = layers.Reshape((height // 2, 2, width // 2, 2 * features), name=f"{name}_squares")(x)
+    x = layers.Permute((1, 3, 2, 4), name=f"{name}_turn")(x)
+    x = layers.Reshape((height // 2, width // 2, 4 * features), name=f"{name}_join")(x)
+    x = layers.LayerNormalization(epsilon=epsilon, name=f"{name}_norm")(x)
+    return layers.Dense(channels, use_bias=False, name=name)(x)
 
 
 def mlp(x, units, *, approximate=False, dropout_rate=0.0, name):
@@ -74,13 +95,13 @@ def branch(x, norm, mix, drop_rate, name):
     """
     y = mix(norm(x), name=name)
     if drop_rate:
-        y = layers.Dropout(drop_rate, noise_shape=(None, 1, 1), name=f"{name}_drop")(y)
+        y = layers.Dropout(drop_rate, noise_shape=(None, *(1,) * (len(x.shape) - 1)), name=f"{name}_drop")(y)
     return layers.Add(name=f"{name}_add")([x, y])
 
 
-def layer_norm(name):
-    """Layer normalization as the published code of these networks has it."""
-    return layers.LayerNormalization(epsilon=LN_EPSILON, name=name)
+def layer_norm(name, epsilon=1e-6):
+    """Layer normalization; by default as the published code of ViT and Mixer has it."""
+    return layers.LayerNormalization(epsilon=epsilon, name=name)
 
 
 def drop_rates(rate, blocks):

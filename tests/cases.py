@@ -64,6 +64,8 @@ class Case(Row):
     int8_db: float = 24
     # Its options fit one height and width alone.
     fixed_size: bool = False
+    # Height and width must be known.
+    known_size: bool = False
     # The public layers that a layer of the tests is made of.
     parts: tuple = ()
     # By precision, why XNNPACK leaves operators of a file on the CPU to LiteRT's built-in kernels.
@@ -541,6 +543,28 @@ CASES += [
 ]
 
 
+def _window_attention(name, input_shape=(4, 4, 4), **options):
+    return Case(
+        name=f"window_attention_{name}",
+        layer=keraslayers.WindowAttention,
+        options={"num_heads": 2, **options},
+        input_shape=input_shape,
+        oracle=oracles.window_attention,
+        weights=4 + options.get("use_bias", True),
+        weight_scale=0.3,  # scores of some units
+        known_size=True,
+        terms=input_shape[-1],
+    )
+
+
+CASES += [
+    _window_attention("plain", window_size=(2, 2)),
+    _window_attention("shifted", (4, 6, 4), window_size=(2, 3), shift_size=(1, 1), use_bias=False),
+    # Filled up with zeros in one direction, no larger than a window in the other.
+    _window_attention("filled", (5, 2, 4), window_size=(3, 3), shift_size=(1, 1)),
+]
+
+
 def _hard_sigmoid(name, kinks, input_shape=IMAGE, **options):
     return Function(
         name=name,
@@ -601,6 +625,21 @@ FUNCTIONS = [
             ("image", IMAGE, (4, 5, 2), {"pieces": 3}),
             ("first", FIRST, (3, 4, 5), {"pieces": 2, "data_format": "channels_first"}),
             ("one", IMAGE, IMAGE, {"pieces": 1}),
+        )
+    ),
+    *(
+        Function(
+            name=name,
+            function=function,
+            options={"window_size": (2, 3), **options},
+            input_shape=shape,
+            output_shape=output_shape,
+            oracle=oracle,
+            exact=True,
+        )
+        for name, function, shape, output_shape, oracle, options in (
+            ("window_partition", keraslayers.window_partition, (4, 6, 5), (6, 5), oracles.window_partition, {}),
+            ("window_merge", keraslayers.window_merge, (6, 5), (2, 6, 5), oracles.window_merge, {"size": (2, 6)}),
         )
     ),
 ]

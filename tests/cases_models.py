@@ -241,6 +241,15 @@ MODELS = [
         open_maps=False,
     ),
     ModelCase(
+        builder=models.SwinT,
+        options={"blocks": (2, 2), "channels": 16, "heads": (2, 4), "window_size": 4},
+        maps=(4, 4, 32),
+        smallest=4,
+        channels={4: 16, 8: 32},
+        open_size=False,
+        open_maps=False,
+    ),
+    ModelCase(
         builder=models.MixerS32,
         options={"patch_size": 8, "blocks": 2, "channels": 32, "token_units": 24, "channel_units": 64},
         maps=(4, 4, 32),

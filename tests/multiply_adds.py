@@ -23,6 +23,12 @@ def _of(layer):
         # Four projections of each token; the score of each pair, and as much again to sum what they weigh.
         tokens, channels = layer.output.shape[1:]
         return tokens * 4 * channels**2 + 2 * tokens**2 * channels
+    if kind == "WindowAttention":
+        # The same, where pairs are those of a window and zeros fill up the last ones.
+        _, height, width, channels = layer.output.shape
+        tall, wide = layer.window_size
+        filled = -(-height // tall) * tall * -(-width // wide) * wide
+        return channels**2 * (3 * filled + height * width) + 2 * filled * tall * wide * channels
     if kind in ("ClassToken", "LearnedPositions"):
         return 0  # nothing is multiplied
     if kind == "SqueezeExcite":

@@ -28,6 +28,9 @@ def softmax(x):
 
 
 class Tokens(Network):
+    def __init__(self, weights, epsilon=1e-6):
+        super().__init__(weights, epsilon=epsilon)
+
     def patches(self, x, size):
         """Each patch flattened, times a matrix."""
         kernel, bias = self.take("patches")
@@ -42,7 +45,7 @@ class Tokens(Network):
     def layer_norm(self, x, name):
         gamma, beta = self.take(name)
         centred = x - x.mean(-1, keepdims=True)
-        return centred / np.sqrt((centred**2).mean(-1, keepdims=True) + 1e-6) * gamma + beta
+        return centred / np.sqrt((centred**2).mean(-1, keepdims=True) + self.epsilon) * gamma + beta
 
     def affine(self, x, name):
         gamma, beta = self.take(name)
@@ -59,6 +62,47 @@ class Tokens(Network):
             q, k, v = (x @ w[:, head] + b[head] for w, b in ((wq, bq), (wk, bk), (wv, bv)))
             y = y + softmax(q @ k.transpose(0, 2, 1) / math.sqrt(q.shape[-1])) @ v @ wo[head]
         return y
+
+    def window_attention(self, x, name, heads, size, shift):
+        """arXiv:2103.14030, eq. 4, window by window and pair by pair; pads and shifts as the published code does."""
+        table, qkv, qkv_bias, out, out_bias = self.take(name)
+        y = window_attention(x, table, qkv, qkv_bias, heads, (size, size), (shift, shift))
+        return y @ out + out_bias
+
+
+def window_attention(x, table, qkv, qkv_bias, heads, window, shift):
+    """What the heads of one layer see, next to each other, before they are projected."""
+    batch, height, width, channels = x.shape
+    tall, wide = window
+    rows, columns = -(-height // tall) * tall, -(-width // wide) * wide
+    padded = np.pad(x, ((0, 0), (0, rows - height), (0, columns - width), (0, 0)))
+    down, right = (0 if rows <= tall else shift[0]), (0 if columns <= wide else shift[1])
+    size, result = channels // heads, np.zeros((batch, rows, columns, channels))
+    for top in range(0, rows, tall):
+        for left in range(0, columns, wide):
+            # Where each place of the window lies before the maps are shifted, and whether it came around an end.
+            places = [
+                ((i + down) % rows, (j + right) % columns)
+                for i in range(top, top + tall)
+                for j in range(left, left + wide)
+            ]
+            around = [
+                (i + down >= rows, j + right >= columns)
+                for i in range(top, top + tall)
+                for j in range(left, left + wide)
+            ]
+            tokens = np.stack([padded[:, i, j] for i, j in places], 1) @ qkv + qkv_bias
+            for head in range(heads):
+                q, k, v = (tokens[..., part * channels + head * size :][..., :size] for part in range(3))
+                scores = q @ k.transpose(0, 2, 1) / math.sqrt(size)
+                for a in range(tall * wide):
+                    for b in range(tall * wide):
+                        offset = (a // wide - b // wide + tall - 1) * (2 * wide - 1) + a % wide - b % wide + wide - 1
+                        scores[:, a, b] += table[offset, head] - 100 * (around[a] != around[b])
+                seen = softmax(scores) @ v
+                for token, (i, j) in enumerate(places):
+                    result[:, i, j, head * size : (head + 1) * size] = seen[:, token]
+    return result[:, :height, :width]
 
 
 def turned(x):
@@ -102,3 +146,24 @@ def vit(x, weights, *, size, blocks, approximate=False):
             name = f"stage1_block{block}_{part}"
             x = x + mix(net.layer_norm(x, f"{name}_norm"), name)
     return net.finish(net.dense(net.layer_norm(x, "stage1_norm")[:, 0], "predictions"))
+
+
+def swin(x, weights, *, blocks, heads, window):
+    """Swin, arXiv:2103.14030, eq. 3; the squares of a merge row by row."""
+    net = Tokens(weights, epsilon=1e-5)
+    batch, height, width, _ = x.shape
+    x = net.patches(x, 4).reshape(batch, height // 4, width // 4, -1)
+    x = net.layer_norm(x, "patches_norm")
+    for stage, count in enumerate(blocks, start=1):
+        if stage > 1:
+            x = np.pad(x, ((0, 0), (0, x.shape[1] % 2), (0, x.shape[2] % 2), (0, 0)))
+            x = np.concatenate([x[:, i::2, j::2] for i in (0, 1) for j in (0, 1)], -1)
+            (kernel,) = net.take(f"merge{stage - 1}")
+            x = net.layer_norm(x, f"merge{stage - 1}_norm") @ kernel
+        for block in range(1, count + 1):
+            at = f"stage{stage}_block{block}"
+            shift = 0 if block % 2 else window // 2
+            y = net.layer_norm(x, f"{at}_attention_norm")
+            x = x + net.window_attention(y, f"{at}_attention", heads[stage - 1], window, shift)
+            x = x + net.mlp(net.layer_norm(x, f"{at}_mlp_norm"), f"{at}_mlp", gelu)
+    return net.finish(net.dense(net.layer_norm(x, f"stage{len(blocks)}_norm").mean((1, 2)), "predictions"))

@@ -17,6 +17,7 @@ UNITS_121 = (6, 12, 24, 16)
 # Networks of tokens: six patches.
 SIZES = {"size": 8, "blocks": 2}
 TOKENS = {"patch_size": 8, "blocks": 2, "channels": 24}
+SWIN = {"blocks": (2, 2, 2), "heads": (1, 2, 2)}
 
 # (builder, its options, (height, width), oracle). Sides are odd and even, as paddings differ there.
 ROWS = [
@@ -162,6 +163,13 @@ ROWS = [
             partial(tokens.mixer, **SIZES, approximate=approximate),
         )
         for approximate in (False, True)
+    ),
+    # Windows of four fill neither 8x6 nor 4x3 patches; those of 2x2 are one window, which is not shifted.
+    (
+        models.SwinT,
+        {**SWIN, "channels": 8, "window_size": 4},
+        (32, 24),
+        partial(tokens.swin, **SWIN, window=4),
     ),
     (models.ResMLP12, TOKENS, (16, 24), partial(tokens.resmlp, **SIZES)),
     *(
