@@ -13,6 +13,7 @@ from keraslayers.channel_shuffle import ChannelShuffle, channel_shuffle
 from keraslayers.class_token import ClassToken
 from keraslayers.deformable import DeformableConv2D
 from keraslayers.dynamic import DynamicConv2D
+from keraslayers.dynamic_depthwise import DynamicDepthwiseConv2D, dynamic_depthwise_conv2d
 from keraslayers.fold_batch_norm import fold_batch_norm
 from keraslayers.fold_shuffle import fold_shuffle
 from keraslayers.image_kernel import ImageKernel2D
@@ -37,6 +38,7 @@ __all__ = [
     "Cost",
     "DeformableConv2D",
     "DynamicConv2D",
+    "DynamicDepthwiseConv2D",
     "HardSigmoid",
     "HardSwish",
     "HardTanh",
@@ -61,6 +63,7 @@ __all__ = [
     "channel_shuffle",
     "deform_conv2d",
     "design_resolution",
+    "dynamic_depthwise_conv2d",
     "fold_batch_norm",
     "fold_shuffle",
     "hard_sigmoid",

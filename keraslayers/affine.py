@@ -13,27 +13,31 @@ class Affine(keras.layers.Layer):
 
     Input shape: any of two axes at least, the batch included. Output shape: the same.
 
-    Weights: `gamma` and, with `center`, `beta`, one number a channel.
+    Weights: with `scale` gamma, with `center` beta, one number a channel.
 
     Args:
         axis: the axis of the channels, not that of the batch.
         center: whether beta is added.
+        scale: whether gamma is multiplied with; without, the layer is a bias.
         gamma_initializer: of gamma.
         beta_initializer: of beta.
 
     Raises:
         TypeError: if `axis` is no whole number.
-        ValueError: when built if the input has no such axis, or its channels are unknown.
+        ValueError: if there is neither `center` nor `scale`, or when built if the input has no such axis, or its
+            channels are unknown.
 
     Source: Touvron et al. 2021, "ResMLP: Feedforward networks for image classification with data-efficient training",
     arXiv:2105.03404, eq. 1.
     """
 
-    def __init__(self, axis=-1, center=True, gamma_initializer="ones", beta_initializer="zeros", **kwargs):
+    def __init__(self, axis=-1, center=True, scale=True, gamma_initializer="ones", beta_initializer="zeros", **kwargs):
         super().__init__(**kwargs)
         # Any whole number goes: which of them the input has is known when built.
         self.axis = _checks.whole_number(type(self).__name__, "axis", axis, least=-(2**31))
-        self.center = bool(center)
+        self.center, self.scale = bool(center), bool(scale)
+        if not center and not scale:
+            raise ValueError("`Affine`: one of `center` and `scale` must be true, else it does nothing; got neither.")
         self.gamma_initializer = keras.initializers.get(gamma_initializer)
         self.beta_initializer = keras.initializers.get(beta_initializer)
         self.supports_masking = True
@@ -50,14 +54,16 @@ class Affine(keras.layers.Layer):
             raise ValueError(
                 f"`{who}`: the channels must be known, which are axis {self.axis}; got the shape {tuple(input_shape)}."
             )
-        self.gamma = self.add_weight(name="gamma", shape=(channels,), initializer=self.gamma_initializer)
-        self.beta = None
+        self.gamma = self.beta = None
+        if self.scale:
+            self.gamma = self.add_weight(name="gamma", shape=(channels,), initializer=self.gamma_initializer)
         if self.center:
             self.beta = self.add_weight(name="beta", shape=(channels,), initializer=self.beta_initializer)
 
     def call(self, inputs):
-        outputs = inputs * self._spread(self.gamma, inputs)
-        return outputs + self._spread(self.beta, inputs) if self.center else outputs
+        if self.scale:
+            inputs = inputs * self._spread(self.gamma, inputs)
+        return inputs + self._spread(self.beta, inputs) if self.center else inputs
 
     def _spread(self, weight, inputs):
         """A weight in the shape in which it meets the inputs."""
@@ -76,6 +82,7 @@ class Affine(keras.layers.Layer):
             **super().get_config(),
             "axis": self.axis,
             "center": self.center,
+            "scale": self.scale,
             "gamma_initializer": keras.initializers.serialize(self.gamma_initializer),
             "beta_initializer": keras.initializers.serialize(self.beta_initializer),
         }
@@ -108,6 +115,6 @@ class LayerScale(Affine):
 
     def get_config(self):
         config = super().get_config()
-        for name in ("center", "gamma_initializer", "beta_initializer"):  # they are what makes it of an Affine
+        for name in ("center", "scale", "gamma_initializer", "beta_initializer"):  # they are what makes it of an Affine
             del config[name]
         return {**config, "initial_value": self.initial_value}

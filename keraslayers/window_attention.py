@@ -141,7 +141,7 @@ class WindowAttention(keras.layers.Layer):
         )
         products = 2 * places * tokens * channels
         # A place may see as far as a window reaches, in either direction.
-        reach = tuple(Window(2 * size - 1) for size in self.window_size)
+        reach = tuple(Window(2 * size - 1, 1, 1 - size) for size in self.window_size)
         return projections.then(Cost(multiply_adds=products, activation_products=products, window=reach))
 
     def get_config(self):

@@ -14,6 +14,7 @@ from keraslayers.models import (
     alexnet,
     densenet,
     dpcnn,
+    dwnet,
     efficientnet,
     googlenet,
     inception_v3,
@@ -40,6 +41,7 @@ from keraslayers.models._variants import check_options as _check_options
 from keraslayers.models.alexnet import AlexNet
 from keraslayers.models.densenet import DenseNet121, DenseNet169, DenseNet201
 from keraslayers.models.dpcnn import DPCNN
+from keraslayers.models.dwnet import DDWNetB, DDWNetT, DWNetB, DWNetT, IDDWNetB, IDDWNetT
 from keraslayers.models.efficientnet import (
     EfficientNetB0,
     EfficientNetB1,
@@ -84,6 +86,10 @@ __all__ = [
     "VGG16",
     "VGG19",
     "AlexNet",
+    "DDWNetB",
+    "DDWNetT",
+    "DWNetB",
+    "DWNetT",
     "DenseNet121",
     "DenseNet169",
     "DenseNet201",
@@ -101,6 +107,8 @@ __all__ = [
     "EfficientNetLite3",
     "EfficientNetLite4",
     "GoogLeNet",
+    "IDDWNetB",
+    "IDDWNetT",
     "InceptionV3",
     "LeNet5",
     "MixerB16",
@@ -188,6 +196,7 @@ _SPECS = _table(
         mlp_mixer,
         resmlp,
         swin,
+        dwnet,
     )
     for spec in network.SPECS
 )

@@ -3,6 +3,7 @@
 import keras
 from keras import layers
 
+from keraslayers import _checks
 from keraslayers.models import _blocks
 
 
@@ -37,6 +38,13 @@ def image_of_patches(who, input_shape, patch_size, *, classes, pooling, weights)
             f"{inputs.shape[1:]}."
         )
     return inputs
+
+
+def stages(who, argument, value):
+    """A number for each stage, checked."""
+    if not isinstance(value, list | tuple) or not value:
+        raise TypeError(f"`{who}`: `{argument}` must be a list of whole numbers, one a stage; got {value!r}.")
+    return tuple(_checks.positive_int(who, argument, number) for number in value)
 
 
 def embed(x, channels, patch_size, name="patches"):
@@ -86,14 +94,14 @@ def across_tokens(x, mix, name):
 
 
 def branch(x, norm, mix, drop_rate, name):
-    """A residual branch: what `mix` makes of the normalized tokens is added to them.
+    """A residual branch: what `mix` makes of the tokens or maps is added to them.
 
     Args:
-        norm: the layer that normalizes, built already.
+        norm: the layer that normalizes; None for none.
         mix: function of tokens and name.
         drop_rate: share of images that go without the branch in training (stochastic depth, arXiv:1603.09382).
     """
-    y = mix(norm(x), name=name)
+    y = mix(x if norm is None else norm(x), name=name)
     if drop_rate:
         y = layers.Dropout(drop_rate, noise_shape=(None, *(1,) * (len(x.shape) - 1)), name=f"{name}_drop")(y)
     return layers.Add(name=f"{name}_add")([x, y])

@@ -63,7 +63,7 @@ def _swin(
     _checks.positive_int(who, "channels", channels)
     _checks.positive_int(who, "window_size", window_size)
     _checks.rate(who, "drop_rate", drop_rate)
-    blocks, heads = (_stages(who, argument, value) for argument, value in (("blocks", blocks), ("heads", heads)))
+    blocks, heads = (_tokens.stages(who, argument, value) for argument, value in (("blocks", blocks), ("heads", heads)))
     if len(blocks) != len(heads):
         raise ValueError(f"`{who}`: `blocks` and `heads` must have one number a stage; got {blocks} and {heads}.")
     inputs = _tokens.image_of_maps(
@@ -105,12 +105,6 @@ def _swin(
 
 def _attention(x, heads, window_size, shift_size, name):
     return WindowAttention(heads, window_size, shift_size, name=name)(x)
-
-
-def _stages(who, argument, value):
-    if not isinstance(value, list | tuple) or not value:
-        raise TypeError(f"`{who}`: `{argument}` must be a list of whole numbers, one a stage; got {value!r}.")
-    return tuple(_checks.positive_int(who, argument, number) for number in value)
 
 
 # arXiv:2103.14030, section 3.3: channels, blocks, and heads of 32 channels each.

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 import keraslayers
-from tests import oracles
+from tests import oracles, oracles_tokens
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -565,6 +565,56 @@ CASES += [
 ]
 
 
+@keras.saving.register_keras_serializable("tests")
+class DepthwiseByItself(keras.layers.Layer):
+    """A depthwise convolution whose kernels are a 1x1 convolution of the same image: the laws want one tensor."""
+
+    def __init__(self, kernel_size, groups, per_place, **kwargs):
+        super().__init__(**kwargs)
+        self.convolution = keraslayers.DynamicDepthwiseConv2D(kernel_size, dtype=self.dtype_policy)
+        self.groups, self.per_place = groups, per_place
+
+    def build(self, input_shape):
+        taps = math.prod(self.convolution.kernel_size)
+        self.kernels = keras.layers.Conv2D(taps * self.groups, 1, dtype=self.dtype_policy, name="kernels")
+        self.kernels.build(input_shape)
+        self.convolution.build([input_shape, self.kernels.compute_output_shape(input_shape)])
+
+    def call(self, inputs):
+        source = inputs if self.per_place else keras.ops.mean(inputs, axis=(1, 2), keepdims=True)
+        return self.convolution([inputs, self.kernels(source)])
+
+    def compute_output_shape(self, input_shape):
+        return tuple(input_shape)
+
+    def get_config(self):
+        size = self.convolution.kernel_size
+        return {**super().get_config(), "kernel_size": size, "groups": self.groups, "per_place": self.per_place}
+
+
+def _depthwise(name, **options):
+    return Case(
+        name=f"dynamic_depthwise_{name}",
+        layer=DepthwiseByItself,
+        options=options,
+        input_shape=(4, 5, 4),
+        oracle=oracles.depthwise_by_itself,
+        weights=2,
+        weight_scale=0.1,
+        parts=(keraslayers.DynamicDepthwiseConv2D,),
+        terms=math.prod(options["kernel_size"]) * 4,
+    )
+
+
+CASES += [
+    _depthwise("of_all", kernel_size=(3, 3), groups=4, per_place=False),
+    _depthwise("of_places", kernel_size=(3, 2), groups=2, per_place=True),
+    _depthwise("of_one_group", kernel_size=(2, 3), groups=1, per_place=True),
+]
+
+TAPS = np.random.default_rng(5).integers(-4, 5, (1, 1, 1, 6 * 6)).astype("float32") / 8
+
+
 def _hard_sigmoid(name, kinks, input_shape=IMAGE, **options):
     return Function(
         name=name,
@@ -655,6 +705,18 @@ def _deformed(x):
 def _deform_oracle(inputs, weights, options):
     return oracles.deform_conv2d(inputs, *_deformed(inputs), None, None, options)
 
+
+FUNCTIONS += [
+    Function(
+        name="dynamic_depthwise_conv2d",
+        function=keraslayers.dynamic_depthwise_conv2d,
+        options={"kernel_size": (2, 3)},
+        more=lambda x: (TAPS,),
+        input_shape=IMAGE,
+        oracle=lambda x, weights, options: oracles_tokens.dynamic_depthwise(x, TAPS, options["kernel_size"]),
+        terms=6,
+    )
+]
 
 FUNCTIONS += [
     Function(

@@ -240,6 +240,18 @@ MODELS = [
         open_size=False,
         open_maps=False,
     ),
+    *(
+        ModelCase(
+            builder=build,
+            options={"blocks": (1, 1), "channels": 32},
+            maps=(4, 4, 64),
+            smallest=4,
+            channels={4: 32, 8: 64},
+            open_size=False,
+            open_maps=False,
+        )
+        for build in (models.DWNetT, models.DDWNetT, models.IDDWNetT)
+    ),
     ModelCase(
         builder=models.SwinT,
         options={"blocks": (2, 2), "channels": 16, "heads": (2, 4), "window_size": 4},

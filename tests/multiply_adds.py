@@ -23,6 +23,8 @@ def _of(layer):
         # Four projections of each token; the score of each pair, and as much again to sum what they weigh.
         tokens, channels = layer.output.shape[1:]
         return tokens * 4 * channels**2 + 2 * tokens**2 * channels
+    if kind == "DynamicDepthwiseConv2D":
+        return math.prod(layer.output.shape[1:]) * math.prod(layer.kernel_size)
     if kind == "WindowAttention":
         # The same, where pairs are those of a window and zeros fill up the last ones.
         _, height, width, channels = layer.output.shape

@@ -463,3 +463,11 @@ def window_merge(x, weights, options):
                 image[i : i + tall, j : j + wide] = windows.pop(0).reshape(tall, wide, -1)
         result.append(image)
     return np.stack(result)
+
+
+def depthwise_by_itself(x, weights, options):
+    """The kernels are a 1x1 convolution of the image, or of its mean; see `tests.cases.DepthwiseByItself`."""
+    kernel, bias = (weight.astype("float64") for weight in weights)
+    source = x if options["per_place"] else x.mean((1, 2), keepdims=True)
+    kernels = source @ kernel + bias
+    return oracles_tokens.dynamic_depthwise(x, kernels, options["kernel_size"])

@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 
-from tests.oracles_layers import Network
+from tests.oracles_layers import Network, linear, relu
 
 _erf = np.vectorize(math.erf)
 
@@ -105,6 +105,21 @@ def window_attention(x, table, qkv, qkv_bias, heads, window, shift):
     return result[:, :height, :width]
 
 
+def dynamic_depthwise(x, kernels, kernel_size):
+    """arXiv:2106.04263, eq. 8 and 9, place by place and channel by channel."""
+    batch, height, width, channels = x.shape
+    tall, wide = kernel_size
+    groups, result = kernels.shape[-1] // (tall * wide), np.zeros(x.shape)
+    kernels = np.broadcast_to(kernels, (batch, height, width, kernels.shape[-1]))
+    for row, column, i, j in np.ndindex(height, width, tall, wide):
+        near_row, near_column = row + i - (tall - 1) // 2, column + j - (wide - 1) // 2
+        if 0 <= near_row < height and 0 <= near_column < width:
+            for channel in range(channels):
+                weight = kernels[:, row, column, (i * wide + j) * groups + channel * groups // channels]
+                result[:, row, column, channel] += weight * x[:, near_row, near_column, channel]
+    return result
+
+
 def turned(x):
     return x.transpose(0, 2, 1)
 
@@ -166,4 +181,31 @@ def swin(x, weights, *, blocks, heads, window):
             y = net.layer_norm(x, f"{at}_attention_norm")
             x = x + net.window_attention(y, f"{at}_attention", heads[stage - 1], window, shift)
             x = x + net.mlp(net.layer_norm(x, f"{at}_mlp_norm"), f"{at}_mlp", gelu)
+    return net.finish(net.dense(net.layer_norm(x, f"stage{len(blocks)}_norm").mean((1, 2)), "predictions"))
+
+
+def dwnet(x, weights, *, blocks, kernels):
+    """DWNet, arXiv:2106.04263, section 3.3, with the normalizations of its published code."""
+    net = Tokens(weights, epsilon=1e-5)
+    batch, height, width, _ = x.shape
+    x = net.patches(x, 4).reshape(batch, height // 4, width // 4, -1)
+    x = net.layer_norm(x, "patches_norm")
+    for stage, count in enumerate(blocks, start=1):
+        if stage > 1:
+            x = np.concatenate([x[:, i::2, j::2] for i in (0, 1) for j in (0, 1)], -1)
+            (kernel,) = net.take(f"merge{stage - 1}")
+            x = net.layer_norm(x, f"merge{stage - 1}_norm") @ kernel
+        for block in range(1, count + 1):
+            at, mlp = f"stage{stage}_block{block}_spatial", f"stage{stage}_block{block}_mlp"
+            y = net.unit(x, f"{at}_before")
+            if kernels == "static":
+                kernel, bias = net.take(at)
+                of_all = kernel[..., 0].reshape(1, 1, 1, -1)
+            else:
+                source = y.mean((1, 2), keepdims=True) if kernels == "homogeneous" else y
+                of_all = net.conv(net.unit(source, f"{at}_reduce"), f"{at}_kernels")
+                (bias,) = net.take(f"{at}_bias") if kernels == "homogeneous" else (0,)
+            y = relu(net.norm(dynamic_depthwise(y, of_all, (7, 7)) + bias, f"{at}_bn"))
+            x = x + net.unit(y, f"{at}_after", act=linear)
+            x = x + net.mlp(net.norm(x, f"{mlp}_norm"), mlp, gelu)
     return net.finish(net.dense(net.layer_norm(x, f"stage{len(blocks)}_norm").mean((1, 2)), "predictions"))

@@ -171,6 +171,19 @@ ROWS = [
         (32, 24),
         partial(tokens.swin, **SWIN, window=4),
     ),
+    *(
+        (
+            build,
+            {"blocks": (1, 1), "channels": 32},
+            (16, 24),
+            partial(tokens.dwnet, blocks=(1, 1), kernels=kernels),
+        )
+        for build, kernels in (
+            (models.DWNetT, "static"),
+            (models.DDWNetT, "homogeneous"),
+            (models.IDDWNetT, "inhomogeneous"),
+        )
+    ),
     (models.ResMLP12, TOKENS, (16, 24), partial(tokens.resmlp, **SIZES)),
     *(
         (
