@@ -26,8 +26,7 @@ from keraslayers.spatial_separable import SpatialSeparableConv2D, separate
 from keraslayers.squeeze_excite import SqueezeExcite
 from keraslayers.table_activation import TableActivation
 from keraslayers.unpooling import MaxPoolWithIndices2D, MaxUnpool2D
-from keraslayers.window_attention import WindowAttention
-from keraslayers.windows import window_merge, window_partition
+from keraslayers.window_attention import WindowAttention, window_merge, window_partition
 
 __all__ = [
     "Affine",
