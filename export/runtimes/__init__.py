@@ -18,10 +18,20 @@ What runs in another place than this machine has no name here; it is an object w
 from collections.abc import Iterable
 
 from keraslayers import _checks
-from keraslayers.export.runtimes import cpu, gpu, micro
+from keraslayers.export.runtimes import arm64, cpu, gpu, micro
+from keraslayers.export.runtimes.arm64 import A53, A710, Arm64
 
 # The one that decides what a file means stands beside these: `cpu.run_reference`, the plain built-in kernels.
-RUNTIMES = {"cpu": cpu, "gpu": gpu, "micro": micro}
+RUNTIMES = {
+    "cpu": cpu,
+    "gpu": gpu,
+    "micro": micro,
+    "arm64": Arm64(),
+    "arm64-a53": Arm64(A53),
+    "arm64-i8mm": Arm64(A710),
+}
+# What `keraslayers setup` fetches, each with a `setup()` that returns where it lies.
+SETUPS = {"arm64": arm64}
 
 
 def of(runtime):
