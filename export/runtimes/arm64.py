@@ -27,8 +27,8 @@ SUITES = ("bookworm", "bookworm-backports")
 EMULATOR = "qemu-user/bookworm-backports"
 PYTHON = "3.11"
 PACKAGES = (
-    "libbz2-1.0 libc6 libexpat1 libffi8 libgcc-s1 liblzma5 libpython3.11-minimal libpython3.11-stdlib libssl3 libstdc++6 "
-    "python3.11-minimal zlib1g"
+    "libbz2-1.0 libc6 libexpat1 libffi8 libgcc-s1 liblzma5 libpython3.11-minimal libpython3.11-stdlib libssl3 "
+    "libstdc++6 python3.11-minimal zlib1g"
 )
 WHEELS = ("manylinux_2_28_aarch64", "manylinux_2_27_aarch64", "manylinux2014_aarch64")
 SUMS = "SHA256SUMS"
@@ -143,7 +143,7 @@ def _fill(made):
         (made / "usr/bin/qemu-aarch64").rename(made / "qemu-aarch64")
         shutil.rmtree(made / "usr")
     with step("fetching LiteRT and NumPy for ARM64"):
-        wheels = _wheels([f"ai-edge-litert=={version('ai-edge-litert')}", "numpy>=2"], made / "fetched")
+        wheels = _wheels([f"ai-edge-litert=={version('ai-edge-litert')}", "numpy>=2", "ml_dtypes"], made / "fetched")
         for wheel in wheels:
             with zipfile.ZipFile(wheel) as archive:
                 archive.extractall(made / "site")
@@ -162,8 +162,8 @@ def _wheels(requirements, into):
     command += [f"--platform={name}" for name in WHEELS]
     done = subprocess.run([*command, "-d", str(into), *requirements], capture_output=True, text=True, check=False)
     if done.returncode:
-        errors = [line for line in done.stderr.splitlines() if "No module named pip" in line or line.startswith("ERROR")]
-        raise RuntimeError(f"pip cannot have {' and '.join(requirements)} for ARM64: {' '.join(errors or [done.stderr])}")
+        errors = [line for line in done.stderr.splitlines() if "No module named pip" in line or "ERROR" in line]
+        raise RuntimeError(f"pip cannot have {', '.join(requirements)} for ARM64: {' '.join(errors) or done.stderr}")
     return sorted(into.glob("*.whl"))
 
 

@@ -5,6 +5,7 @@ comes against Debian's signatures.
 """
 
 import os
+import platform
 import shutil
 import subprocess
 from pathlib import Path
@@ -71,16 +72,17 @@ def unpack(package, folder, member=None):
 
 def _mirror():
     """The address of the mirror that this machine takes Debian from."""
-    about = dict(line.split("=", 1) for line in Path("/etc/os-release").read_text().splitlines() if "=" in line)
-    names = {about.get("VERSION_CODENAME", "").strip('"'), "stable", "oldstable", "testing", "unstable"}
-    listed = _said(["apt-get", "indextargets", "--format", "$(RELEASE) $(COMPONENT) $(REPO_URI)", "Created-By: Packages"])
-    if about.get("ID") == "debian":
+    about = platform.freedesktop_os_release()
+    names = {about.get("VERSION_CODENAME"), "stable", "oldstable", "testing", "unstable"}
+    form = "$(RELEASE) $(COMPONENT) $(REPO_URI)"
+    listed = _said(["apt-get", "indextargets", "--format", form, "Created-By: Packages"])
+    if about["ID"] == "debian":
         for release, component, address in map(str.split, listed.splitlines()):
             if release in names and component == "main":
                 return address
     raise RuntimeError(
-        "This needs a Debian that apt has a mirror of: an emulator and a Python come from its packages. "
-        f"This is {about.get('PRETTY_NAME', 'another system').strip(chr(34))}; a container of Debian 12 or 13 will do."
+        "Debian's packages need Debian, and an apt that has a mirror of it; this is "
+        f"{about['PRETTY_NAME']}. A container of Debian 12 or 13 will do."
     )
 
 

@@ -1,7 +1,8 @@
 """Runs a script in this process on a leash: it ends with the program that started it, and takes what it may at most.
 
 `leash.py PARENT MEMORY SECONDS SCRIPT ARGUMENTS...`: the parent's number, bytes of memory, seconds of the processors'
-time. What is no Python script is a program, which takes this process over. The system holds it to them, so that nothing goes on where the parent is killed and stops no one any more.
+time. What is no Python script is a program, which takes this process over. The system holds it to them, so that nothing
+goes on where the parent is killed and stops no one any more.
 """
 
 import ctypes
