@@ -7,6 +7,7 @@ A runtime may abort or hang on a file; in a child that is an Outcome like any ot
 - `load(path, inputs, outputs, **options)`: what the child calls, see `worker.py`;
 - `LIMITS`: what no file for it may hold, in words;
 - `PLAIN`: whether its kernels are LiteRT's plain reference kernels, so that it is compared with these;
+- `FLOATS`: 32, or 16 where it computes in floats of so many bits, so that its numbers are judged by other limits;
 - `LIKE`, where files for it are made as for another runtime: the name of that one.
 
 The child imports the file by its path and has nothing of this library: what the file needs of that, it imports in its
@@ -18,10 +19,10 @@ What runs in another place than this machine has no name here; it is an object w
 from collections.abc import Iterable
 
 from keraslayers import _checks
-from keraslayers.export.runtimes import cpu, gpu, micro
+from keraslayers.export.runtimes import cpu, gpu, gpu_fp16, micro
 
 # The one that decides what a file means stands beside these: `cpu.run_reference`, the plain built-in kernels.
-RUNTIMES = {"cpu": cpu, "gpu": gpu, "micro": micro}
+RUNTIMES = {"cpu": cpu, "gpu": gpu, "gpu-fp16": gpu_fp16, "micro": micro}
 
 
 def of(runtime):
