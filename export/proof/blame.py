@@ -34,9 +34,8 @@ class Culprit:
     remedy: str
 
     def __str__(self):
-        where = (
-            f"layer `{printable(self.layer)}` ({self.operator})" if self.layer else f"{self.operator} {self.tensor!r}"
-        )
+        operator = printable(self.operator)  # custom ones have any name
+        where = f"layer `{printable(self.layer)}` ({operator})" if self.layer else f"{operator} {self.tensor!r}"
         return f"It begins at {where}" + (f": {self.remedy}" if self.remedy else "")
 
 
