@@ -241,7 +241,7 @@ def _affine(figure):
 def _layer_scale(figure):
     boxes = [
         (0, 0, "x"),
-        (1, 0.8, "normalization,\nattention or Dense"),
+        (1, 0.8, "norm and\nattention"),
         (2, 0.8, "times gamma,\n1e-5 at first"),
         (3, 0, "+"),
     ]
@@ -283,7 +283,7 @@ def _windows(figure):
 def _depthwise(figure):
     boxes = [
         (0, 0, "x"),
-        (1, 0.8, "mean of all places,\nor each place"),
+        (1, 0.8, "mean,\nor each place"),
         (2, 0.8, "two 1x1\nconvolutions"),
         (3, 0, "depthwise\nconvolution"),
     ]
