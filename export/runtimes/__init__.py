@@ -12,7 +12,7 @@ The child imports the file by its path and has nothing of this library: what the
 functions, and at its top the standard library and NumPy alone.
 """
 
-from keraslayers.export.runtimes import cpu, gpu, micro
+from keraslayers.export.runtimes import browser, browser_gpu, cpu, gpu, micro
 
 # The one that decides what a file means stands beside these: `cpu.run_reference`, the plain built-in kernels.
-RUNTIMES = {"cpu": cpu, "gpu": gpu, "micro": micro}
+RUNTIMES = {"cpu": cpu, "gpu": gpu, "browser": browser, "browser-gpu": browser_gpu, "micro": micro}
