@@ -278,7 +278,7 @@ def _kept(plan, ready, made, proofs, tested, expected):
         if other := in_floats(again.given):
             return made, other
         floats = None
-        if plan.precision == "int8" and "cpu" in plan.target.runtimes:
+        if plan.precision == "int8" and "cpu" in plan.target.kinds:
             floats = keep_numbers(again, plan.floats, right)
         if floats is None:
             errors = made.errors or (again.errors if plan.precision == "int8" else ())
@@ -310,7 +310,8 @@ def _proven(plan, made, tested, expected):
     )
     if not BLAME:
         return proofs
-    return tuple(blamed(proof, made.blob, tested, plan.model, plan.precision) for proof in proofs)
+    pairs = zip(proofs, plan.target.runtimes, strict=True)
+    return tuple(blamed(proof, runtime, made.blob, tested, plan.model, plan.precision) for proof, runtime in pairs)
 
 
 def _described(plan, made, passes, proofs):
@@ -321,7 +322,7 @@ def _described(plan, made, passes, proofs):
     from keraslayers.export.source.preprocessing import name_of
 
     largest, errors = None, made.errors
-    if (plan.precision == "float16" or "gpu" in plan.target.runtimes) and graph_of(plan.model) is not None:
+    if (plan.precision == "float16" or "gpu" in plan.target.kinds) and graph_of(plan.model) is not None:
         largest = largest_value(plan.interface, plan.samples)
         if largest.value > FLOAT16_MAX / 4:
             warnings.warn(f"`{plan.who}`: model {plan.model.name!r}: {largest}.", stacklevel=3)

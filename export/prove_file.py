@@ -5,7 +5,6 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from keraslayers import _checks
 from keraslayers.export.file import strange
 from keraslayers.export.file.edit import by_signature
 from keraslayers.export.file.graph import read_graph
@@ -13,7 +12,7 @@ from keraslayers.export.precisions import precision_of
 from keraslayers.export.proof.match import LOST
 from keraslayers.export.proof.proof import Proof, Verdict, chosen, prove_blob
 from keraslayers.export.report.report import describe
-from keraslayers.export.runtimes import RUNTIMES
+from keraslayers.export.runtimes import RUNTIMES, several
 from keraslayers.export.source.counterpart import expected_of
 from keraslayers.export.source.samples import make_up, name_samples
 
@@ -47,8 +46,7 @@ def prove(tflite, runtimes=None, samples=None, model=None):
         ValueError: if it is no TFLite file, a runtime is unknown, or samples or model do not fit.
     """
     who = "prove"
-    runtimes = PHONE if runtimes is None else [runtimes] if isinstance(runtimes, str) else runtimes
-    runtimes = tuple(_checks.choice(who, "runtimes", runtime, RUNTIMES) for runtime in runtimes)
+    runtimes = several(who, "runtimes", PHONE if runtimes is None else runtimes)
     if not runtimes:
         raise ValueError(f"`{who}`: `runtimes` is empty: nothing would be proven. Give some of {', '.join(RUNTIMES)}.")
     blob, name, graph = opened(who, tflite)
@@ -65,7 +63,7 @@ def prove_all(blob, graph, samples, runtimes, **of_first):
         blob: the file.
         graph: what `read_graph` says of it, of its first signature.
         samples: by input name of that one; for the others they are made up.
-        runtimes: names.
+        runtimes: their names; or what runs elsewhere, `ssh(...)`.
         **of_first: further arguments of `prove_blob`, for that one.
 
     Returns:
@@ -84,7 +82,7 @@ def _prove_alone(blob, key, runtimes):
     try:
         _check_borders("prove", f"signature {key}", graph)
     except ValueError as error:
-        return tuple(Proof(runtime, Verdict.UNTESTED, str(error)) for runtime in runtimes)
+        return tuple(Proof(str(runtime), Verdict.UNTESTED, str(error)) for runtime in runtimes)
     return prove_blob(blob, graph, chosen(make_up(graph.inputs)), runtimes, precision=precision_of(graph), made_up=True)
 
 

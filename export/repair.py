@@ -87,7 +87,8 @@ def repair(tflite, *, target="gpu", samples=None, model=None):
                     blob, graph, proofs = made, after, tried
     if whole:
         about.pop("unrepaired", None)  # nothing was broken
-    proofs = without_cause(blamed(proof, blob, given, model, precision) for proof in proofs)
+    pairs = zip(proofs, target.runtimes, strict=True)
+    proofs = without_cause(blamed(proof, runtime, blob, given, model, precision) for proof, runtime in pairs)
     return Artifact(blob, describe(blob, graph, proofs, **about))
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from keraslayers import _checks
-from keraslayers.export.runtimes import RUNTIMES
+from keraslayers.export import runtimes
 
 
 @dataclass(frozen=True)
@@ -12,12 +12,12 @@ class Target:
 
     Attributes:
         name: what `to_tflite(target=...)` calls it.
-        runtimes: the runtimes on which a file for it must be PROVEN, the main one first.
+        runtimes: the runtimes on which a file for it must be PROVEN, the main one first: names, or `ssh(...)`.
         description: one line for people.
     """
 
     name: str
-    runtimes: tuple[str, ...]
+    runtimes: tuple
     description: str
 
     def passes(self, precision):
@@ -33,9 +33,14 @@ class Target:
         return tuple(name for name, (_, wanted) in REWRITES.items() if wanted(self, precision))
 
     @property
+    def kinds(self):
+        """The names of the runtimes that its files are made for: `"cpu"` where they are proven on a board's, too."""
+        return tuple(runtimes.kind(runtime) for runtime in self.runtimes)
+
+    @property
     def limits(self):
         """What no file for it may hold, whatever the passes do: a line for each limit of a runtime."""
-        return tuple(f"{name}: {limit}" for name in self.runtimes for limit in RUNTIMES[name].LIMITS)
+        return tuple(f"{runtime}: {limit}" for runtime in self.runtimes for limit in runtimes.of(runtime).LIMITS)
 
 
 TARGETS = {
@@ -53,7 +58,7 @@ def find_target(who, target):
     """Returns the target of that name; a Target passes through. Unknown names raise, with the nearest named."""
     if isinstance(target, Target):
         for runtime in target.runtimes:
-            _checks.choice(who, f"target {target.name!r}: runtimes", runtime, RUNTIMES)
+            runtimes.check(who, f"target {target.name!r}: runtimes", runtime)
         if not target.runtimes:
             raise ValueError(f"`{who}`: `target` {target.name!r} names no runtimes: nothing would be proven.")
         return target

@@ -194,7 +194,7 @@ def test_a_culprit_that_cannot_be_found_costs_no_file(monkeypatch):
     monkeypatch.setattr(blame, "find_culprit", dies)
     made = to_tflite(enliven(convolving()))
     lost = blame.blamed(
-        replace(made.report.proof("cpu"), verdict=Verdict.REJECTED, reason="It is refused."), made.tflite, {}
+        replace(made.report.proof("cpu"), verdict=Verdict.REJECTED, reason="It is refused."), "cpu", made.tflite, {}
     )
     assert lost.reason == "It is refused. The operator that it begins at could not be looked for (ValueError: no room)"
 

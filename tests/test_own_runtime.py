@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from keraslayers.export import Target, Verdict, find_culprit, prove, to_tflite
-from keraslayers.export.runtimes import RUNTIMES
+from keraslayers.export import TARGETS, Target, Verdict, find_culprit, prove, to_tflite
+from keraslayers.export.runtimes import RUNTIMES, cpu
 from tests.export_models import dense, samples
 
 PAGE = Path(__file__).parent.parent / "docs" / "adding.md"
@@ -74,3 +74,36 @@ def test_the_child_has_nothing_of_this_library(install):
     install(SHOWN.replace('f"{threads} threads"', f"str(sorted({names}))"))
     (proof,) = to_tflite(dense(), target=OWN).report.proofs
     assert proof.device == "[]"
+
+
+class Elsewhere:
+    """A runtime without a name: LiteRT's, in another place."""
+
+    LIKE, LIMITS, PLAIN = "cpu", ("no more than one",), False
+
+    def __init__(self, run):
+        self.run = run
+
+    def __str__(self):
+        return "cpu elsewhere"
+
+    def available(self):
+        return ""
+
+
+def test_one_that_has_no_name_is_given_as_it_is():
+    here = Elsewhere(cpu.run)
+    target = Target("mine", (here, "cpu"), "a board of one's own")
+    assert target.limits[0] == "cpu elsewhere: no more than one"
+    for precision in ("float32", "int8"):
+        assert target.passes(precision) == TARGETS["cpu"].passes(precision)
+        assert target.rewrites(precision) == TARGETS["cpu"].rewrites(precision)
+    made = to_tflite(dense(), target=target)
+    assert [proof.runtime for proof in made.report.require().proofs] == ["cpu elsewhere", "cpu"]
+    assert made.report.proof(here).operators == made.report.proof("cpu").operators
+    assert prove(made.tflite, here).ok
+    assert find_culprit(made.tflite, here) is None
+    with pytest.raises(ValueError, match=r"`prove`: `runtimes` must be one of 'cpu', .*; got 3\."):
+        prove(made.tflite, 3)
+    with pytest.raises(ValueError, match="`to_tflite`: `target 'mine': runtimes` must be one of"):
+        to_tflite(dense(), target=Target("mine", (3,), "nothing"))

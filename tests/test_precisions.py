@@ -98,6 +98,19 @@ def test_16_bits_outside_are_those_of_an_independent_run(made):
     np.testing.assert_allclose(raw * exit_["scale"], wanted, atol=0.05 * np.max(np.abs(wanted)))
 
 
+def test_16_bits_of_layers_that_share_a_bias():
+    """One layer used twice, two equal layers, and the steps of a loop: the scale of a bias depends on who reads it."""
+    x = keras.Input((4, 6), name="x")
+    twice, one, other = (layers.Dense(6, activation="relu", bias_initializer="ones") for _ in range(3))
+    gru = layers.GRU(6, bias_initializer=keras.initializers.RandomNormal(stddev=1.0))
+    again = keras.Model(x, twice(layers.Rescaling(9.0)(twice(x))))
+    model = keras.Model(x, gru(layers.Concatenate()([again(x), other(layers.Rescaling(9.0)(one(x)))])))
+    other.set_weights(one.get_weights())
+    proof = to_tflite(model, precision="int16x8", samples=samples(32, (4, 6))).report.require().proof("cpu")
+    # One bias for all gave 1 dB.
+    assert proof.snr_db > 30
+
+
 @needs_gpu
 def test_16_bits_are_rejected_by_the_gpu(made):
     report = made("int16x8", target="gpu").report

@@ -401,6 +401,17 @@ def test_differs_in_integers():
     assert match._differs(meaning, meaning + 0.2, True, step)  # each by less than half the spread, but all of them
 
 
+@pytest.mark.parametrize(("decibels", "wrong"), [(25, True), (27, False)])
+def test_differs_between_plain_loops(decibels, wrong):
+    """More than three steps are right there only as far below the output as roundings carried on are."""
+    meaning = np.random.default_rng(0).normal(size=(16, 50))
+    got = meaning + np.sqrt(np.mean(np.var(meaning, axis=0)) * 10 ** (-decibels / 10))
+    step = np.max(np.abs(got - meaning)) / 5
+    assert match._differs(meaning, got, True, step, plain=True) is wrong
+    assert not match._differs(meaning, got, True, step)
+    assert not match._differs(meaning, got, True, 2 * step, plain=True)
+
+
 class Files:
     """Stands for a graph of one input and one output."""
 

@@ -38,16 +38,18 @@ class Calibrated:
         blob, self.rewrites = rewrite(made, TARGETS["cpu"], precision)
         self.growth = len(blob) / len(made)
         file, layer_of = _told_apart(edit.read(blob)), namer(model)
+        if precision == "int16x8":
+            _part_biases(file.main)
         _refuse_loops(file.main, model, layer_of)
         self.given, floats = file.write(), set()
         if precision == "int8":
             file = edit.read(ask("calibrate", given=self.given, batch=batch))
             widen(file.main)
-            if "cpu" in target.runtimes:  # a microcontroller's file has integers alone
+            if "cpu" in target.kinds:  # a microcontroller's file has integers alone
                 floats = several_scales(file.main, io)
             _forget_ranges(floats)
             self._ranged = file.write()
-        if "cpu" in target.runtimes:
+        if "cpu" in target.kinds:
             floats |= in_floats(file.main)
         self._nodes, self._floats, self.kept = defaultdict(list), [], set()
         for operator in file.main.operators:
@@ -93,6 +95,8 @@ class Calibrated:
         return blob
 
 
+# Which input of an operator is its bias.
+BIASED = {"CONV_2D": 2, "DEPTHWISE_CONV_2D": 2, "FULLY_CONNECTED": 2, "TRANSPOSE_CONV": 3}
 # What a step of some operators is by definition. Kernels refuse others.
 STEP = {"LOGISTIC": 1 / 256, "LOG_SOFTMAX": 1 / 16, "SOFTMAX": 1 / 256, "TANH": 1 / 128}
 
@@ -139,6 +143,26 @@ def _told_apart(file):
             for tensor in operator.outputs:
                 tensor.name = name if seen[name] == 1 else f"{name};{seen[name]}"
     return file
+
+
+def _part_biases(graph):
+    """Gives every operator a bias of its own: layers that are used twice, steps of a loop, and equal layers share one.
+
+    The scale of a bias is that of the input times that of the kernel. The quantizer of 16 bits takes that of the first
+    operator for all.
+    """
+    seen = set()
+    for operator in graph.operators:
+        if operator.name not in BIASED or len(operator.inputs) <= BIASED[operator.name]:
+            continue
+        inputs = list(operator.inputs)
+        bias = inputs[BIASED[operator.name]]
+        if bias is not None and bias.constant:
+            if bias.buffer in seen:
+                inputs[BIASED[operator.name]] = bias = bias.twin()
+                bias.buffer = edit.Buffer(bias.buffer.data)
+                graph.rewire(operator, inputs)
+            seen.add(bias.buffer)
 
 
 @contextlib.contextmanager

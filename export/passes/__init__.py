@@ -33,7 +33,7 @@ def _always(target, precision):
 
 
 def _on_gpu(target, precision):
-    return "gpu" in target.runtimes
+    return "gpu" in target.kinds
 
 
 def _in_integers(target, precision):
@@ -41,7 +41,7 @@ def _in_integers(target, precision):
 
 
 def _in_int8_on_cpu(target, precision):
-    return precision == "int8" and "cpu" in target.runtimes
+    return precision == "int8" and "cpu" in target.kinds
 
 
 def _without_hard_swish(target, precision):
@@ -50,7 +50,7 @@ def _without_hard_swish(target, precision):
 
 
 def _in_floats_on_cpu(target, precision):
-    return precision in ("float32", "float16") and target.runtimes[0] == "cpu"
+    return precision in ("float32", "float16") and target.kinds[0] == "cpu"
 
 
 # Name -> (function, whether a file of that target and precision wants it), in the order in which they run: what splits

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from keraslayers import _checks
+from keraslayers.export import runtimes
 from keraslayers.export.file import edit, strange
 from keraslayers.export.file.edit import File, Graph, Signature, called_by
 from keraslayers.export.file.graph import read_graph
@@ -10,7 +10,7 @@ from keraslayers.export.progress import step
 from keraslayers.export.proof.match import AS_THE_FILE, LOST, wrong_numbers
 from keraslayers.export.proof.proof import Verdict, calls_of, values_of
 from keraslayers.export.proof.remedies import Seen, remedy
-from keraslayers.export.runtimes import RUNTIMES, cpu
+from keraslayers.export.runtimes import cpu
 from keraslayers.export.source.samples import make_up, name_samples
 
 SAMPLES = 4
@@ -44,7 +44,7 @@ def find_culprit(tflite, runtime="gpu", *, samples=None, model=None):
 
     Args:
         tflite: bytes of the file.
-        runtime: `"cpu"`, `"gpu"` or `"micro"`.
+        runtime: `"cpu"`, `"gpu"`, `"micro"` or another name; or `ssh(...)`.
         samples: inputs to run, as in `prove`; made up from a fixed seed by default. Four are run.
         model: the Keras model of the file, so that the layer can be named.
 
@@ -56,8 +56,8 @@ def find_culprit(tflite, runtime="gpu", *, samples=None, model=None):
         RuntimeError: if this machine lacks the runtime.
     """
     who = "find_culprit"
-    _checks.choice(who, "runtime", runtime, RUNTIMES)
-    if lacking := RUNTIMES[runtime].available():
+    on = runtimes.of(runtimes.check(who, "runtime", runtime))
+    if lacking := on.available():
         raise RuntimeError(f"`{who}`: {lacking}")
     strange.check(tflite)
     graph = read_graph(tflite)
@@ -69,7 +69,7 @@ def find_culprit(tflite, runtime="gpu", *, samples=None, model=None):
         graph = read_graph(part)
         if not graph.outputs:
             return False  # what only changes a state is not compared
-        outcome = RUNTIMES[runtime].run(part, graph, inputs)
+        outcome = on.run(part, graph, inputs)
         if outcome.outputs is None:
             return True
         meant = cpu.run_reference(part, graph, inputs).outputs
@@ -77,7 +77,7 @@ def find_culprit(tflite, runtime="gpu", *, samples=None, model=None):
             return True  # no kernel defines what it computes, so that no runtime can be right
         meaning = values_of(meant, graph, count)
         got = values_of(outcome.outputs, graph, count)
-        return bool(wrong_numbers(got, meaning, graph, RUNTIMES[runtime].PLAIN))
+        return bool(wrong_numbers(got, meaning, graph, on.PLAIN))
 
     return _shortest(edit.read(tflite), fails, layer_of, runtime)
 
@@ -92,13 +92,14 @@ def _namer(model):
     return namer(model)
 
 
-def blamed(proof, blob, samples, model=None, precision="float32"):
+def blamed(proof, runtime, blob, samples, model=None, precision="float32"):
     """The same proof; the reason why a runtime fails names the operator, where it is the runtime that does.
 
     Where it is none, and the file has weights of fewer bits, the reason says that these lost the numbers.
 
     Args:
-        proof: of the file.
+        proof: of the file on a runtime.
+        runtime: which.
         blob: the file.
         samples: by input name arrays.
         model: the Keras model of the file, so that the layer can be named.
@@ -110,7 +111,7 @@ def blamed(proof, blob, samples, model=None, precision="float32"):
         # A file may have fewer axes than the model, for the same numbers.
         shapes = {tensor.name: tensor.shape[1:] for tensor in read_graph(blob).inputs}
         samples = {name: values.reshape(len(values), *shapes[name]) for name, values in samples.items()}
-        found = find_culprit(blob, proof.runtime, samples=samples, model=model)
+        found = find_culprit(blob, runtime, samples=samples, model=model)
         if found is None and proof.verdict is Verdict.WRONG and precision != "float32":
             return replace(proof, reason=proof.reason + AS_THE_FILE)
     except Exception as error:  # whatever it is: the file is there all the same, and the report says so
@@ -129,7 +130,7 @@ def _shortest(file, fails, layer_of, runtime):
             right, wrong = (right, middle) if fails(beginning(file, middle)) else (middle, wrong)
     first = operators[wrong - 1]
     tensor = next((tensor.name for tensor in (*first.outputs, *first.inputs) if tensor is not None), "")
-    return Culprit(first.name, tensor, layer_of(tensor), remedy(runtime, _seen(first)))
+    return Culprit(first.name, tensor, layer_of(tensor), remedy(runtimes.kind(runtime), _seen(first)))
 
 
 def beginning(file, count):

@@ -16,7 +16,7 @@ from keraslayers.export.proof.match import (
     nothing_said,
     still,
 )
-from keraslayers.export.runtimes import RUNTIMES, cpu
+from keraslayers.export.runtimes import cpu, of
 
 
 class Verdict(StrEnum):
@@ -104,7 +104,7 @@ def prove_blob(blob, graph, samples, runtimes, *, expected=None, precision=None,
         blob: the file.
         graph: what `read_graph` says of it.
         samples: by input name an array of (samples, ...); all are run, see `chosen`.
-        runtimes: names.
+        runtimes: their names; or what runs elsewhere, `ssh(...)`.
         expected: by output name the Keras model's outputs on all samples. Without it the file is compared with
             LiteRT's built-in kernels alone.
         precision: what the file was made for, where `expected` is given.
@@ -118,14 +118,15 @@ def prove_blob(blob, graph, samples, runtimes, *, expected=None, precision=None,
     silent = _silent(inputs)
     meanings = {}
     proofs = []
-    for name in runtimes:
-        lacking = RUNTIMES[name].available()
+    for asked in runtimes:
+        name, runtime = str(asked), of(asked)
+        lacking = runtime.available()
         if lacking:
             proofs.append(Proof(name, Verdict.UNTESTED, lacking))
             continue
         with step(f"running on {name}"):
-            outcome = RUNTIMES[name].run(blob, graph, inputs)
-        plain, meaning = RUNTIMES[name].PLAIN, None
+            outcome = runtime.run(blob, graph, inputs)
+        plain, meaning = runtime.PLAIN, None
         if outcome.outputs is not None and (expected is None or graph.integer):
             if plain not in meanings:
                 with step("running LiteRT's built-in kernels"):
@@ -136,7 +137,7 @@ def prove_blob(blob, graph, samples, runtimes, *, expected=None, precision=None,
                 proofs.append(Proof(name, Verdict.REJECTED, meanings[plain].reason))
                 continue
             meaning = meanings[plain].outputs
-        proof = _judge(name, outcome, graph, meaning, expected, precision, count, trained)
+        proof = _judge(name, runtime, outcome, graph, meaning, expected, precision, count, trained)
         proofs.append(_tested(proof, inputs, silent, graph, expected is None, made_up))
     return tuple(proofs)
 
@@ -177,7 +178,7 @@ def _states(graph):
     return any(name in ("ASSIGN_VARIABLE", "READ_VARIABLE") for name in graph.operators)
 
 
-def _judge(name, outcome, graph, meaning, expected, precision, count, trained):
+def _judge(name, runtime, outcome, graph, meaning, expected, precision, count, trained):
     figures = {
         "delegated": outcome.delegated,
         "operators": outcome.operators,
@@ -198,10 +199,10 @@ def _judge(name, outcome, graph, meaning, expected, precision, count, trained):
         return Proof(name, verdict, reason, **figures)
     # A file may compute infinity: differences of those are no numbers, and that is what is told.
     with np.errstate(invalid="ignore", over="ignore"):
-        return _compare(name, outcome, figures, graph, meaning, expected, precision, count, trained)
+        return _compare(name, runtime, outcome, figures, graph, meaning, expected, precision, count, trained)
 
 
-def _compare(name, outcome, figures, graph, meant, expected, precision, count, trained):
+def _compare(name, runtime, outcome, figures, graph, meant, expected, precision, count, trained):
     # A runtime that takes long runs fewer.
     count = min([count] + [_count(outputs, graph, count) for outputs in (outcome.outputs, meant) if outputs])
     got = values_of(outcome.outputs, graph, count)
@@ -241,7 +242,7 @@ def _compare(name, outcome, figures, graph, meant, expected, precision, count, t
         )
     # A file that computes NaN has no error in numbers.
     figures = {key: None if isinstance(f, float) and not np.isfinite(f) else f for key, f in figures.items()}
-    reason = fault(got, wanted, meaning, graph, None if expected is None else precision, RUNTIMES[name].PLAIN)
+    reason = fault(got, wanted, meaning, graph, None if expected is None else precision, runtime.PLAIN)
     if not reason and expected is None and (nothing := nothing_said(got, meaning, graph)):
         return Proof(name, Verdict.UNTESTED, nothing, **figures)
     if not reason and still(got):

@@ -105,8 +105,8 @@ class Report:
         return {name: self.layer_sizes.get(name, 0) for name in dict.fromkeys((*self.layers, *self.layer_sizes))}
 
     def proof(self, runtime):
-        """Returns the proof of that runtime."""
-        return {proof.runtime: proof for proof in self.proofs}[runtime]
+        """Returns the proof of that runtime, by its name or itself."""
+        return {proof.runtime: proof for proof in self.proofs}[str(runtime)]
 
     def require(self):
         """Returns the report if it is ok.

@@ -131,15 +131,15 @@ def _on_all(target, precision):
 
 
 def _on_cpu(target, precision):
-    return "cpu" in target.runtimes
+    return "cpu" in target.kinds
 
 
 def _on_gpu(target, precision):
-    return "gpu" in target.runtimes and precision != "int16x8"  # of which it has no kernels
+    return "gpu" in target.kinds and precision != "int16x8"  # of which it has no kernels
 
 
 def _on_phones(target, precision):
-    return "cpu" in target.runtimes or "gpu" in target.runtimes
+    return "cpu" in target.kinds or "gpu" in target.kinds
 
 
 def _without_loops(target, precision):

@@ -15,6 +15,7 @@ SETTING = "KERASLAYERS_NODE_MODULES"
 REMEDY = f"LiteRT.js is not installed: `npm install {PACKAGE}` in this folder, or set {SETTING} to a node_modules"
 LIMITS = ("inputs and outputs of float32, int32 or uint8, of shapes that the file says",)
 PLAIN = False
+LIKE = "cpu"
 # What it takes and gives, and what another one may become.
 TYPES = ("float32", "int32", "uint8")
 HERE = Path(__file__).parent
@@ -86,7 +87,10 @@ def run_in_page(blob, graph, inputs, accelerator, *flags):
     except PageDied as error:
         return child.Outcome(reason=f"{error}", died=True, operators=graph.total)
     except RuntimeError as error:
-        return child.Outcome(reason=_own_words(str(error), said), operators=graph.total)
+        # Of operators the console tells, as the native runtime's error stream does.
+        reason = gpu.listed("\n".join(said)) or f"{error}".removeprefix("Error: ")
+        missing = NO_GPU in reason
+        return child.Outcome(reason=chromium.NO_GPU if missing else reason, missing=missing, operators=graph.total)
     outputs = {
         tensor.name: _calls(answer["calls"], base64.b64decode(values), tensor)
         for tensor, values in zip(graph.outputs, answer["outputs"], strict=True)
@@ -149,5 +153,3 @@ def _calls(count, values, tensor):
     return values.reshape(shape if values.size == np.prod(shape) else (count, -1))
 
 
-def _own_words(error, said):
-    return error
