@@ -21,8 +21,9 @@ TYPES = ("float32", "int32", "uint8")
 HERE = Path(__file__).parent
 # What a page loads, by its address; the loader picks one of the wasm files by what the browser can do.
 CORE, UTILITIES = f"{PACKAGE}/dist/index.js", "@litertjs/wasm-utils/dist/index.js"
-# Of the console's lines so many may say why a file was refused.
-MOST_TOLD = 3
+# What it says where a browser has no WebGPU.
+NO_GPU = ("No GPU adapter found", "no WebGPU device is set")
+NO_WEBGPU = "this Chromium gives pages no GPU, not even its software driver: install Debian's package `chromium`"
 
 
 def packages():
@@ -65,42 +66,45 @@ def run_in_page(blob, graph, inputs, accelerator, *flags):
     Returns:
         An `Outcome`.
     """
-    from keraslayers.export.runtimes import child
+    from keraslayers.export.runtimes.child import TIME_LIMIT, TIMED, Outcome
     from keraslayers.export.runtimes.chromium import Chromium, PageDied
+    from keraslayers.export.runtimes.gpu import own_words
 
     if reason := unfit(blob, graph):
-        return child.Outcome(reason=reason, operators=graph.total)
+        return Outcome(reason=reason, operators=graph.total)
     request = {
         "accelerator": accelerator,
         "key": graph.signatures[0] if graph.signatures else "",
         "inputs": list(map(_entry, graph.inputs)),
         "outputs": list(map(_entry, graph.outputs)),
         "count": len(next(iter(inputs.values()))),
-        "milliseconds": 1000 * child.TIMED,
+        "milliseconds": 1000 * TIMED,
     }
     said = []
     try:
         with Chromium(*flags, files=_files(blob, graph, inputs)) as page:
-            said = page.said
+            said, where = page.said, f"LiteRT.js {version()}, {page.version}"
             page.open()
-            answer = page.evaluate(f"answer({json.dumps(request)})", seconds=child.TIME_LIMIT)
+            answer = page.evaluate(f"answer({json.dumps(request)})", seconds=TIME_LIMIT)
     except PageDied as error:
-        return child.Outcome(reason=f"{error}", died=True, operators=graph.total)
+        return Outcome(reason=str(error), died=True, operators=graph.total)
     except RuntimeError as error:
-        # Of operators the console tells, as the native runtime's error stream does.
-        reason = gpu.listed("\n".join(said)) or f"{error}".removeprefix("Error: ")
-        missing = NO_GPU in reason
-        return child.Outcome(reason=chromium.NO_GPU if missing else reason, missing=missing, operators=graph.total)
+        # Of operators the console tells, in the words of the native runtime.
+        words = own_words("\n".join(said)) or str(error).removeprefix("Error: ")
+        missing = any(each in words for each in NO_GPU)
+        return Outcome(reason=NO_WEBGPU if missing else words, missing=missing, operators=graph.total)
     outputs = {
         tensor.name: _calls(answer["calls"], base64.b64decode(values), tensor)
         for tensor, values in zip(graph.outputs, answer["outputs"], strict=True)
     }
-    where = f"WebGPU: {answer['gpu']}" if accelerator == "webgpu" else "WebAssembly, 1 thread"
-    return child.Outcome(
+    gpu = accelerator == "webgpu"
+    return Outcome(
         outputs,
         operators=graph.total,
+        delegated=graph.total if gpu else None,  # there it takes a file only whole
+        partitions=1 if gpu else None,
         latency_ms=answer["latency_ms"],
-        device=f"{where}, LiteRT.js {version()}, {page.version}",
+        device=f"{answer['gpu'] if gpu else 'WebAssembly, 1 thread'}, {where}",
     )
 
 

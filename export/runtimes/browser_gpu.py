@@ -8,6 +8,7 @@ from keraslayers.export.runtimes import browser
 LIMITS = (*browser.LIMITS, "every operator on the GPU", "no int16x8")
 PLAIN = False
 LIKE = "gpu"
+TYPES = browser.TYPES
 
 
 def available():
