@@ -30,13 +30,23 @@ def cast_borders(graph):
     return places
 
 
+def real_outputs(graph):
+    """The same of outputs, and those that are quantized become floats: a part of a file ends anywhere."""
+    for tensor in dict.fromkeys(graph.outputs):
+        if tensor.scale is not None and tensor.dtype != "int32":
+            new = _replace(graph, "outputs", tensor, "float32")
+            Builder(graph).add("DEQUANTIZE", (tensor,), new)
+        elif _is_cast(tensor):
+            _cast(Builder(graph), tensor, _replace(graph, "outputs", tensor))
+
+
 def _is_cast(tensor):
     return tensor.dtype in _INTO and tensor.scale is None and not tensor.channelwise and not tensor.open
 
 
-def _replace(graph, side, tensor):
+def _replace(graph, side, tensor, dtype=None):
     """Another one in its place among the inputs or outputs."""
-    new = Tensor(tensor.name, tensor.shape, _INTO[tensor.dtype])
+    new = Tensor(tensor.name, tensor.shape, dtype or _INTO[tensor.dtype])
     ends = getattr(graph, side)
     ends[:] = [new if each is tensor else each for each in ends]
     rename(graph, side, tensor, new)

@@ -7,7 +7,8 @@ A runtime may abort or hang on a file; in a child that is an Outcome like any ot
 - `load(path, inputs, outputs, **options)`: what the child calls, where there is one, see `worker.py`;
 - `LIMITS`: what no file for it may hold, in words;
 - `PLAIN`: whether its kernels are LiteRT's plain reference kernels, so that it is compared with these;
-- `TYPES`, where it takes and gives some types alone: their names;
+- `TYPES`, where it takes and gives some types alone: their names; `unfit(blob, graph)`, why it takes no file of such
+  inputs and outputs, "" if it does;
 - `LIKE`, where files for it are made as for another runtime: the name of that one.
 
 The child imports the file by its path and has nothing of this library: what the file needs of that, it imports in its

@@ -8,7 +8,7 @@ from keraslayers.export.runtimes import browser
 LIMITS = (*browser.LIMITS, "every operator on the GPU", "no int16x8")
 PLAIN = False
 LIKE = "gpu"
-TYPES = browser.TYPES
+TYPES, unfit = browser.TYPES, browser.unfit
 
 
 def available():
