@@ -474,7 +474,7 @@ def test_a_shape_that_depends_on_the_input():
     graph = read_graph(blob)
     shorter = cpu.run(blob, graph, {"x": np.ones((2, 1, 6), bool)})
     longer = [np.arange(4)[:, None], np.arange(5)[:, None]]
-    proof = proof_module._compare("cpu", shorter, {}, graph, {"y0": longer}, None, None, 2, False)
+    proof = proof_module._compare("cpu", cpu, shorter, {}, graph, {"y0": longer}, None, None, 2, False)
     assert proof.verdict is Verdict.WRONG
     assert "has the shape (6, 1) in call 0" in proof.reason
 

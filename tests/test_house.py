@@ -14,7 +14,7 @@ FLOORS = (
     {"convert", "report", "optimize"},
     {"proof", "app"},
     {"source", "targets"},
-    {"file", "rewrites", "passes", "runtimes", "measures", "precisions", "progress", "scratch"},
+    {"file", "rewrites", "passes", "runtimes", "measures", "precisions", "progress", "scratch", "cache"},
 )
 # A file is read, mended and run without Keras.
 WITHOUT_KERAS = {"file", "rewrites", "runtimes", "measures", "proof", "report", "app", "repair", "prove_file"}

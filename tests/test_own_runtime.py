@@ -79,7 +79,7 @@ def test_the_child_has_nothing_of_this_library(install):
 class Elsewhere:
     """A runtime without a name: LiteRT's, in another place."""
 
-    LIKE, LIMITS, PLAIN = "cpu", ("no more than one",), False
+    LIKE, LIMITS, PLAIN, FLOATS = "cpu", ("no more than one",), False, 32
 
     def __init__(self, run):
         self.run = run

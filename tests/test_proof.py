@@ -17,7 +17,7 @@ from keraslayers.export.file.graph import Tensor, read_graph
 from keraslayers.export.measures import snr_db
 from keraslayers.export.proof import match, proof
 from keraslayers.export.proof.proof import prove_blob
-from keraslayers.export.runtimes import child, cpu, gpu
+from keraslayers.export.runtimes import child, cpu, gpu, gpu_fp16
 from tests.export_models import as_converted, cnn, dense, enliven, needs_gpu, run_reference, samples
 
 
@@ -116,11 +116,13 @@ def test_a_runtime_that_hangs_is_rejected(monkeypatch):
 
 
 def test_no_driver_is_untested(monkeypatch, tmp_path):
-    monkeypatch.setattr(gpu, "SOFTWARE", [tmp_path / "none.json"])
+    monkeypatch.setattr(gpu, "SWIFTSHADER", [tmp_path / "none.json"])
+    monkeypatch.setattr(gpu, "MANIFESTS", [])
     monkeypatch.setattr(gpu, "DEVICES", [])
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     for variable in ("VK_DRIVER_FILES", "VK_ICD_FILENAMES"):
         monkeypatch.delenv(variable, raising=False)
-    assert gpu.driver() is None
+    assert gpu.drivers() == []
     report = to_tflite(dense(), target="gpu").report
     assert verdicts(report) == {"gpu": "UNTESTED", "cpu": "PROVEN"}
     assert report.proof("gpu").reason == gpu.available() == gpu.REMEDY
@@ -144,17 +146,34 @@ def test_a_driver_without_a_device_is_untested(monkeypatch, tmp_path):
 def test_drivers_of_a_real_gpu_come_first(monkeypatch, tmp_path):
     for variable in ("VK_DRIVER_FILES", "VK_ICD_FILENAMES"):
         monkeypatch.delenv(variable, raising=False)
-    for name in ("intel_icd.json", "lvp_icd.json"):
-        (tmp_path / name).write_text("{}")
-    software = tmp_path / "software.json"
-    software.write_text("{}")
-    monkeypatch.setattr(gpu, "SOFTWARE", [software])
+    for name, vulkan in (("intel_icd", "1.3.230"), ("lvp_icd", "1.3.230"), ("lvp_icd.x86_64", "1.4.305")):
+        (tmp_path / f"{name}.json").write_text(json.dumps({"ICD": {"api_version": vulkan}}))
+    (tmp_path / "lvp_broken.json").write_text("[]")
+    swiftshader = tmp_path / "swiftshader.json"
+    fetched = tmp_path / "keraslayers" / "lavapipe" / "lvp_icd.json"
+    libraries = fetched.parent / "usr" / "lib" / "x86_64-linux-gnu"
+    libraries.mkdir(parents=True)
+    for path in (swiftshader, fetched):
+        path.write_text("{}")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("LD_LIBRARY_PATH", "/mine")
+    monkeypatch.setattr(gpu, "SWIFTSHADER", [swiftshader])
     monkeypatch.setattr(gpu, "MANIFESTS", [tmp_path])
     monkeypatch.setattr(gpu, "DEVICES", ["/dev/nul*"])
     monkeypatch.setattr(gpu, "_system_loader", lambda: True)
-    assert gpu.driver()["VK_ICD_FILENAMES"] == f"{tmp_path}/intel_icd.json:{software}"  # not Mesa's own software
-    monkeypatch.setattr(gpu, "MANIFESTS", [tmp_path / "none"])
-    assert gpu.driver()["VK_ICD_FILENAMES"] == str(software)
+    own, *software = gpu.drivers()
+    assert own["VK_ICD_FILENAMES"] == f"{tmp_path}/intel_icd.json:{swiftshader}"  # not Mesa's own software
+    # Of Mesa's, 25 and newer.
+    mesa = [str(fetched), f"{tmp_path}/lvp_icd.x86_64.json"]
+    assert [driver["VK_ICD_FILENAMES"] for driver in software] == [str(swiftshader), *mesa]
+    assert software[1]["LD_LIBRARY_PATH"] == f"{libraries}:/mine"
+    assert "LD_LIBRARY_PATH" not in own | software[0] | software[2]
+    assert software[1]["MESA_SHADER_CACHE_DIR"] == str(tmp_path / "keraslayers" / "shaders")
+    assert [driver["VK_ICD_FILENAMES"] for driver in gpu_fp16._drivers()][1:] == mesa  # SwiftShader has no such floats
+    monkeypatch.setattr(gpu, "DEVICES", [])
+    assert gpu.drivers() == software
+    monkeypatch.setenv("VK_ICD_FILENAMES", "/theirs.json")
+    assert [driver["VK_ICD_FILENAMES"] for driver in gpu.drivers()] == ["/theirs.json"]
 
 
 def test_a_worker_that_breaks_tells_its_last_words(tmp_path):

@@ -45,7 +45,7 @@ def find_culprit(tflite, runtime="gpu", *, samples=None, model=None):
 
     Args:
         tflite: bytes of the file.
-        runtime: `"cpu"`, `"gpu"`, `"micro"` or another name; or `ssh(...)`.
+        runtime: `"cpu"`, `"gpu"`, `"gpu-fp16"`, `"micro"` or another name; or `ssh(...)`.
         samples: inputs to run, as in `prove`; made up from a fixed seed by default. Four are run.
         model: the Keras model of the file, so that the layer can be named.
 
@@ -82,7 +82,7 @@ def find_culprit(tflite, runtime="gpu", *, samples=None, model=None):
             return True  # no kernel defines what it computes, so that no runtime can be right
         meaning = values_of(meant, graph, count)
         got = values_of(outcome.outputs, graph, count)
-        return bool(wrong_numbers(got, meaning, graph, on.PLAIN))
+        return bool(wrong_numbers(got, meaning, graph, on.PLAIN, on.FLOATS))
 
     return _shortest(edit.read(tflite), fails, layer_of, runtime)
 

@@ -1,5 +1,7 @@
 """What it means that numbers match: how far they may be apart, and why as far as that."""
 
+from functools import partial
+
 import numpy as np
 
 from keraslayers.export.measures import differing, snr_db, spread
@@ -20,6 +22,10 @@ PART = 12.0
 # By what factor of its own a part of an output may be off. With kernels of 8 bits 0.006 was seen, and 0.04 where it
 # explained little of the error; with activations of 8 bits 0.09; with kernels of 4 bits 0.6, which hides all.
 FACTORS = {"float32": 0.01, "float16": 0.01, "dynamic": 0.03, "int8": 0.15, "int16x8": 0.03, "int4": 1.0}
+# A runtime that computes in 16-bit floats rounds each number to 11 bits, in a deep network thousands of times, and the
+# next layers carry it on. So far, and no less than the file's precision, may it be from the model, and from LiteRT's
+# built-in kernels on the same file; what trained networks give stands in docs/proof.md.
+HALF, FACTOR_OF_HALF, EQUAL_OF_HALF = (10.0, None), 0.05, 0.9
 # The share of class ids, masks and counts that must equal the Keras model's: they are names, no sizes.
 EQUAL = {"float32": 0.99, "float16": 0.97, "dynamic": 0.85, "int8": 0.8, "int16x8": 0.85, "int4": 0.6}
 # A value that so many of the elements have must be found again in half of its places.
@@ -59,7 +65,19 @@ RANDOM = ("MULTINOMIAL", "RANDOM_STANDARD_NORMAL", "RANDOM_UNIFORM")
 DRAWN = "; it draws random numbers of its own, others than the model and in every call: give them to it as an input"
 
 
-def fault(got, wanted, meaning, graph, precision, plain):
+def limits(precision, floats=32):
+    """How far a file of a precision may be from the model: decibels, a part of the spread or None, a factor, a share.
+
+    They are those of `LIMITS`, `FACTORS` and `EQUAL`; on a runtime that computes in 16-bit floats the wider ones of
+    these and its own.
+    """
+    (least, part), factor, equal = LIMITS[precision], FACTORS[precision], EQUAL[precision]
+    if floats == 32:
+        return least, part, factor, equal
+    return min(least, HALF[0]), HALF[1], max(factor, FACTOR_OF_HALF), min(equal, EQUAL_OF_HALF)
+
+
+def fault(got, wanted, meaning, graph, precision, plain, floats=32):
     """What is wrong with the numbers; empty if nothing is."""
     rounded = graph.integer or graph.hybrid
     drawn = any(name in graph.operators for name in RANDOM)
@@ -69,17 +87,17 @@ def fault(got, wanted, meaning, graph, precision, plain):
             continue  # nothing was found, of which there may be none
         if not np.all(np.isfinite(got[key])):
             return f"output `{key}` {NO_NUMBERS}"
-        compare = _unequal if tensor.counted else _too_far
-        if meaning is not None and (off := _off(meaning[key], got[key], rounded, tensor, plain)):
+        compare = partial(_unequal if tensor.counted else _too_far, joined=tensor.joined, floats=floats)
+        if meaning is not None and (off := _off(meaning[key], got[key], rounded, tensor, plain, floats)):
             # Numbers that are lost hang on single steps, which runtimes round in their own ways: where a vector next to
             # zero is one step long or none, UnitNormalization makes ones or zeros of it.
-            far = "" if precision is None else compare(wanted[key], meaning[key], precision, tensor.joined)
+            far = "" if precision is None else compare(wanted[key], meaning[key], precision)
             if far and not drawn:
                 off = off.replace(KERNELS, "these kernels")
                 return f"output `{key}` of LiteRT's built-in kernels {far}; so {LOST}; the runtime {off}"
             return f"output `{key}` {off}{DRAWN if drawn else ''}"
         if precision is not None:
-            far = compare(wanted[key], got[key], precision, tensor.joined)
+            far = compare(wanted[key], got[key], precision)
             if far:
                 return f"output `{key}` {far}{DRAWN if drawn else '' if meaning is None else AS_THE_FILE}"
     return ""
@@ -106,17 +124,19 @@ def still(got):
     )
 
 
-def wrong_numbers(got, meaning, graph, plain):
+def wrong_numbers(got, meaning, graph, plain, floats=32):
     """How a runtime's outputs are not those of LiteRT's built-in kernels; empty if they are."""
-    with np.errstate(invalid="ignore", over="ignore"):
-        return fault(got, meaning, meaning, graph, None, plain)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        return fault(got, meaning, meaning, graph, None, plain, floats)
 
 
-def _off(meaning, got, rounded, tensor, plain):
+def _off(meaning, got, rounded, tensor, plain, floats):
     """How a runtime computes something else than LiteRT's built-in kernels; empty if it does not."""
     if tensor.counted:
-        unequal = _unequal(meaning, got, "int8" if rounded else "float32")
+        unequal = _unequal(meaning, got, "int8" if rounded else "float32", floats=floats)
         return unequal.replace("the Keras model", KERNELS)
+    if floats == 16 and not rounded:
+        return _too_far(meaning, got, "float32", tensor.joined, floats).replace("the Keras model", KERNELS)
     if _differs(meaning, got, rounded, tensor.step, plain):
         return (
             f"is off by {float(np.max(np.abs(got - meaning))):.3g} from {KERNELS}, "
@@ -159,12 +179,14 @@ def _differs(meaning, got, rounded, step, plain=False):
     )
 
 
-def _too_far(wanted, got, precision, joined=False):
+def _too_far(wanted, got, precision, joined=False, floats=32):
     """How numbers are further from the Keras model's than the precision explains; empty if they are not."""
-    least, part = LIMITS[precision]
+    least, part, factor, _ = limits(precision, floats)
+    half = floats == 16
     ratio = snr_db(wanted, got)
     if ratio is not None and ratio < least:
-        fault = f"is {ratio:.1f} dB over its error against the Keras model; {precision} must reach {least:.0f} dB"
+        what = f"{precision} in 16-bit floats" if half else precision
+        fault = f"is {ratio:.1f} dB over its error against the Keras model; {what} must reach {least:.0f} dB"
         part = differing(wanted)
         if part < FEW:
             fault += (
@@ -178,15 +200,16 @@ def _too_far(wanted, got, precision, joined=False):
             f"is off by {error:.3g} from the Keras model, whose outputs spread over {spread(wanted):.3g}; "
             f"{precision} may be off by {part:g} of that"
         )
-    rough = precision not in ("float32", "float16")
-    wrong = fault_of_part(wanted, got, least - PART, FACTORS[precision], rough=rough, joined=joined)
+    rough = half or precision not in ("float32", "float16")
+    drowns = precision not in ("float32", "float16") or not half
+    wrong = fault_of_part(wanted, got, least - PART, factor, rough=rough, joined=joined, drowns=drowns)
     return wrong and f"is not right throughout: {wrong.format('the Keras model')}"
 
 
-def _unequal(wanted, got, precision, joined=False):
+def _unequal(wanted, got, precision, joined=False, floats=32):
     """How class ids, masks and counts differ from the Keras model's; empty if enough are equal."""
     equal = got == wanted
-    share, least = float(np.mean(equal)), EQUAL[precision]
+    share, least = float(np.mean(equal)), limits(precision, floats)[-1]
     # One of few is more than a share of them.
     if np.sum(~equal) > max(1, (1 - least) * equal.size):
         return f"equals the Keras model's in {share:.1%} of its elements; {precision} must reach {least:.0%}"

@@ -89,15 +89,16 @@ def _power(values, axes):
     return np.sum(np.square(values), axis=axes)
 
 
-def fault_of_part(wanted, got, least, factor, *, rough, joined=False):
+def fault_of_part(wanted, got, least, factor, *, rough, joined=False, drowns=True):
     """Which part of an output is wrong, and how; empty if none is.
 
     Args:
         wanted, got: arrays of (samples, ...).
         least: how many decibels each part must be over its error.
         factor: how far a part may be from the one wanted by a factor of its own.
-        rough: whether it is computed with 8 bits or fewer.
+        rough: whether it is computed with 8 bits or fewer, or in 16-bit floats.
         joined: whether the file puts it together of several tensors.
+        drowns: whether small numbers may be lost beside large ones; floats hold both.
     """
     rounding = ROUNDING * float(np.max(np.abs(wanted), initial=0))
     axes = [axis for axis in range(1, wanted.ndim) if wanted.shape[axis] > 1]
@@ -107,7 +108,7 @@ def fault_of_part(wanted, got, least, factor, *, rough, joined=False):
         judged = f.largest > rounding
         if likely:
             judged &= f.differing >= f.count * UNLIKELY**2
-        drowned = judged & (f.signal <= np.mean(f.noise)) & (len(f.noise) > 1)
+        drowned = judged & (f.signal <= np.mean(f.noise)) & (len(f.noise) > 1) & drowns
         unlike = (f.correlation < LEAST_CORRELATION) & f.varies & (f.count >= FEWEST)
         lost = drowned & unlike
         most = DROWNED_OF_JOINED if joined else DROWNED

@@ -198,7 +198,7 @@ def _judge(name, runtime, outcome, graph, meaning, expected, precision, count, t
             )
         return Proof(name, verdict, reason, **figures)
     # A file may compute infinity: differences of those are no numbers, and that is what is told.
-    with np.errstate(invalid="ignore", over="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         return _compare(name, runtime, outcome, figures, graph, meaning, expected, precision, count, trained)
 
 
@@ -242,7 +242,8 @@ def _compare(name, runtime, outcome, figures, graph, meant, expected, precision,
         )
     # A file that computes NaN has no error in numbers.
     figures = {key: None if isinstance(f, float) and not np.isfinite(f) else f for key, f in figures.items()}
-    reason = fault(got, wanted, meaning, graph, None if expected is None else precision, runtime.PLAIN)
+    precision = None if expected is None else precision
+    reason = fault(got, wanted, meaning, graph, precision, runtime.PLAIN, runtime.FLOATS)
     if not reason and expected is None and (nothing := nothing_said(got, meaning, graph)):
         return Proof(name, Verdict.UNTESTED, nothing, **figures)
     if not reason and still(got):

@@ -7,6 +7,7 @@ A runtime may abort or hang on a file; in a child that is an Outcome like any ot
 - `load(path, inputs, outputs, **options)`: what the child calls, where there is one, see `worker.py`;
 - `LIMITS`: what no file for it may hold, in words;
 - `PLAIN`: whether its kernels are LiteRT's plain reference kernels, so that it is compared with these;
+- `FLOATS`: 32, or 16 where it computes in floats of so many bits, so that its numbers are judged by other limits;
 - `TYPES`, where it takes and gives some types alone: their names; `unfit(blob, graph)`, why it takes no file of such
   inputs and outputs, "" if it does;
 - `LIKE`, where files for it are made as for another runtime: the name of that one.
@@ -20,10 +21,10 @@ What runs in another place than this machine has no name here; it is an object w
 from collections.abc import Iterable
 
 from keraslayers import _checks
-from keraslayers.export.runtimes import browser, browser_gpu, cpu, gpu, micro
+from keraslayers.export.runtimes import browser, browser_gpu, cpu, gpu, gpu_fp16, micro
 
 # The one that decides what a file means stands beside these: `cpu.run_reference`, the plain built-in kernels.
-RUNTIMES = {"cpu": cpu, "gpu": gpu, "browser": browser, "browser-gpu": browser_gpu, "micro": micro}
+RUNTIMES = {"cpu": cpu, "gpu": gpu, "gpu-fp16": gpu_fp16, "browser": browser, "browser-gpu": browser_gpu, "micro": micro}
 
 
 def of(runtime):

@@ -15,6 +15,7 @@ SETTING = "KERASLAYERS_NODE_MODULES"
 REMEDY = f"LiteRT.js is not installed: `npm install {PACKAGE}` in this folder, or set {SETTING} to a node_modules"
 LIMITS = ("inputs and outputs of float32, int32 or uint8, of shapes that the file says",)
 PLAIN = False
+FLOATS = 32
 LIKE = "cpu"
 # What it takes and gives, and what another one may become.
 TYPES = ("float32", "int32", "uint8")

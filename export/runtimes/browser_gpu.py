@@ -7,6 +7,7 @@ from keraslayers.export.runtimes import browser
 
 LIMITS = (*browser.LIMITS, "every operator on the GPU", "no int16x8")
 PLAIN = False
+FLOATS = 32
 LIKE = "gpu"
 TYPES, unfit = browser.TYPES, browser.unfit
 

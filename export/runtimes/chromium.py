@@ -57,6 +57,7 @@ class Chromium:
         files: what pages at `ORIGIN` are made of: by path the bytes, or the `Path` of a file.
 
     Attributes:
+        process: its number, which is that of its group, too.
         version: what it calls itself.
         said: lines that the page wrote to the console, and its errors.
         refused: addresses that the page asked for in vain.
@@ -134,19 +135,19 @@ class Chromium:
         nothing = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDWR, 0) for number in (0, 1, 2)]
         pipes = [(os.POSIX_SPAWN_DUP2, theirs_in, 3), (os.POSIX_SPAWN_DUP2, theirs_out, 4)]
         # A group of its own, so that its helpers end with it.
-        process = os.posix_spawn(command[0], command, os.environ, file_actions=[*nothing, *pipes], setpgroup=0)
-        stack.callback(self._end, process)
+        self.process = os.posix_spawn(command[0], command, os.environ, file_actions=[*nothing, *pipes], setpgroup=0)
+        stack.callback(self._end)
         os.close(theirs_in)
         os.close(theirs_out)
 
-    def _end(self, process):
+    def _end(self):
         with contextlib.suppress(PageDied):
             self._send("Browser.close", {}, page=False)
         deadline = time.monotonic() + END
-        while not os.waitpid(process, os.WNOHANG)[0]:
+        while not os.waitpid(self.process, os.WNOHANG)[0]:
             if time.monotonic() > deadline:
-                os.killpg(process, signal.SIGKILL)
-                os.waitpid(process, 0)
+                os.killpg(self.process, signal.SIGKILL)
+                os.waitpid(self.process, 0)
                 break
             time.sleep(0.01)
         os.close(self._write)

@@ -7,6 +7,7 @@ import numpy as np
 
 LIMITS = ("int16x8 runs on built-in kernels alone, without XNNPACK",)
 PLAIN = False
+FLOATS = 32
 
 
 def available():

@@ -1,12 +1,15 @@
 """LiteRT's GPU accelerator (ML Drift over WebGPU over Vulkan), alone: what it does not take is refused.
 
-It needs a Vulkan driver. On a machine with a GPU that is the GPU's own. Elsewhere SwiftShader computes the same
-shaders on the CPU; every Chromium and Chrome carries it.
+It needs a Vulkan driver. On a machine with a GPU that is the GPU's own. Elsewhere a software driver computes the same
+shaders on the CPU: Mesa's lavapipe, which has 16-bit floats, or SwiftShader, which has none and is in every Chromium
+and Chrome.
 """
 
+import base64
 import ctypes.util
 import dataclasses
 import functools
+import json
 import os
 import re
 import tempfile
@@ -14,13 +17,15 @@ from pathlib import Path
 
 import numpy as np
 
-SOFTWARE = [
+SWIFTSHADER = [
     Path("/usr/lib/chromium/vk_swiftshader_icd.json"),
     Path("/usr/lib/chromium-browser/vk_swiftshader_icd.json"),
     Path("/opt/google/chrome/vk_swiftshader_icd.json"),
 ]
 MANIFESTS = [Path("/usr/share/vulkan/icd.d"), Path("/etc/vulkan/icd.d")]
 DEVICES = ["/dev/dri/renderD*", "/dev/nvidia[0-9]*"]
+# The Vulkan of Mesa 25, whose lavapipe this runtime takes; that of Mesa 22, which it refuses, is 1.3.
+LEAST_VULKAN = (1, 4)
 # Of a long list of operators that it refuses, so many are told.
 MOST_TOLD = 3
 LIMITS = (
@@ -29,7 +34,9 @@ LIMITS = (
     "no int16x8",
 )
 PLAIN = False
+FLOATS = 32
 REMEDY = "no Vulkan driver found: install Debian's package `chromium` (or Google Chrome) for its software driver"
+NO_HALF = "the Vulkan driver has no 16-bit floats"
 
 
 @functools.cache
@@ -37,29 +44,59 @@ def _system_loader():
     return ctypes.util.find_library("vulkan") is not None
 
 
-def driver():
-    """Returns the environment in which the accelerator finds a Vulkan driver, or None where there is none."""
+def drivers():
+    """The environments in which the accelerator may find a Vulkan driver, the one to try first before the others."""
     for variable in ("VK_DRIVER_FILES", "VK_ICD_FILENAMES"):
         if os.environ.get(variable):
-            return _with_loader({}, Path(os.environ[variable].split(os.pathsep)[0]).parent)
-    if any(any(Path("/").glob(pattern[1:])) for pattern in DEVICES):
-        # Mesa's lavapipe (lvp) is a software driver too, and this runtime refuses it.
-        manifests = [m for folder in MANIFESTS for m in sorted(folder.glob("*.json")) if not m.name.startswith("lvp")]
-        if manifests and _system_loader():
-            return {"VK_ICD_FILENAMES": os.pathsep.join(map(str, manifests))}
-    for manifest in SOFTWARE:
-        if manifest.exists():
-            return _with_loader({"VK_ICD_FILENAMES": str(manifest)}, manifest.parent)
-    return None
+            return [_environment([Path(path) for path in os.environ[variable].split(os.pathsep)])]
+    manifests = [manifest for folder in MANIFESTS for manifest in sorted(folder.glob("*.json"))]
+    found = []
+    if any(any(Path("/").glob(pattern[1:])) for pattern in DEVICES) and _system_loader():
+        found = [[manifest for manifest in manifests if not _is_lavapipe(manifest)]]
+    found += [[manifest] for manifest in SWIFTSHADER if manifest.exists()][:1]
+    found += [[lavapipe()]] if lavapipe().exists() else []
+    found += [[m] for m in manifests if _is_lavapipe(m) and _vulkan_of(m) >= LEAST_VULKAN and _system_loader()]
+    return [_environment(driver) for driver in found if driver]
 
 
-def _with_loader(environment, folder):
-    # Chromium brings the Vulkan loader as well, for systems that have none of their own.
-    if not _system_loader() and (folder / "libvulkan.so.1").exists():
-        path = os.environ.get("LD_LIBRARY_PATH")
-        environment["LD_LIBRARY_PATH"] = f"{folder}{os.pathsep}{path}" if path else str(folder)
+def lavapipe():
+    """The manifest of the driver that is fetched into the cache, beside its libraries."""
+    from keraslayers.export.cache import cache
+
+    return cache("lavapipe") / "lvp_icd.json"
+
+
+def _is_lavapipe(manifest):
+    return manifest.name.startswith("lvp")
+
+
+def _vulkan_of(manifest):
+    """The version of Vulkan that a driver has, as its manifest says; () where it says none."""
+    try:
+        return tuple(map(int, json.loads(manifest.read_text())["ICD"]["api_version"].split(".")))
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return ()
+
+
+def _environment(manifests):
+    """In which a driver is found, and what it needs beside itself."""
+    from keraslayers.export.cache import cache
+
+    # What Mesa compiled for one file serves the next.
+    environment = {
+        "VK_ICD_FILENAMES": os.pathsep.join(map(str, manifests)),
+        "MESA_SHADER_CACHE_DIR": str(cache("shaders")),
+    }
     if not os.environ.get("XDG_RUNTIME_DIR"):
         environment["XDG_RUNTIME_DIR"] = tempfile.gettempdir()
+    folder, libraries = manifests[0].parent, []
+    if manifests == [lavapipe()]:
+        libraries = [*folder.glob("lib/*-linux-gnu"), *folder.glob("usr/lib/*-linux-gnu")]
+    elif not _system_loader() and (folder / "libvulkan.so.1").exists():
+        libraries = [folder]  # Chromium brings the Vulkan loader as well, for systems that have none of their own
+    if libraries:
+        known = [os.environ["LD_LIBRARY_PATH"]] if os.environ.get("LD_LIBRARY_PATH") else []
+        environment["LD_LIBRARY_PATH"] = os.pathsep.join(map(str, [*libraries, *known]))
     return environment
 
 
@@ -67,21 +104,46 @@ def available():
     """Returns "" where this runtime can run, else what to install."""
     from keraslayers.export.runtimes import cpu
 
-    return cpu.available() or ("" if driver() is not None else REMEDY)
+    return cpu.available() or ("" if drivers() else REMEDY)
 
 
 def run(blob, graph, inputs):
     """Runs a file on the GPU alone, in 32-bit floats."""
-    from keraslayers.export.runtimes.child import run_in_child
+    return run_in(FLOATS, drivers(), blob, graph, inputs, REMEDY)
 
-    outcome, said = run_in_child(__file__, blob, graph, inputs, environment=driver(), options={"enforce_f32": True})
+
+def run_in(floats, environments, blob, graph, inputs, remedy):
+    """Runs a file on the GPU alone.
+
+    Args:
+        floats: of so many bits it computes with.
+        environments: of drivers, as `drivers` gives them; the first that has a device, and such floats, is taken.
+        blob, graph, inputs: as for `run`.
+        remedy: what to install where none has.
+    """
+    from keraslayers.export.runtimes.child import Outcome, run_in_child
+
+    outcome = Outcome(reason=remedy, missing=True)
+    options = {"enforce_f32": floats == 32, "probe": None if floats == 32 else _probe()}
+    for environment in environments:
+        outcome, said = run_in_child(__file__, blob, graph, inputs, environment=environment, options=options)
+        outcome = _told(outcome, said, graph, remedy)
+        if not outcome.missing:
+            break
+    return outcome
+
+
+def _told(outcome, said, graph, remedy):
+    """An outcome with what stands on stderr alone."""
     adapter = re.search(r"Selected adapter: (.*?), arch=.*adapterType=(\S+)", said)
     device = f"{adapter[1]} ({'software' if adapter[2] == 'CPU' else adapter[2]})" if adapter else ""
     if outcome.outputs is not None:
         # It accepts a file only whole.
         return dataclasses.replace(outcome, operators=graph.total, delegated=graph.total, partitions=1, device=device)
     if "No adapters found" in said:
-        return dataclasses.replace(outcome, reason=f"the Vulkan driver gives no device; {REMEDY}", missing=True)
+        return dataclasses.replace(outcome, reason=f"the Vulkan driver gives no device; {remedy}", missing=True)
+    if outcome.reason == NO_HALF:
+        return dataclasses.replace(outcome, reason=f"{NO_HALF} ({device}); {remedy}", missing=True, device=device)
     delegated = re.search(r"(\d+) operations will run on the GPU", said)
     return dataclasses.replace(
         outcome,
@@ -92,20 +154,43 @@ def run(blob, graph, inputs):
     )
 
 
-def load(path, inputs, outputs, enforce_f32):
-    """Loads a file, in the child; for the arguments and what is returned see `worker.py`."""
+@functools.cache
+def _probe():
+    """A file that makes 1 of 1 in 32-bit floats, and 0 in 16, which know nothing between 2048 and 2050."""
+    from keraslayers.export.file.build import Builder
+    from keraslayers.export.file.edit import File, Graph, Signature, Tensor
+
+    x, large, y = (Tensor(name, (1, 4), "float32") for name in ("x", "large", "y"))
+    graph = Graph("main", [x], [y], [])
+    builder = Builder(graph)
+    thousands = builder.constant(np.full(4, 2048, "float32"))
+    builder.add("SUB", [builder.add("ADD", [x, thousands], large), thousands], y)
+    file = File([graph], [Signature("serving_default", graph, {"x": x}, {"y": y})])
+    return base64.b64encode(file.write()).decode()
+
+
+def load(path, inputs, outputs, enforce_f32, probe=None):
+    """Loads a file, in the child; for the arguments and what is returned see `worker.py`.
+
+    With a probe, a file in base64, it must compute that in 16-bit floats: drivers without them compute in others, and
+    say nothing of it.
+    """
     from ai_edge_litert.compiled_model import CompiledModel
     from ai_edge_litert.hardware_accelerator import HardwareAccelerator
     from ai_edge_litert.options import GpuOptions, Options
 
     # GPU alone: with CPU beside it a file counts as fully accelerated though nothing runs on the GPU.
-    model = CompiledModel.from_file(
-        path,
-        options=Options(
-            hardware_accelerators=HardwareAccelerator.GPU,
-            gpu_options=GpuOptions(enforce_f32=enforce_f32),
-        ),
-    )
+    gpu_alone = Options(hardware_accelerators=HardwareAccelerator.GPU, gpu_options=GpuOptions(enforce_f32=enforce_f32))
+    if probe is not None:
+        beside = Path(path).with_name("probe.tflite")
+        beside.write_bytes(base64.b64decode(probe))
+        model = CompiledModel.from_file(str(beside), options=gpu_alone)
+        (taken,), (given,) = model.create_input_buffers(0), model.create_output_buffers(0)
+        taken.write(np.ones((1, 4), "float32"))
+        model.run_by_index(0, [taken], [given])
+        if np.any(given.read(4, np.float32)):
+            raise RuntimeError(NO_HALF)
+    model = CompiledModel.from_file(path, options=gpu_alone)
     if not model.is_fully_accelerated():
         raise RuntimeError("some operators do not run on the GPU")
     signature = model.get_signature_by_index(0)

@@ -15,6 +15,7 @@ MOST, GRAIN = 2**30, 16
 LIMITS = ("float32, int8 and int16x8 alone: no weights of fewer bits than what it computes with",)
 # 0 steps from the reference kernels were seen in int8, 1 in int16x8, over all layers and small models of the tests.
 PLAIN = True
+FLOATS = 32
 
 
 def available():

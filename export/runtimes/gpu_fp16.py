@@ -1,0 +1,30 @@
+"""LiteRT's GPU accelerator in 16-bit floats, in which phones' GPUs compute unless the app asks for 32.
+
+Mesa's lavapipe has them, and most GPUs; SwiftShader has not. Every run finds out by computing, before the file.
+"""
+
+from keraslayers.export.runtimes import gpu
+
+LIMITS = (*gpu.LIMITS, "numbers of 6e-8 to 65504, with 11 bits each")
+PLAIN = False
+FLOATS = 16
+LIKE = "gpu"
+REMEDY = "no Vulkan driver with 16-bit floats found: `keraslayers setup gpu` brings one"
+load = gpu.load
+
+
+def available():
+    """Returns "" where this runtime can run, else what to install."""
+    from keraslayers.export.runtimes import cpu
+
+    return cpu.available() or ("" if _drivers() else REMEDY)
+
+
+def run(blob, graph, inputs):
+    """Runs a file on the GPU alone, in 16-bit floats."""
+    return gpu.run_in(FLOATS, _drivers(), blob, graph, inputs, REMEDY)
+
+
+def _drivers():
+    software = list(map(str, gpu.SWIFTSHADER))
+    return [driver for driver in gpu.drivers() if driver["VK_ICD_FILENAMES"] not in software]
