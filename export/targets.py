@@ -39,7 +39,7 @@ class Target:
 
     @property
     def types(self):
-        """The types that its runtimes take and give, of inputs and outputs; None where they have all of the format's."""
+        """The types that its runtimes take and give, of inputs and outputs; None where they have all."""
         return next((runtimes.of(each).TYPES for each in self.runtimes if hasattr(runtimes.of(each), "TYPES")), None)
 
     @property

@@ -1,6 +1,7 @@
 """Files in a web page, in real headless Chromium: proven, refused in words, and what becomes of pages that die."""
 
 import os
+import pathlib
 import signal
 import subprocess
 import sys
@@ -11,13 +12,13 @@ import numpy as np
 import pytest
 from keras import layers
 
-from keraslayers import models
 from keraslayers.export import TARGETS, Verdict, find_culprit, prove, to_tflite
 from keraslayers.export.file.graph import read_graph
 from keraslayers.export.runtimes import browser, browser_gpu, chromium
 from tests.export_models import as_converted, cnn, dense, enliven, needs_browser, samples
 from tests.file_tools import Made
 
+ROOT = pathlib.Path(__file__).parent.parent
 PAGES = ["browser", "browser-gpu"]
 
 
@@ -46,13 +47,6 @@ def test_integers_of_16_bits_run_in_webassembly_alone():
     made = to_tflite(model, target="browser-gpu", precision="int16x8", samples=samples(24, model.input_shape[1:]))
     assert verdicts(made.report) == {"browser-gpu": "REJECTED", "browser": "PROVEN"}
     assert "Tensor type(INT16) is not supported" in made.report.proofs[0].reason
-
-
-@needs_browser
-def test_a_network_is_proven():
-    model = enliven(models.MobileNetV3Small(input_shape=(32, 32, 3), classes=4))
-    made = to_tflite(model, target="browser-gpu", samples=samples(4, (32, 32, 3)))
-    assert verdicts(made.report.require()) == {"browser-gpu": "PROVEN", "browser": "PROVEN"}
 
 
 @needs_browser
@@ -130,8 +124,7 @@ def test_the_layer_is_blamed_in_integers(monkeypatch):
     gate = layers.Dense(8, activation="sigmoid", name="gate")(layers.GlobalAveragePooling2D()(x))
     x = layers.Multiply(name="scale")([x, layers.Reshape((1, 1, 8))(gate)])
     model = enliven(keras.Model(image, layers.Flatten()(layers.Conv2D(3, 3, name="last")(x))))
-    made = to_tflite(model, target="browser-gpu", precision="int8", samples=samples(24, (8, 8, 8)))
-    assert verdicts(made.report) == {"browser-gpu": "WRONG", "browser": "PROVEN"}
+    made = to_tflite(model, precision="int8", samples=samples(24, (8, 8, 8)))
     culprit = find_culprit(made.tflite, "browser-gpu", model=model)
     assert (culprit.layer, culprit.operator) == ("scale", "MUL")
     assert "keraslayers.SqueezeExcite" in culprit.remedy
@@ -154,18 +147,13 @@ def test_a_page_that_computes_something_else_is_wrong(monkeypatch, tmp_path):
 
 
 @needs_browser
-@pytest.mark.parametrize(
-    ("script", "words"),
-    [
-        ("(() => { while (true); })()", "did not finish within 1 s"),
-        ("(() => { for (const a = []; ; ) a.push(new Array(1e6).fill(0.5)); })()", "it may have run out of memory"),
-    ],
-)
-def test_a_page_that_hangs_or_takes_all_memory_is_told(script, words):
+def test_a_page_that_hangs_and_one_that_crashes_are_told():
     with chromium.Chromium(files={"": b"<p>"}) as page:
         page.open()
-        with pytest.raises(chromium.PageDied, match=words):
-            page.evaluate(script, seconds=1 if "while" in script else 60)
+        with pytest.raises(chromium.PageDied, match="did not finish within 1 s"):
+            page.evaluate("(() => { while (true); })()", seconds=1)
+        with pytest.raises(chromium.PageDied, match="the page crashed; it may have run out of memory"):
+            page.call("Page.crash")
 
 
 @needs_browser
@@ -188,18 +176,14 @@ def test_nothing_goes_out():
 
 
 @needs_browser
-def test_it_ends_with_the_program_that_started_it(tmp_path):
+def test_it_ends_with_the_program_that_started_it():
     code = (
-        "import sys, time; from keraslayers.export.runtimes.chromium import Chromium\n"
-        "with Chromium() as page: print(page.process, flush=True); time.sleep(60)"
+        "import os, signal; from keraslayers.export.runtimes.chromium import Chromium\n"
+        "with Chromium() as page: print(page.process, flush=True); os.kill(os.getpid(), signal.SIGKILL)"
     )
-    program = subprocess.Popen(
-        [sys.executable, "-c", code], stdout=subprocess.PIPE, env={**os.environ, "TMPDIR": str(tmp_path)}
-    )
-    process = int(program.stdout.readline())
-    program.kill()
-    program.wait()
-    program.stdout.close()
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    process = int(done.stdout)
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
         try:

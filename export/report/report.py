@@ -12,7 +12,16 @@ from keraslayers.export.file.tensor_names import layers_along, place
 from keraslayers.export.proof.proof import Proof, Verdict
 from keraslayers.export.runtimes import browser
 
-TOOLS = ("keraslayers", "keras", "tensorflow", "ai-edge-litert", "tflite-micro", "litert-quantizer", "numpy", browser.PACKAGE)
+TOOLS = (
+    "keraslayers",
+    "keras",
+    "tensorflow",
+    "ai-edge-litert",
+    "tflite-micro",
+    "litert-quantizer",
+    "numpy",
+    browser.PACKAGE,
+)
 
 # No report is as large.
 MOST_BYTES = 2**28

@@ -24,7 +24,14 @@ from keraslayers import _checks
 from keraslayers.export.runtimes import browser, browser_gpu, cpu, gpu, gpu_fp16, micro
 
 # The one that decides what a file means stands beside these: `cpu.run_reference`, the plain built-in kernels.
-RUNTIMES = {"cpu": cpu, "gpu": gpu, "gpu-fp16": gpu_fp16, "browser": browser, "browser-gpu": browser_gpu, "micro": micro}
+RUNTIMES = {
+    "cpu": cpu,
+    "gpu": gpu,
+    "gpu-fp16": gpu_fp16,
+    "browser": browser,
+    "browser-gpu": browser_gpu,
+    "micro": micro,
+}
 
 
 def of(runtime):

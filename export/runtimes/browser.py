@@ -156,5 +156,3 @@ def _calls(count, values, tensor):
     values = np.frombuffer(values, tensor.dtype)
     shape = (count, *tensor.shape)
     return values.reshape(shape if values.size == np.prod(shape) else (count, -1))
-
-

@@ -134,8 +134,10 @@ class Chromium:
         command = [find(), *FLAGS, *root, *self._flags, f"--user-data-dir={folder}", "about:blank"]
         nothing = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDWR, 0) for number in (0, 1, 2)]
         pipes = [(os.POSIX_SPAWN_DUP2, theirs_in, 3), (os.POSIX_SPAWN_DUP2, theirs_out, 4)]
+        # It makes a socket there, whose path may have 108 letters.
+        environment = {**os.environ, "TMPDIR": "/tmp"}
         # A group of its own, so that its helpers end with it.
-        self.process = os.posix_spawn(command[0], command, os.environ, file_actions=[*nothing, *pipes], setpgroup=0)
+        self.process = os.posix_spawn(command[0], command, environment, file_actions=[*nothing, *pipes], setpgroup=0)
         stack.callback(self._end)
         os.close(theirs_in)
         os.close(theirs_out)
