@@ -150,7 +150,8 @@ def test_runtimes_say_whether_they_are_there_and_run(name):
     runtime = RUNTIMES[name]
     assert isinstance(runtime.available(), str)
     assert list(inspect.signature(runtime.run).parameters)[:3] == ["blob", "graph", "inputs"]
-    assert list(inspect.signature(runtime.load).parameters)[:3] == ["path", "inputs", "outputs"]
+    if not name.startswith("browser"):  # which is no child of Python's
+        assert list(inspect.signature(runtime.load).parameters)[:3] == ["path", "inputs", "outputs"]
     assert isinstance(runtime.PLAIN, bool)
     assert runtime.FLOATS in (16, 32)
     # What takes the files of another runtime has no target of its own as a rule.
