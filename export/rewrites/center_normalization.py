@@ -12,8 +12,8 @@ def center_normalization(graph):
              SQUARED_DIFFERENCE(x, mean)
     Result:  (x - mean) * RSQRT(variance + epsilon) * gamma + beta, with the variance of x - mean
 
-    The two products are large where the mean is, and their difference is lost in 16-bit floats: LayerNormalization of
-    800 +- 1 had 8.7 dB there, and has what is left of its input, 17. It is an operator less. Within rounding.
+    The two products are large where the mean is, and in 16-bit floats their difference has few digits:
+    LayerNormalization of 250 +- 1 had 18 dB there, and has 21. It takes two operators less. Within rounding.
     """
     return each(graph, _TWO, _center)
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from keraslayers.export.rewrites._each import each
-from keraslayers.export.rewrites._ranges import scalar, stays_below, with_scalar
+from keraslayers.export.rewrites._ranges import stays_below, with_scalar
 
 # How far before an exponential the largest number is looked for that was taken from it.
 FAR = 6
@@ -36,7 +36,9 @@ def _logarithm(build, operator):
     if maker.name != "SUM" or maker.inputs[1].values is None or (x := _powered(build, maker.inputs[0])) is None:
         return False
     moved, largest = _moved(build, x, maker)
-    total = build.computed("SUM", (build.computed("EXP", (moved,), x.shape), maker.inputs[1]), largest.shape, keepDims=True)
+    total = build.computed(
+        "SUM", (build.computed("EXP", (moved,), x.shape), maker.inputs[1]), largest.shape, keepDims=True
+    )
     logarithm = build.computed("LOG", (total,), total.shape)
     build.finish(build.computed("ADD", (logarithm, largest), total.shape))
     return True

@@ -194,7 +194,7 @@ def hidden(far=-1e9, reader="SOFTMAX", both=False):
     def step(f, x):
         least = np.float32([0, 0, 0, 1e9, 0, 0, 0, 0]).reshape(8, 1)
         known = f.new("GREATER", (x, f.constant(least)), x.shape, "bool")
-        y = f.new("SELECT_V2", (known, x, f.constant(np.float32(far))), x.shape)
+        y = f.new("SELECT_V2", (known, x, f.constant(np.float32(far))), x.shape, "float32")
         z = f.new(reader, (y,), x.shape, **({"beta": 1.0} if reader == "SOFTMAX" else {}))
         return [z, y] if both else z
 
@@ -244,14 +244,14 @@ FAR = np.where(np.arange(24) % 3 == 0, -1e9, 0)
 HALF = "gpu-fp16"
 
 
-def lost(rewrite, name, make, **more):
+def lost(rewrite, name, make):
     """A row of what is WRONG in 16 bits."""
-    return Case(rewrite, name, make, "WRONG", HALF, exact=False, **more)
+    return Case(rewrite, name, make, "WRONG", HALF, exact=False)
 
 
-def kept(rewrite, name, make):
+def kept(rewrite, name, make, **more):
     """A row in another spelling: the law holds there, too."""
-    return Case(rewrite, name, make, "PROVEN", "", exact=False)
+    return Case(rewrite, name, make, "PROVEN", "", exact=False, **more)
 
 
 def stays(rewrite, name, make):
@@ -269,15 +269,16 @@ CASES = [
     stays("average_sums", "over a sum of few", file(IMAGE, ratio())),
     stays("average_sums", "over a sum of others", file((1, 64, 64, 4), ratio(axes=(1, 2, 3)))),
     stays("average_sums", "integers", file(IMAGE, whole)),
-    # Of the seven digits of products near 800 three are lost in their difference, before.
-    lost("center_normalization", "at 800", file(ROWS, layer(), to=800), within=1e-3),
+    # Of the seven digits of products near 400 three are lost in their difference, before.
+    kept("center_normalization", "at 400", file(ROWS, layer(), to=400), within=1e-3),
     kept("center_normalization", "without gamma and beta", file(ROWS, layer(gamma=False, beta=False), to=3)),
     kept("center_normalization", "beta less the product", file(ROWS, layer("beta less"), to=3)),
     kept("center_normalization", "less the product", file(ROWS, layer("less"), to=3)),
     kept("center_normalization", "the product negated", file(ROWS, layer("negated"), to=3)),
     stays("center_normalization", "another weight", file(ROWS, layer(other=lambda f, w: f.new("ABS", (w,), w.shape)))),
     stays("center_normalization", "no normalization", file(ROWS, centered())),
-    lost("scale_squares", "layer", file(ROWS, centered(), by=400)),
+    lost("scale_squares", "length", file(ROWS, length(), by=400)),
+    kept("scale_squares", "layer", file(ROWS, centered(), by=400)),
     lost("scale_squares", "a difference squared", file(ROWS, layer(), by=400)),
     lost("scale_squares", "unit", file(ROWS, unit(), by=with_a_row_of_zeros)),
     kept("scale_squares", "group", file((1, 16, 4, 6), centered(axes=(1, 3), epsilon=1e-6, square="SQUARE"), by=400)),
@@ -285,7 +286,6 @@ CASES = [
     kept("scale_squares", "at least an epsilon", file(ROWS, centered(added="MAXIMUM", epsilon=1e-3), by=0.03)),
     kept("scale_squares", "divided by the root", file(ROWS, centered(root="SQRT", again=True))),
     kept("scale_squares", "the root itself", file(ROWS, centered(again=True))),
-    kept("scale_squares", "length", file(ROWS, length())),
     kept("scale_squares", "length, axis left out", file(ROWS, length(keep=False))),
     kept("scale_squares", "length of very many", file((1, 80, 80, 3), length(axes=(1, 2)), by=5)),
     kept("scale_squares", "root of a sum of very many", file((1, 80, 80, 3), centered("SUM", (1, 2), 1e-3), by=5)),
