@@ -15,6 +15,7 @@ from keraslayers.export.rewrites.align_selection import align_selection
 from keraslayers.export.rewrites.average_sums import average_sums
 from keraslayers.export.rewrites.bound_masks import bound_masks
 from keraslayers.export.rewrites.center_normalization import center_normalization
+from keraslayers.export.rewrites.cast_borders import cast_borders
 from keraslayers.export.rewrites.copy_outputs import copy_outputs
 from keraslayers.export.rewrites.crop_transposed import crop_transposed
 from keraslayers.export.rewrites.dilate_convolutions import dilate_convolutions
@@ -81,6 +82,7 @@ __all__ = [
     "average_sums",
     "bound_masks",
     "center_normalization",
+    "cast_borders",
     "copy_outputs",
     "crop_transposed",
     "dilate_convolutions",
@@ -162,6 +164,14 @@ def _in_16_bits(target, precision):
     return any(runtimes.of(runtime).FLOATS == 16 for runtime in target.runtimes) and precision != "int16x8"
 
 
+def _in_pages(target, precision):
+    return target.types is not None
+
+
+def _on_gpu_or_in_pages(target, precision):
+    return _on_gpu(target, precision) or _in_pages(target, precision)
+
+
 def _without_loops(target, precision):
     """GPUs have none, and the converter's quantizer dies of them."""
     return _on_gpu(target, precision) or precision in INTEGER
@@ -175,6 +185,7 @@ REWRITES = {
     "drop_state": (drop_state, _on_all),
     "join_in_floats": (join_in_floats, _on_all),
     "lower_convolution_3d": (lower_convolution_3d, _on_phones),
+    "cast_borders": (cast_borders, _in_pages),
     "narrow_borders": (narrow_borders, _on_gpu),
     "fold_constants": (fold_constants, _without_loops),
     "narrow_integers": (narrow_integers, _on_gpu),
@@ -232,5 +243,5 @@ REWRITES = {
     "nest_concatenations": (nest_concatenations, _on_cpu),
     "multiply_matrices": (multiply_matrices, _on_gpu),
     "fold_reshapes": (fold_reshapes, _on_gpu),
-    "copy_outputs": (copy_outputs, _on_gpu),
+    "copy_outputs": (copy_outputs, _on_gpu_or_in_pages),
 }

@@ -36,7 +36,7 @@ def rewrite(blob, target, precision, inputs=None):
     file = edit.read(blob)
     if inputs is not None:
         file.ranges = _ranges(blob, file, inputs)
-    fixed = fix_sizes(file, blob) if "gpu" in target.kinds else []
+    fixed = fix_sizes(file, blob) if "gpu" in target.kinds or target.types else []
     done = {"fix_sizes": fixed} if fixed else {}
     for graph in file.entrances():
         for _ in range(MOST_ROUNDS):
