@@ -14,8 +14,8 @@ from keraslayers.export.rewrites.align_ranks import align_ranks
 from keraslayers.export.rewrites.align_selection import align_selection
 from keraslayers.export.rewrites.average_sums import average_sums
 from keraslayers.export.rewrites.bound_masks import bound_masks
-from keraslayers.export.rewrites.center_normalization import center_normalization
 from keraslayers.export.rewrites.cast_borders import cast_borders
+from keraslayers.export.rewrites.center_normalization import center_normalization
 from keraslayers.export.rewrites.copy_outputs import copy_outputs
 from keraslayers.export.rewrites.crop_transposed import crop_transposed
 from keraslayers.export.rewrites.dilate_convolutions import dilate_convolutions
@@ -81,8 +81,8 @@ __all__ = [
     "align_selection",
     "average_sums",
     "bound_masks",
-    "center_normalization",
     "cast_borders",
+    "center_normalization",
     "copy_outputs",
     "crop_transposed",
     "dilate_convolutions",

@@ -93,7 +93,7 @@ def load(path, inputs, outputs, delegates, threads, plain=False, shapes=False, r
     nodes = interpreter._get_ops_details()
     pieces = [node for node in nodes if node["op_name"] == "DELEGATE"]
     nodes = [node for node in nodes if node["op_name"] != "DELEGATE"]
-    made = [tensor for node in nodes for tensor in node["outputs"]]
+    made = [int(tensor) for node in nodes for tensor in node["outputs"]]
     inside = taken(nodes, pieces)
     names = {tensor["index"]: tensor["name"] for tensor in interpreter.get_tensor_details()}
     figures = {
