@@ -251,7 +251,7 @@ def lost(rewrite, name, make):
 
 def kept(rewrite, name, make, **more):
     """A row in another spelling: the law holds there, too."""
-    return Case(rewrite, name, make, "PROVEN", "", exact=False, **more)
+    return Case(rewrite, name, make, "PROVEN", HALF, exact=False, **more)
 
 
 def stays(rewrite, name, make):
