@@ -10,7 +10,7 @@ MADE := $(VENV)/.made
 demo: $(MADE) driver
 	$(BIN)/keraslayers demo
 
-test: lint driver
+test: lint driver arm64
 	$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
 
 lint: $(MADE)
@@ -63,6 +63,7 @@ bench-foreign: $(MADE) driver $(FOREIGN:=/.made)
 # The lower bounds in pyproject.toml are what this installs and tests.
 LOWEST := .venv-lowest
 test-lowest: $(LOWEST)/.made driver
+	$(LOWEST)/bin/keraslayers setup arm64
 	$(LOWEST)/bin/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
 
 $(LOWEST)/.made: setup.py pyproject.toml
@@ -111,15 +112,31 @@ $(MADE): setup.py pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	touch $@
 
+# LiteRT.js, for the runtimes of web pages; elsewhere than as root on Debian the verdict on browser reads UNTESTED where
+# there is no npm.
+PAGES := node_modules/.package-lock.json
+$(PAGES): package.json package-lock.json
+	@if ! command -v npm > /dev/null && [ -e /etc/debian_version ] && [ "$$(id -u)" = 0 ]; then \
+		echo "installing npm"; \
+		apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends npm > /dev/null; \
+	fi
+	@if command -v npm > /dev/null; then npm ci --silent --no-audit --no-fund && touch $@; fi
+
 # The gpu runtime needs a Vulkan driver. Without a GPU that is the software one in Chromium; elsewhere than as root on
 # Debian the verdict on gpu reads UNTESTED and says what to install.
 .PHONY: driver
-driver:
+driver: $(PAGES)
 	@if [ ! -e /usr/lib/chromium/vk_swiftshader_icd.json ] && [ ! -e /opt/google/chrome/vk_swiftshader_icd.json ] \
 		&& [ -e /etc/debian_version ] && [ "$$(id -u)" = 0 ]; then \
 		echo "installing chromium for its Vulkan driver"; \
 		apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends chromium > /dev/null; \
 	fi
 
+# ARM64 code and qemu, into the user's cache, for the LiteRT of this environment. Without them the verdict on arm64 reads
+# UNTESTED.
+.PHONY: arm64
+arm64: $(MADE)
+	$(BIN)/keraslayers setup arm64
+
 clean:
-	rm -rf $(VENV) $(FOREIGN) $(LOWEST) $(BACKENDS) $(OTHERS) $(MUTATE) build dist site *.egg-info demo .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(FOREIGN) $(LOWEST) $(BACKENDS) $(OTHERS) $(MUTATE) node_modules build dist site *.egg-info demo .pytest_cache .ruff_cache

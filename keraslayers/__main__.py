@@ -87,7 +87,7 @@ def models():
 def export(
     model: Annotated[Path, typer.Argument(metavar="MODEL.keras", help="A saved Keras 3 model.")],
     output: Annotated[Path | None, typer.Option("-o", "--output", help="By default MODEL.tflite.")] = None,
-    target: Annotated[str, typer.Option(help="cpu, gpu or micro.")] = "cpu",
+    target: Annotated[str, typer.Option(help="cpu, gpu, browser, browser-gpu or micro.")] = "cpu",
     precision: Annotated[
         str, typer.Option(help="float32, float16, dynamic, int4 (weights), int8 or int16x8 (all integer).")
     ] = "float32",
@@ -151,7 +151,8 @@ def export(
 def check(
     file: Annotated[Path, typer.Argument(metavar="FILE.tflite", help="Any .tflite file, from whatever tool.")],
     runtime: Annotated[
-        list[str] | None, typer.Option(help="cpu, gpu or micro; again for more. By default cpu and gpu.")
+        list[str] | None,
+        typer.Option(help="cpu, gpu, browser, micro or others; again for more. By default cpu and gpu."),
     ] = None,
     samples: Annotated[Path | None, typer.Option(help="Inputs to run: .npy, or .npz by input name.")] = None,
     model: Annotated[
@@ -171,10 +172,21 @@ def check(
 
 
 @app.command()
+def setup(
+    what: Annotated[str, typer.Argument(metavar="WHAT", help="arm64: ARM64 code and its emulator, qemu.")],
+):
+    """Fetch what a runtime needs into a folder of your cache. Needs no root."""
+    with quiet():
+        from keraslayers.export.runtimes import SETUPS
+    folder = SETUPS[_checks.choice("setup", "what", what, SETUPS)].setup()
+    err.print(f"{what} is set up in {escape(printable(str(folder)))}", highlight=False, soft_wrap=True)
+
+
+@app.command()
 def repair(
     file: Annotated[Path, typer.Argument(metavar="FILE.tflite", help="Any .tflite file, from whatever tool.")],
     output: Annotated[Path | None, typer.Option("-o", "--output", help="By default FILE.repaired.tflite.")] = None,
-    target: Annotated[str, typer.Option(help="cpu, gpu or micro.")] = "gpu",
+    target: Annotated[str, typer.Option(help="cpu, gpu, browser, browser-gpu or micro.")] = "gpu",
     samples: Annotated[Path | None, typer.Option(help="Inputs to run: .npy, or .npz by input name.")] = None,
     model: Annotated[
         Path | None, typer.Option(help="The .keras model that the file was made of, to compare with it, too.")

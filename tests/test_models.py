@@ -98,7 +98,8 @@ def test_without_top_and_with_unknown_sizes(case, network):
     x = image(case.input_shape)
     expected = outputs(maps, x)
     for pooling, take in (("avg", np.mean), ("max", np.max)):
-        pooled = case.make(input_shape=(None, None, case.input_shape[2]), include_top=False, pooling=pooling)
+        sides = (None, None) if case.open_maps else case.input_shape[:2]
+        pooled = case.make(input_shape=(*sides, case.input_shape[2]), include_top=False, pooling=pooling)
         assert pooled.output_shape == (None, case.maps[-1])
         pooled.set_weights(maps.get_weights())
         # a mean in another order, after convolutions that sum in another order
@@ -115,6 +116,9 @@ def test_without_top_and_with_unknown_sizes(case, network):
     else:
         with pytest.raises(ValueError, match=rf"`{case.builder.__name__}`: `input_shape` must have a known height"):
             case.make(input_shape=(None, None, 3))
+    if not case.open_maps:
+        with pytest.raises(ValueError, match=rf"`{case.builder.__name__}`: `input_shape` must have a known height"):
+            case.make(input_shape=(None, None, 3), include_top=False)
 
 
 def test_smallest_size(case):
@@ -161,6 +165,7 @@ def test_bn_epsilon_and_padding(case):
 # Features and classifiers
 
 
+@pytest.mark.parametrize("case", [case for case in MODELS if case.channels], ids=lambda case: case.name, scope="module")
 def test_features_are_the_ends_of_the_stages(case, network):
     strides = list(case.channels)
     found = models.features(network, strides)
@@ -171,7 +176,8 @@ def test_features_are_the_ends_of_the_stages(case, network):
     with pytest.raises(ValueError, match=r"`features`: `model` .* has no stage of stride 64; its stages have the str"):
         models.features(network, (64,))
     # Of open sizes, and of trained networks that were saved without top.
-    bare = case.make(input_shape=(None, None, case.input_shape[2]), include_top=False)
+    sides = (None, None) if case.open_maps else case.input_shape[:2]
+    bare = case.make(input_shape=(*sides, case.input_shape[2]), include_top=False)
     opened = models.features(bare, strides)
     assert [maps._keras_history.operation.name for maps in opened.outputs] == [
         maps._keras_history.operation.name for maps in found.outputs

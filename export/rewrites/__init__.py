@@ -11,6 +11,7 @@ from keraslayers.export.rewrites.align_constants import align_constants
 from keraslayers.export.rewrites.align_integers import align_integers
 from keraslayers.export.rewrites.align_ranks import align_ranks
 from keraslayers.export.rewrites.align_selection import align_selection
+from keraslayers.export.rewrites.cast_borders import cast_borders
 from keraslayers.export.rewrites.copy_outputs import copy_outputs
 from keraslayers.export.rewrites.crop_transposed import crop_transposed
 from keraslayers.export.rewrites.dilate_convolutions import dilate_convolutions
@@ -70,6 +71,7 @@ __all__ = [
     "align_integers",
     "align_ranks",
     "align_selection",
+    "cast_borders",
     "copy_outputs",
     "crop_transposed",
     "dilate_convolutions",
@@ -142,6 +144,14 @@ def _on_phones(target, precision):
     return "cpu" in target.kinds or "gpu" in target.kinds
 
 
+def _in_pages(target, precision):
+    return target.types is not None
+
+
+def _on_gpu_or_in_pages(target, precision):
+    return _on_gpu(target, precision) or _in_pages(target, precision)
+
+
 def _without_loops(target, precision):
     """GPUs have none, and the converter's quantizer dies of them."""
     return _on_gpu(target, precision) or precision in INTEGER
@@ -155,6 +165,7 @@ REWRITES = {
     "drop_state": (drop_state, _on_all),
     "join_in_floats": (join_in_floats, _on_all),
     "lower_convolution_3d": (lower_convolution_3d, _on_phones),
+    "cast_borders": (cast_borders, _in_pages),
     "narrow_borders": (narrow_borders, _on_gpu),
     "fold_constants": (fold_constants, _without_loops),
     "narrow_integers": (narrow_integers, _on_gpu),
@@ -205,5 +216,5 @@ REWRITES = {
     "nest_concatenations": (nest_concatenations, _on_cpu),
     "multiply_matrices": (multiply_matrices, _on_gpu),
     "fold_reshapes": (fold_reshapes, _on_gpu),
-    "copy_outputs": (copy_outputs, _on_gpu),
+    "copy_outputs": (copy_outputs, _on_gpu_or_in_pages),
 }

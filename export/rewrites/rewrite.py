@@ -27,7 +27,7 @@ def rewrite(blob, target, precision):
     if not wanted:
         return blob, {}
     file = edit.read(blob)
-    fixed = fix_sizes(file, blob) if "gpu" in target.kinds else []
+    fixed = fix_sizes(file, blob) if "gpu" in target.kinds or target.types else []
     done = {"fix_sizes": fixed} if fixed else {}
     for graph in file.entrances():
         for _ in range(MOST_ROUNDS):
