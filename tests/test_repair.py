@@ -198,7 +198,7 @@ def test_a_video_has_four_axes_in_the_file():
     video = keras.Input((3, 8, 8, 2), name="video")
     model = keras.Model(video, layers.Conv3D(2, 3, activation="relu", name="found")(video))
     x = np.random.default_rng(0).normal(size=(8, 3, 8, 8, 2)).astype("float32")
-    made = to_tflite(model, target="gpu", samples=x)
+    made = to_tflite(model, target="gpu-fp32", samples=x)
     assert made.report.ok, made.report
     assert [tensor["shape"] for tensor in made.report.inputs] == [(1, 24, 8, 2)]
     flat = x.reshape(8, 24, 8, 2)
