@@ -111,7 +111,7 @@ def planned(
         theirs = take_pixels(who, theirs, preprocessing, dtype)
         preprocessing = layer_in_float32(who, preprocessing)
         interface = take_pixels(who, interface, preprocessing, dtype)
-    _check_numbers(who, interface)
+    _check_numbers(who, interface, precision)
     given = samples is not None
     if not given and precision in INTEGER and not trained:
         raise ValueError(
@@ -147,9 +147,15 @@ def planned(
     )
 
 
-def _check_numbers(who, interface):
-    """Refuses inputs of text, which the runtimes of phones do not read."""
+def _check_numbers(who, interface, precision):
+    """Refuses inputs of text, which the runtimes of phones do not read, and ids where the quantizer has none."""
     for entry in interface.inputs:
+        if precision == "int16x8" and entry.dtype.startswith(("int", "uint", "bool")):
+            raise ValueError(
+                f"`{who}`: precision='int16x8' is for inputs of floats: the quantizer of 16 bits can neither look up "
+                f"nor convert integers. Input `{entry.name}` of `model` {interface.model.name!r} is {entry.dtype}: "
+                "take precision='int8', or leave what reads it out of the model and give the file what it computes."
+            )
         if entry.dtype == "string":
             readers = [
                 layer.name

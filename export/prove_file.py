@@ -5,6 +5,7 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
+from keraslayers._printable import printable
 from keraslayers.export.file import strange
 from keraslayers.export.file.edit import by_signature
 from keraslayers.export.file.graph import read_graph
@@ -134,13 +135,11 @@ def _check_borders(who, name, graph):
             raise ValueError(f"`{who}`: `tflite` {name!r} has no {side}s: there is nothing to compare.")
         elements = 0  # of all together
         for tensor in tensors:
+            where = f"`{who}`: `tflite` {name!r}: {side} `{printable(tensor.name)}`"
             if tensor.dtype not in NUMBERS:
                 raise ValueError(
-                    f"`{who}`: `tflite` {name!r}: {side} `{tensor.name}` is of type {tensor.dtype}; only numbers can "
-                    f"be compared: {', '.join(NUMBERS)}."
+                    f"{where} is of type {tensor.dtype}; only numbers can be compared: {', '.join(NUMBERS)}."
                 )
             elements += math.prod(tensor.shape)
             if elements > MOST_ELEMENTS:
-                raise ValueError(
-                    f"`{who}`: `tflite` {name!r}: {side} `{tensor.name}` of shape {tensor.shape} is too large to run."
-                )
+                raise ValueError(f"{where} of shape {tensor.shape} is too large to run.")

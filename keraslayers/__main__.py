@@ -42,6 +42,7 @@ def demo(
     model: Annotated[str, typer.Option(help="Which of `keraslayers models` to train.")] = "shufflenet_v2",
     epochs: Annotated[int, typer.Option(min=1, help="Passes over the 1,400 training images.")] = 10,
     out_folder: Annotated[Path, typer.Option("--out", help="Folder for the files; made if missing.")] = Path("demo"),
+    force: Annotated[bool, typer.Option("--force", help=FORCE)] = False,
 ):
     """Train a classic network on scanned digits, export it in every precision, prove it, show the result."""
     with quiet():
@@ -51,7 +52,7 @@ def demo(
     # One machine trains one network, however its threads run.
     tf.config.experimental.enable_op_determinism()
     # A machine without a driver for the gpu runtime leaves it UNTESTED: the demo says so, and has not failed.
-    raise typer.Exit(PROVEN if _demo.run(model, epochs, out_folder, out) else NOT_PROVEN)
+    raise typer.Exit(PROVEN if _demo.run(model, epochs, out_folder, out, force) else NOT_PROVEN)
 
 
 @app.command()

@@ -94,8 +94,12 @@ def load_model(who, path):
 
     try:
         with zipfile.ZipFile(path) as archive:
-            if "config.json" in archive.namelist():
+            names = archive.namelist()
+            if "config.json" in names:
                 make_room(archive.read("config.json").count(b'"class_name"'), most=MOST_CALLS)
+            if "model.weights.h5" in names:
+                with archive.open("model.weights.h5") as weights:
+                    _check_size(who, "model", path, _held(weights))
         return keras.models.load_model(path, compile=False, safe_mode=True)
     except (ValueError, TypeError, KeyError, OSError, zipfile.BadZipFile, zlib.error) as error:
         words, then = str(error), {"export": "to_tflite"}.get(who, who)
@@ -119,11 +123,29 @@ def _check_unpacked(who, argument, path):
             size = sum(info.file_size for info in archive.infolist())
     except (zipfile.BadZipFile, struct.error) as error:
         raise ValueError(f"`{who}`: `{argument}` {str(path)!r} is damaged: {error}") from error
+    _check_size(who, argument, path, size)
+
+
+def _check_size(who, argument, path, size):
     packed = path.stat().st_size
     if size > MOST_UNPACKED and size > MOST_TIMES * packed:
         raise ValueError(
             f"`{who}`: `{argument}` {str(path)!r} unpacks {packed:,} bytes to {size:,}, as no weights and samples do."
         )
+
+
+def _held(weights):
+    """Bytes of the arrays in a file of HDF5, which packs, or leaves out, what is all zero."""
+    import h5py
+
+    with h5py.File(weights, "r") as file:
+        sizes = []
+        file.visititems(lambda name, item: sizes.append(item.size * item.dtype.itemsize) if _is_array(item) else None)
+    return sum(sizes)
+
+
+def _is_array(item):
+    return hasattr(item, "dtype") and item.size is not None
 
 
 def load_samples(who, path):

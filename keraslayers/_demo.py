@@ -1,5 +1,6 @@
 """The demo: a classic network learns scanned digits, is exported in every precision, proven, and shown."""
 
+import itertools
 import time
 from dataclasses import dataclass
 
@@ -15,6 +16,7 @@ BATCH = 32
 LEARNING_RATE = 6e-3
 PRECISIONS = ("float32", "float16", "int8")
 TARGETS = ("cpu", "gpu")
+LABELS = "".join(f"{digit}\n" for digit in range(10)).encode()
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class Row:
     agreement: dict
 
 
-def run(name, epochs, folder, console):
+def run(name, epochs, folder, console, force=False):
     """Runs the demo.
 
     Args:
@@ -52,11 +54,13 @@ def run(name, epochs, folder, console):
         epochs: passes over the training images.
         folder: where the files go; made if missing.
         console: rich Console to show progress and the table on.
+        force: whether files of those names that are none of the library's are replaced.
 
     Returns:
         Whether every file is PROVEN on every runtime that this machine has.
 
     Raises:
+        FileExistsError: if there are such files.
         ImportError: if the extra `keraslayers[demo]` is not installed.
         ValueError: if there is no such network, or none for images.
     """
@@ -69,6 +73,10 @@ def run(name, epochs, folder, console):
         from keraslayers.export.file import files
     if len(models.spec(name).input_shape) != 3:
         raise ValueError(f"`demo`: `model` must be a network for images; {name!r} reads text.")
+    places = {each: folder / f"{name}_{'_'.join(each)}.tflite" for each in itertools.product(TARGETS, PRECISIONS)}
+    labels, page = folder / "labels.txt", folder / "report.html"
+    if not force:
+        _check_own(places.values(), labels, page)
     folder.mkdir(parents=True, exist_ok=True)
     keras.utils.set_random_seed(0)
     digits = load_digits()
@@ -84,14 +92,12 @@ def run(name, epochs, folder, console):
     console.print(f"accuracy in Keras: [bold]{accuracy:.1%}[/]", highlight=False)
 
     rows = []
-    for target in TARGETS:
-        for precision in PRECISIONS:
-            artifact = to_tflite(model, target=target, precision=precision, samples=digits.x_train[:200])
-            path = artifact.save(folder / f"{name}_{target}_{precision}.tflite")
-            with console.status(f"running {path.name} on all test images"):
-                rows.append(_row(artifact, path, digits, expected))
-    files.write({folder / "labels.txt": "".join(f"{digit}\n" for digit in range(10)).encode()})
-    page = folder / "report.html"
+    for (target, precision), path in places.items():
+        artifact = to_tflite(model, target=target, precision=precision, samples=digits.x_train[:200])
+        artifact.save(path, force=force)
+        with console.status(f"running {path.name} on all test images"):
+            rows.append(_row(artifact, path, digits, expected))
+    files.write({labels: LABELS})
     with console.status("drawing the report"):
         _write_page(page, name, model, digits, history, expected, accuracy, rows)
     console.print(table(rows))
@@ -101,6 +107,20 @@ def run(name, epochs, folder, console):
     console.print(f"wrote {folder}/: {len(rows)} .tflite files, their reports, labels.txt and report.html")
     console.print(f"{time.monotonic() - started:.0f} s in all", highlight=False)
     return all(proof.verdict in (Verdict.PROVEN, Verdict.UNTESTED) for proof in proofs)
+
+
+def _check_own(places, labels, page):
+    """Refuses to replace what no demo wrote."""
+    from keraslayers.export.artifact import check_beside, check_own
+
+    for path in places:
+        check_own("demo", path)
+        check_beside("demo", path)
+    for path, mark in ((labels, LABELS), (page, b"<title>keraslayers: ")):
+        if path.is_file() and mark not in path.read_bytes()[:1000]:
+            raise FileExistsError(
+                f"`demo`: {str(path)!r} is there, and no demo wrote it. Name another folder by --out, or force it."
+            )
 
 
 def load_digits():

@@ -71,3 +71,18 @@ def test_an_unknown_network_is_refused_before_anything_is_made(tmp_path):
     with pytest.raises(ValueError, match="Did you mean 'lenet5'"):
         _demo.run("lenet", 1, tmp_path / "out", Console(file=io.StringIO()))
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("name", ["lenet5_gpu_int8.tflite", "lenet5_cpu_float32.json", "labels.txt", "report.html"])
+def test_what_it_did_not_write_it_does_not_replace(name, tmp_path, monkeypatch):
+    monkeypatch.setattr(_demo, "load_digits", lambda: pytest.fail("it set to work before it looked"))
+    (tmp_path / name).write_text("mine")
+    with pytest.raises(FileExistsError, match=f"`demo`: .*{name}"):
+        _demo.run("lenet5", 1, tmp_path, Console(file=io.StringIO()))
+    assert (tmp_path / name).read_text() == "mine"
+
+
+def test_what_it_wrote_it_replaces(ran, monkeypatch):
+    monkeypatch.setattr(_demo, "load_digits", lambda: (_ for _ in ()).throw(InterruptedError))
+    with pytest.raises(InterruptedError):
+        _demo.run("lenet5", 1, ran[2], Console(file=io.StringIO()))

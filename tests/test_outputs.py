@@ -1,20 +1,26 @@
 """What is written never replaces what nobody named, and what is shown is not obeyed."""
 
+import dataclasses
 import hashlib
 import io
 import json
 import os
 import re
+import types
 
+import keras
+import numpy as np
 import pytest
 from rich.console import Console
 
 from keraslayers import export
 from keraslayers.__main__ import main
 from keraslayers._printable import printable
-from keraslayers.export import Artifact, Proof, Report, Verdict
+from keraslayers.export import Artifact, Proof, Report, Verdict, prove_file
 from keraslayers.export.file import files
+from keraslayers.export.file.graph import read_graph
 from keraslayers.export.progress import step
+from keraslayers.export.proof.blame import Culprit
 from tests.file_tools import Made
 from tests.test_command_line import refused, run
 from tests.test_files import listing
@@ -211,6 +217,21 @@ def test_names_in_errors_and_paths_are_shown_not_obeyed(place, capfd, monkeypatc
     _, _, err = run(capfd, "repair", place / "net.tflite", "-o", place / "[red]\x1b.tflite")
     assert not obeyed(err)
     assert r"[red]\x1b.tflite" in err.replace("\n", "")
+
+
+def test_names_in_exceptions_are_shown_not_obeyed():
+    blob = relu(RED)
+    graph = read_graph(blob)
+    many = dataclasses.replace(graph.inputs[0], shape=(2**25,))
+    for tell in (
+        lambda: export.prove(blob, "cpu", np.ones((2, 3), "float32")),
+        lambda: export.prove(blob, "cpu", model=keras.Sequential([keras.Input((3,)), keras.layers.ReLU()])),
+        lambda: prove_file._check_borders("prove", "m", types.SimpleNamespace(inputs=[many], outputs=[many])),
+    ):
+        with pytest.raises(ValueError, match=r"a\\x1b\[31mred") as caught:
+            tell()
+        assert not obeyed(str(caught.value))
+    assert not obeyed(str(Culprit("RELU", RED, RED, "")))
 
 
 def test_the_spinner_takes_a_name_as_it_is(monkeypatch):

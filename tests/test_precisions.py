@@ -111,6 +111,13 @@ def test_16_bits_of_layers_that_share_a_bias():
     assert proof.snr_db > 30
 
 
+@pytest.mark.parametrize("read", [lambda x: layers.Embedding(20, 4)(x), layers.Rescaling(0.1)])
+def test_16_bits_are_for_floats(read):
+    x = keras.Input((4,), dtype="int32", name="ids")
+    with pytest.raises(ValueError, match=r"Input `ids` of `model` .* is int32: take precision='int8'"):
+        to_tflite(keras.Model(x, read(x)), precision="int16x8", samples=np.ones((4, 4), "int32"))
+
+
 @needs_gpu
 def test_16_bits_are_rejected_by_the_gpu(made):
     report = made("int16x8", target="gpu-fp32").report

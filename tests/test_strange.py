@@ -6,6 +6,8 @@ import tracemalloc
 import zipfile
 
 import flatbuffers
+import h5py
+import keras
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
@@ -153,6 +155,22 @@ def test_the_command_unpacks_no_gigabytes(bomb, tmp_path, capfd, name):
     option = "--model" if name == "net.keras" else "--samples"
     line = refused(capfd, "check", tmp_path / "net.tflite", option, tmp_path / name)
     assert "to 269,484,032, as no weights and samples do" in line
+
+
+def test_weights_that_are_packed_in_their_own_file(tmp_path, capfd):
+    """The archive stores them as they are; it is HDF5 that leaves the zeros out."""
+    keras.Sequential([keras.Input((4,)), keras.layers.Dense(4)]).save(tmp_path / "right.keras")
+    page = io.BytesIO()
+    with h5py.File(page, "w") as file:
+        for part in ("a", "b"):  # together
+            file.create_dataset(f"layers/{part}/vars/0", (2**25 + 2**20,), "float32", compression="gzip")
+    with zipfile.ZipFile(tmp_path / "right.keras") as right, zipfile.ZipFile(tmp_path / "net.keras", "w") as archive:
+        for name in right.namelist():
+            archive.writestr(name, page.getvalue() if name.endswith(".h5") else right.read(name))
+    (tmp_path / "net.tflite").write_bytes(relu())
+    assert (tmp_path / "net.keras").stat().st_size < 2**20
+    line = refused(capfd, "check", tmp_path / "net.tflite", "--model", tmp_path / "net.keras")
+    assert "to 276,824,064, as no weights and samples do" in line
 
 
 def test_samples_of_more_bytes_than_there_is_memory(tmp_path, capfd):

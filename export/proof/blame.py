@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 
+from keraslayers._printable import printable
 from keraslayers.export import runtimes
 from keraslayers.export.file import edit, strange
 from keraslayers.export.file.edit import File, Graph, Signature, called_by
@@ -35,7 +36,8 @@ class Culprit:
     remedy: str
 
     def __str__(self):
-        where = f"layer `{self.layer}` ({self.operator})" if self.layer else f"{self.operator} {self.tensor!r}"
+        operator = printable(self.operator)  # custom ones have any name
+        where = f"layer `{printable(self.layer)}` ({operator})" if self.layer else f"{operator} {self.tensor!r}"
         return f"It begins at {where}" + (f": {self.remedy}" if self.remedy else "")
 
 

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from keraslayers._printable import printable
 from keraslayers.export.source.fork import check_fork
 from keraslayers.export.source.samples import OPEN
 
@@ -79,4 +80,4 @@ def _shaped(values, wanted):
 
 def _listed(shapes):
     sizes = {name: ", ".join("any" if size is None else str(size) for size in shape) for name, shape in shapes.items()}
-    return ", ".join(f"`{name}` ({listed})" for name, listed in sizes.items())
+    return ", ".join(f"`{printable(name)}` ({listed})" for name, listed in sizes.items())

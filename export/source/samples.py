@@ -5,6 +5,8 @@ from itertools import islice
 
 import numpy as np
 
+from keraslayers._printable import printable
+
 # A dataset may repeat for ever; calibration gains nothing beyond some hundred samples.
 MOST_FROM_DATASET = 512
 # What is said of a file with open sizes.
@@ -67,7 +69,7 @@ def _what(samples):
 
 
 def _check(who, tensor, values, pixels):
-    where = f"`{who}`: `samples` for input `{tensor.name}`"
+    where = f"`{who}`: `samples` for input `{printable(tensor.name)}`"
     wanted = f"(samples, {', '.join('any' if size is None else str(size) for size in tensor.shape[1:])})"
     try:
         values = np.asarray(values)
