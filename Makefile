@@ -10,7 +10,7 @@ MADE := $(VENV)/.made
 demo: $(MADE) driver
 	$(BIN)/keraslayers demo
 
-test: lint driver
+test: lint driver arm64
 	$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
 
 lint: $(MADE)
@@ -63,6 +63,7 @@ bench-foreign: $(MADE) driver $(FOREIGN:=/.made)
 # The lower bounds in pyproject.toml are what this installs and tests.
 LOWEST := .venv-lowest
 test-lowest: $(LOWEST)/.made driver
+	$(LOWEST)/bin/keraslayers setup arm64
 	$(LOWEST)/bin/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
 
 $(LOWEST)/.made: setup.py pyproject.toml
@@ -120,6 +121,12 @@ driver:
 		echo "installing chromium for its Vulkan driver"; \
 		apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends chromium > /dev/null; \
 	fi
+
+# ARM64 code and qemu, into the user's cache, for the LiteRT of this environment. Without them the verdict on arm64 reads
+# UNTESTED.
+.PHONY: arm64
+arm64: $(MADE)
+	$(BIN)/keraslayers setup arm64
 
 clean:
 	rm -rf $(VENV) $(FOREIGN) $(LOWEST) $(BACKENDS) $(OTHERS) $(MUTATE) build dist site *.egg-info demo .pytest_cache .ruff_cache

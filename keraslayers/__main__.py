@@ -172,6 +172,20 @@ def check(
 
 
 @app.command()
+def setup(
+    what: Annotated[
+        str,
+        typer.Argument(metavar="WHAT", help="gpu: a Vulkan driver in software. arm64: ARM64 code and its emulator."),
+    ],
+):
+    """Fetch what a runtime needs into a folder of your cache. Needs no root."""
+    with quiet():
+        from keraslayers.export.runtimes import SETUPS
+    folder = SETUPS[_checks.choice("setup", "what", what, SETUPS)].setup()
+    err.print(f"{what} is set up in {escape(printable(str(folder)))}", highlight=False, soft_wrap=True)
+
+
+@app.command()
 def repair(
     file: Annotated[Path, typer.Argument(metavar="FILE.tflite", help="Any .tflite file, from whatever tool.")],
     output: Annotated[Path | None, typer.Option("-o", "--output", help="By default FILE.repaired.tflite.")] = None,

@@ -16,7 +16,7 @@ from keraslayers._arguments import KERAS_2
 from keraslayers.export import Report, Target, prove, to_tflite
 from keraslayers.export.convert import converter, four_bits
 from keraslayers.export.file.graph import read_graph
-from keraslayers.export.runtimes import child, cpu
+from keraslayers.export.runtimes import RUNTIMES, child, cpu
 from tests.export_models import cnn, dense, enliven, samples
 
 X = samples(4, (4,))
@@ -48,6 +48,7 @@ def check(make, error, message):
     assert str(caught.value) == message
 
 
+NAMES = ", ".join(map(repr, RUNTIMES))
 TARGET = "`to_tflite`: `target` must be one of 'cpu', 'gpu', 'micro'; got "
 PRECISION = (
     "`to_tflite`: `precision` must be one of 'float32', 'float16', 'dynamic', 'int8', 'int16x8', 'int4', 'auto'; got "
@@ -85,8 +86,7 @@ IO = "`to_tflite`: `io` must be one of 'float32', 'int8', 'uint8', 'int16'; got 
         (
             {"target": Target("t", ("cpu", "tpu"), "")},
             ValueError,
-            "`to_tflite`: `target 't': runtimes` must be one of 'cpu', 'gpu', 'micro'; got 'tpu'. Did you mean 'gpu' "
-            "or 'cpu'?",
+            f"`to_tflite`: `target 't': runtimes` must be one of {NAMES}; got 'tpu'. Did you mean 'gpu' or 'cpu'?",
         ),
         (
             {"target": Target("none", (), "")},
@@ -419,10 +419,10 @@ def test_missing_and_misnamed_arguments(no_work, tflite, tmp_path_factory):
     check(lambda: prove(folder), IsADirectoryError, is_folder)
     for path in ("none.tflite", folder / "none"):
         check(lambda path=path: prove(path), FileNotFoundError, f"`prove`: `tflite`: there is no file {str(path)!r}.")
-    runtimes = "`prove`: `runtimes` must be one of 'cpu', 'gpu', 'micro'; got 'npu'. Did you mean 'gpu' or 'cpu'?"
+    runtimes = f"`prove`: `runtimes` must be one of {NAMES}; got 'npu'. Did you mean 'gpu' or 'cpu'?"
     check(lambda: prove(tflite, "npu"), ValueError, runtimes)
     check(lambda: prove(tflite, ["cpu", "npu"]), ValueError, runtimes)
-    nothing = "`prove`: `runtimes` is empty: nothing would be proven. Give some of cpu, gpu, micro."
+    nothing = f"`prove`: `runtimes` is empty: nothing would be proven. Give some of {', '.join(RUNTIMES)}."
     check(lambda: prove(tflite, []), ValueError, nothing)
     shape = "`prove`: `samples` for input `x` must have the shape (samples, 4); got (4, 3)."
     check(lambda: prove(tflite, "cpu", X[:, :3]), ValueError, shape)

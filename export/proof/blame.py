@@ -8,7 +8,7 @@ from keraslayers.export.file import edit, strange
 from keraslayers.export.file.edit import File, Graph, Signature, called_by
 from keraslayers.export.file.graph import read_graph
 from keraslayers.export.progress import step
-from keraslayers.export.proof.half import ASK, beyond, rounding
+from keraslayers.export.proof.half import ASK, RIGHT, beyond, rounding
 from keraslayers.export.proof.match import AS_THE_FILE, LOST, wrong_numbers
 from keraslayers.export.proof.proof import Verdict, calls_of, values_of
 from keraslayers.export.proof.remedies import Seen, remedy
@@ -150,7 +150,8 @@ def half_blamed(proofs, on, blob, samples, model=None, precision="float32"):
     for (proof, whole), runtime in zip(_in_half(proofs, on), on, strict=True):
         if whole is not None and whole.verdict is Verdict.PROVEN and proof.verdict in (Verdict.WRONG, Verdict.REJECTED):
             proof = blamed(proof, runtime, blob, samples, model, precision)
-            proof = replace(proof, reason=f"{proof.reason.rstrip('. ')}. {ASK}")
+            asking = ASK.get(runtimes.kind(runtime), "")
+            proof = replace(proof, reason=f"{proof.reason.rstrip('. ')}{RIGHT}{asking}")
         told.append(proof)
     return tuple(told)
 

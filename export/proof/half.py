@@ -5,11 +5,12 @@ import numpy as np
 # The largest number of a 16-bit float, and half of the smallest above zero, below which all is zero.
 LARGEST, ZERO = 65504.0, 2.0**-25
 # LiteRT's GPU computes in 16-bit floats on Android unless it is asked for others; Metal's older delegate, if it may.
-ASK = (
-    "In 32-bit floats it is PROVEN. An app gets these for it by "
+RIGHT = ". In 32-bit floats it is PROVEN"
+ASK = {
+    "gpu": ". An app gets these by "
     "`options.gpuOptions = CompiledModel.GpuOptions(precision = CompiledModel.GpuOptions.Precision.FP32)` in Kotlin, "
     "`options.isPrecisionLossAllowed = false` of `MetalDelegate.Options` in Swift; target='gpu-fp32' is for such apps"
-)
+}
 
 
 def beyond(arrays):

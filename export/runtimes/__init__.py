@@ -19,10 +19,23 @@ What runs in another place than this machine has no name here; it is an object w
 from collections.abc import Iterable
 
 from keraslayers import _checks
-from keraslayers.export.runtimes import cpu, gpu, gpu_fp16, micro
+from keraslayers.export.runtimes import arm64, cpu, cpu_fp16, gpu, gpu_fp16, lavapipe, micro
+from keraslayers.export.runtimes.arm64 import A53, A710, Arm64
 
 # The one that decides what a file means stands beside these: `cpu.run_reference`, the plain built-in kernels.
-RUNTIMES = {"cpu": cpu, "gpu": gpu, "gpu-fp16": gpu_fp16, "micro": micro}
+RUNTIMES = {
+    "cpu": cpu,
+    "cpu-fp16": cpu_fp16,
+    "gpu": gpu,
+    "gpu-fp16": gpu_fp16,
+    "micro": micro,
+    "arm64": Arm64(),
+    "arm64-a53": Arm64(A53),
+    "arm64-i8mm": Arm64(A710),
+    "arm64-fp16": Arm64(runtime=cpu_fp16),
+}
+# What `keraslayers setup` fetches, each with a `setup()` that returns where it lies.
+SETUPS = {"arm64": arm64, "gpu": lavapipe}
 
 
 def of(runtime):

@@ -59,7 +59,37 @@ class Outcome:
     arena_bytes: int | None = None
 
 
-def run_in_child(runtime, blob, graph, inputs, *, timed=True, environment=None, options=None):
+@dataclass(frozen=True)
+class Place:
+    """Where children run: on this machine.
+
+    Attributes:
+        program: the command that runs a Python script; by default this Python.
+        timed: whether the time that a call takes there means anything.
+    """
+
+    program: tuple = ()
+    timed: bool = True
+
+    def work(self, folder, environment, memory, seconds):
+        """Runs the worker on a folder: (its exit code, its error stream). `TimeoutExpired` if it takes longer."""
+        command = leashed(*self.program, WORKER, str(folder), memory=memory, seconds=seconds * os.cpu_count())
+        done = subprocess.run(
+            command,
+            env={**os.environ, **environment},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            timeout=seconds,
+            check=False,
+        )
+        return done.returncode, done.stderr.decode(errors="replace")
+
+
+HERE = Place()
+
+
+def run_in_child(runtime, blob, graph, inputs, *, timed=True, environment=None, options=None, place=HERE):
     """Runs `blob` in a fresh process.
 
     Args:
@@ -70,6 +100,7 @@ def run_in_child(runtime, blob, graph, inputs, *, timed=True, environment=None, 
         timed: whether to measure how long a call takes.
         environment: variables to set in the child.
         options: passed to `load`.
+        place: where.
 
     Returns:
         (Outcome, the child's error stream as text).
@@ -78,7 +109,7 @@ def run_in_child(runtime, blob, graph, inputs, *, timed=True, environment=None, 
         (folder / "model.tflite").write_bytes(blob)
         request = {
             "runtime": runtime,
-            "timed": TIMED if timed else None,
+            "timed": TIMED if timed and place.timed else None,
             "inputs": [[tensor.name, tensor.index] for tensor in graph.inputs],
             "outputs": [[t.name, t.index, t.shape, t.dtype] for t in graph.outputs],
             "options": options or {},
@@ -86,23 +117,13 @@ def run_in_child(runtime, blob, graph, inputs, *, timed=True, environment=None, 
         (folder / "request.json").write_text(json.dumps(request))
         np.savez(folder / "inputs.npz", *(inputs[tensor.name] for tensor in graph.inputs))
         memory = MEMORY + EACH_BYTE * (len(blob) + sum(values.nbytes for values in inputs.values()))
-        command = leashed(WORKER, str(folder), memory=memory, seconds=TIME_LIMIT * os.cpu_count())
         try:
-            done = subprocess.run(
-                command,
-                env={**os.environ, **(environment or {})},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                timeout=TIME_LIMIT,
-                check=False,
-            )
+            code, said = place.work(folder, environment or {}, memory, TIME_LIMIT)
         except subprocess.TimeoutExpired:
             return Outcome(reason=f"the runtime did not finish within {TIME_LIMIT} s", died=True), ""
-        said = done.stderr.decode(errors="replace")
         answer = folder / "answer.json"
         if not answer.exists():
-            return Outcome(reason=death("the runtime", done.returncode, said), died=True), said
+            return Outcome(reason=death("the runtime", code, said), died=True), said
         answer = json.loads(answer.read_text())
         if "error" in answer:
             return Outcome(reason=answer["error"]), said

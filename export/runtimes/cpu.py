@@ -17,11 +17,11 @@ def available():
     return "LiteRT is not installed: pip install ai-edge-litert"
 
 
-def run(blob, graph, inputs):
-    """Runs a file with XNNPACK on one thread."""
+def run(blob, graph, inputs, **elsewhere):
+    """Runs a file with XNNPACK on one thread; `place` is where, by default here."""
     from keraslayers.export.runtimes.child import run_in_child
 
-    return run_in_child(__file__, blob, graph, inputs, options={"delegates": True, "threads": 1})[0]
+    return run_in_child(__file__, blob, graph, inputs, options={"delegates": True, "threads": 1}, **elsewhere)[0]
 
 
 def run_reference(blob, graph, inputs, *, plain=False):

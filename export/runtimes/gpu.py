@@ -5,7 +5,6 @@ shaders on the CPU: Mesa's lavapipe, which has 16-bit floats, or SwiftShader, wh
 and Chrome.
 """
 
-import base64
 import ctypes.util
 import dataclasses
 import functools
@@ -15,7 +14,7 @@ import re
 import tempfile
 from pathlib import Path
 
-import numpy as np
+from keraslayers.export.runtimes import compiled
 
 SWIFTSHADER = [
     Path("/usr/lib/chromium/vk_swiftshader_icd.json"),
@@ -36,7 +35,7 @@ LIMITS = (
 PLAIN = False
 FLOATS = 32
 REMEDY = "no Vulkan driver found: install Debian's package `chromium` (or Google Chrome) for its software driver"
-NO_HALF = "the Vulkan driver has no 16-bit floats"
+load = compiled.load
 
 
 @functools.cache
@@ -46,6 +45,8 @@ def _system_loader():
 
 def drivers():
     """The environments in which the accelerator may find a Vulkan driver, the one to try first before the others."""
+    from keraslayers.export.runtimes import lavapipe
+
     for variable in ("VK_DRIVER_FILES", "VK_ICD_FILENAMES"):
         if os.environ.get(variable):
             return [_environment([Path(path) for path in os.environ[variable].split(os.pathsep)])]
@@ -54,16 +55,9 @@ def drivers():
     if any(any(Path("/").glob(pattern[1:])) for pattern in DEVICES) and _system_loader():
         found = [[manifest for manifest in manifests if not _is_lavapipe(manifest)]]
     found += [[manifest] for manifest in SWIFTSHADER if manifest.exists()][:1]
-    found += [[lavapipe()]] if lavapipe().exists() else []
+    found += [[lavapipe.manifest()]] if lavapipe.manifest().exists() else []
     found += [[m] for m in manifests if _is_lavapipe(m) and _vulkan_of(m) >= LEAST_VULKAN and _system_loader()]
     return [_environment(driver) for driver in found if driver]
-
-
-def lavapipe():
-    """The manifest of the driver that is fetched into the cache, beside its libraries."""
-    from keraslayers.export.cache import cache
-
-    return cache("lavapipe") / "lvp_icd.json"
 
 
 def _is_lavapipe(manifest):
@@ -81,6 +75,7 @@ def _vulkan_of(manifest):
 def _environment(manifests):
     """In which a driver is found, and what it needs beside itself."""
     from keraslayers.export.cache import cache
+    from keraslayers.export.runtimes import lavapipe
 
     # What Mesa compiled for one file serves the next.
     environment = {
@@ -90,8 +85,8 @@ def _environment(manifests):
     if not os.environ.get("XDG_RUNTIME_DIR"):
         environment["XDG_RUNTIME_DIR"] = tempfile.gettempdir()
     folder, libraries = manifests[0].parent, []
-    if manifests == [lavapipe()]:
-        libraries = [*folder.glob("lib/*-linux-gnu"), *folder.glob("usr/lib/*-linux-gnu")]
+    if manifests == [lavapipe.manifest()]:
+        libraries = lavapipe.libraries(folder)
     elif not _system_loader() and (folder / "libvulkan.so.1").exists():
         libraries = [folder]  # Chromium brings the Vulkan loader as well, for systems that have none of their own
     if libraries:
@@ -124,9 +119,9 @@ def run_in(floats, environments, blob, graph, inputs, remedy):
     from keraslayers.export.runtimes.child import Outcome, run_in_child
 
     outcome = Outcome(reason=remedy, missing=True)
-    options = {"enforce_f32": floats == 32, "probe": None if floats == 32 else _probe()}
+    options = {"gpu": True, "floats": floats, "probe": None if floats == 32 else compiled.probe()}
     for environment in environments:
-        outcome, said = run_in_child(__file__, blob, graph, inputs, environment=environment, options=options)
+        outcome, said = run_in_child(compiled.__file__, blob, graph, inputs, environment=environment, options=options)
         outcome = _told(outcome, said, graph, remedy)
         if not outcome.missing:
             break
@@ -142,8 +137,9 @@ def _told(outcome, said, graph, remedy):
         return dataclasses.replace(outcome, operators=graph.total, delegated=graph.total, partitions=1, device=device)
     if "No adapters found" in said:
         return dataclasses.replace(outcome, reason=f"the Vulkan driver gives no device; {remedy}", missing=True)
-    if outcome.reason == NO_HALF:
-        return dataclasses.replace(outcome, reason=f"{NO_HALF} ({device}); {remedy}", missing=True, device=device)
+    if outcome.reason == compiled.NO_HALF:
+        reason = f"the Vulkan driver has no 16-bit floats ({device}); {remedy}"
+        return dataclasses.replace(outcome, reason=reason, missing=True, device=device)
     delegated = re.search(r"(\d+) operations will run on the GPU", said)
     return dataclasses.replace(
         outcome,
@@ -152,62 +148,6 @@ def _told(outcome, said, graph, remedy):
         operators=graph.total,
         delegated=int(delegated[1]) if delegated else 0,
     )
-
-
-@functools.cache
-def _probe():
-    """A file that makes 1 of 1 in 32-bit floats, and 0 in 16, which know nothing between 2048 and 2050."""
-    from keraslayers.export.file.build import Builder
-    from keraslayers.export.file.edit import File, Graph, Signature, Tensor
-
-    x, large, y = (Tensor(name, (1, 4), "float32") for name in ("x", "large", "y"))
-    graph = Graph("main", [x], [y], [])
-    builder = Builder(graph)
-    thousands = builder.constant(np.full(4, 2048, "float32"))
-    builder.add("SUB", [builder.add("ADD", [x, thousands], large), thousands], y)
-    file = File([graph], [Signature("serving_default", graph, {"x": x}, {"y": y})])
-    return base64.b64encode(file.write()).decode()
-
-
-def load(path, inputs, outputs, enforce_f32, probe=None):
-    """Loads a file, in the child; for the arguments and what is returned see `worker.py`.
-
-    With a probe, a file in base64, it must compute that in 16-bit floats: drivers without them compute in others, and
-    say nothing of it.
-    """
-    from ai_edge_litert.compiled_model import CompiledModel
-    from ai_edge_litert.hardware_accelerator import HardwareAccelerator
-    from ai_edge_litert.options import GpuOptions, Options
-
-    # GPU alone: with CPU beside it a file counts as fully accelerated though nothing runs on the GPU.
-    gpu_alone = Options(hardware_accelerators=HardwareAccelerator.GPU, gpu_options=GpuOptions(enforce_f32=enforce_f32))
-    if probe is not None:
-        beside = Path(path).with_name("probe.tflite")
-        beside.write_bytes(base64.b64decode(probe))
-        model = CompiledModel.from_file(str(beside), options=gpu_alone)
-        (taken,), (given,) = model.create_input_buffers(0), model.create_output_buffers(0)
-        taken.write(np.ones((1, 4), "float32"))
-        model.run_by_index(0, [taken], [given])
-        if np.any(given.read(4, np.float32)):
-            raise RuntimeError(NO_HALF)
-    model = CompiledModel.from_file(path, options=gpu_alone)
-    if not model.is_fully_accelerated():
-        raise RuntimeError("some operators do not run on the GPU")
-    signature = model.get_signature_by_index(0)
-    buffers_in = dict(zip(signature["inputs"], model.create_input_buffers(0), strict=True))
-    buffers_out = dict(zip(signature["outputs"], model.create_output_buffers(0), strict=True))
-
-    def call(values):
-        for (name, _), value in zip(inputs, values, strict=True):
-            buffers_in[name].write(np.ascontiguousarray(value))
-        model.run_by_index(0, list(buffers_in.values()), list(buffers_out.values()))
-        results = []
-        for name, _, shape, dtype in outputs:
-            count = int(np.prod(shape))
-            results.append(np.array(buffers_out[name].read(count, np.dtype(dtype).type)).reshape(shape))
-        return results
-
-    return call, {}
 
 
 def _own_words(said):

@@ -1,7 +1,8 @@
 """Runs a script in this process on a leash: it ends with the program that started it, and takes what it may at most.
 
 `leash.py PARENT MEMORY SECONDS SCRIPT ARGUMENTS...`: the parent's number, bytes of memory, seconds of the processors'
-time. The system holds it to them, so that nothing goes on where the parent is killed and stops no one any more.
+time. What is no Python script is a program, which takes this process over. The system holds it to them, so that nothing
+goes on where the parent is killed and stops no one any more.
 """
 
 import ctypes
@@ -22,6 +23,8 @@ def main(parent, memory, seconds, script, *arguments):
     # Of memory that can be written, not of addresses: Vulkan and TensorFlow reserve gigabytes that they never use.
     _lower(resource.RLIMIT_DATA, int(memory))
     _lower(resource.RLIMIT_CPU, int(seconds))
+    if not script.endswith(".py"):
+        os.execv(script, [script, *arguments])
     sys.argv = [script, *arguments]
     runpy.run_path(script, run_name="__main__")
 
