@@ -32,7 +32,7 @@ def test_a_refused_file_is_mended(tmp_path):
     assert not prove(path).ok
     made = repair(path)
     assert made.report.ok
-    assert [proof.runtime for proof in made.report.proofs] == ["gpu", "cpu"]
+    assert [proof.runtime for proof in made.report.proofs] == ["gpu", "gpu-fp16", "cpu"]
     assert list(made.report.rewrites) == ["fold_reshapes"]
     assert "rewrites: fold_reshapes 1x (RESHAPE of reshape_1)" in str(made.report).replace("\n", " ")
     assert path.read_bytes() == refused(), "the file given is as it was"
