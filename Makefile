@@ -112,10 +112,20 @@ $(MADE): setup.py pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	touch $@
 
+# LiteRT.js, for the runtimes of web pages; elsewhere than as root on Debian the verdict on browser reads UNTESTED where
+# there is no npm.
+PAGES := node_modules/.package-lock.json
+$(PAGES): package.json package-lock.json
+	@if ! command -v npm > /dev/null && [ -e /etc/debian_version ] && [ "$$(id -u)" = 0 ]; then \
+		echo "installing npm"; \
+		apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends npm > /dev/null; \
+	fi
+	@if command -v npm > /dev/null; then npm ci --silent --no-audit --no-fund && touch $@; fi
+
 # The runtimes of the GPU need a Vulkan driver. Debian's has 16-bit floats, and lies in the user's cache. Elsewhere the
 # verdict reads UNTESTED and says what to install.
 .PHONY: driver
-driver: $(MADE)
+driver: $(MADE) $(PAGES)
 	@$(BIN)/keraslayers setup gpu || echo "going on without it"
 	@if [ ! -e /usr/lib/chromium/vk_swiftshader_icd.json ] && [ ! -e /opt/google/chrome/vk_swiftshader_icd.json ] \
 		&& [ -e /etc/debian_version ] && [ "$$(id -u)" = 0 ]; then \
@@ -130,4 +140,4 @@ arm64: $(MADE)
 	$(BIN)/keraslayers setup arm64
 
 clean:
-	rm -rf $(VENV) $(FOREIGN) $(LOWEST) $(BACKENDS) $(OTHERS) $(MUTATE) build dist site *.egg-info demo .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(FOREIGN) $(LOWEST) $(BACKENDS) $(OTHERS) $(MUTATE) node_modules build dist site *.egg-info demo .pytest_cache .ruff_cache

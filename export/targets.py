@@ -38,6 +38,11 @@ class Target:
         return tuple(runtimes.kind(runtime) for runtime in self.runtimes)
 
     @property
+    def types(self):
+        """The types that its runtimes take and give, of inputs and outputs; None where they have all."""
+        return next((runtimes.of(each).TYPES for each in self.runtimes if hasattr(runtimes.of(each), "TYPES")), None)
+
+    @property
     def limits(self):
         """What no file for it may hold, whatever the passes do: a line for each limit of a runtime."""
         return tuple(f"{runtime}: {limit}" for runtime in self.runtimes for limit in runtimes.of(runtime).LIMITS)
@@ -52,6 +57,9 @@ TARGETS = {
         # apps that ask for them.
         Target("gpu", ("gpu", "gpu-fp16", "cpu"), "phone GPU: LiteRT's GPU accelerator, in 16-bit floats and in 32"),
         Target("gpu-fp32", ("gpu", "cpu"), "phone GPU, for apps that ask it for 32-bit floats"),
+        Target("browser", ("browser",), "web page: LiteRT.js in WebAssembly"),
+        # As above: a page that asks for WebGPU falls back where there is none.
+        Target("browser-gpu", ("browser-gpu", "browser"), "web page: LiteRT.js on WebGPU, every operator on it"),
         Target("micro", ("micro",), "microcontroller: TensorFlow Lite for Microcontrollers, in one block of memory"),
     )
 }
