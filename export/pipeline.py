@@ -47,8 +47,8 @@ def to_tflite(
         model: a built `keras.Model`: Functional, Sequential, or subclassed and called once. One that
             `optimize.quantize_aware` gave takes the ranges it was trained with; of a pruned or clustered one the
             ordinary model inside is exported.
-        target: `"cpu"`, `"gpu"`, `"gpu-fp32"` (for apps that ask the GPU for 32-bit floats), `"browser"`, `"browser-gpu"` or
-            `"micro"`, or a `Target`: the runtimes that the file is proven on.
+        target: `"cpu"`, `"gpu"`, `"gpu-fp32"` (for apps that ask the GPU for 32-bit floats), `"browser"`,
+            `"browser-gpu"` or `"micro"`, or a `Target`: the runtimes that the file is proven on.
         precision: `"float32"`; `"float16"` (weights of 16 bits); `"dynamic"` (weights of 8 bits, activations in
             floats); `"int4"` (weights of 4 bits, activations in floats; needs the extra `quantizer`); `"int8"` (all
             integer, but for what XNNPACK computes in floats alone in files for phones, as products of two activations,

@@ -33,8 +33,8 @@ def prove(tflite, runtimes=None, samples=None, model=None):
 
     Args:
         tflite: path of the file, or its bytes.
-        runtimes: names out of `"cpu"`, `"gpu"`, `"gpu-fp16"`, `"browser"`, `"micro"` and others; by default a phone's, the
-            first three.
+        runtimes: names out of `"cpu"`, `"gpu"`, `"gpu-fp16"`, `"browser"`, `"micro"` and others; by default a
+            phone's, the first three.
         samples: inputs to run, as in `to_tflite`; made up from a fixed seed by default. Of a file of several signatures
             they are for the first; the others are run on what is made up, too.
         model: the Keras model that the file was made of: its outputs must match, too, as far as the file's precision

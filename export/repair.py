@@ -37,8 +37,8 @@ def repair(tflite, *, target="gpu", samples=None, model=None):
 
     Args:
         tflite: path of the file, or its bytes. It is not written to.
-        target: `"cpu"`, `"gpu"`, `"gpu-fp32"` (for apps that ask the GPU for 32-bit floats), `"browser"`, `"browser-gpu"` or
-            `"micro"`, or a `Target`: the runtimes that the file is proven on.
+        target: `"cpu"`, `"gpu"`, `"gpu-fp32"` (for apps that ask the GPU for 32-bit floats), `"browser"`,
+            `"browser-gpu"` or `"micro"`, or a `Target`: the runtimes that the file is proven on.
         samples: inputs to run, as in `to_tflite`; made up from a fixed seed by default.
         model: the Keras model that the file was made of, to compare with that, too; as in `prove`.
 

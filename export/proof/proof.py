@@ -211,7 +211,7 @@ def _judge(name, runtime, outcome, graph, meaning, expected, precision, count, t
 def _arithmetic(runtime, graph):
     """What a runtime computes a file in. A GPU computes in floats whatever the file holds."""
     floats = f"float{runtime.FLOATS}"
-    if kind(runtime) == "gpu" or not (graph.integer or graph.hybrid):
+    if kind(runtime) in ("gpu", "browser-gpu") or not (graph.integer or graph.hybrid):
         return floats
     integers = "int16" if precision_of(graph) == "int16x8" else "int8"
     return f"{integers}, {floats}" if graph.hybrid or graph.float_operators else integers
