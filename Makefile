@@ -133,10 +133,11 @@ $(PAGES): package.json package-lock.json
 	fi
 	@if command -v npm > /dev/null; then npm ci --silent --no-audit --no-fund && touch $@; fi
 
-# The gpu runtime needs a Vulkan driver. Without a GPU that is the software one in Chromium; elsewhere than as root on
-# Debian the verdict on gpu reads UNTESTED and says what to install.
+# The runtimes of the GPU need a Vulkan driver. Debian's has 16-bit floats, and lies in the user's cache. Elsewhere the
+# verdict reads UNTESTED and says what to install.
 .PHONY: driver
-driver: $(PAGES)
+driver: $(MADE) $(PAGES)
+	@$(BIN)/keraslayers setup gpu || echo "going on without it"
 	@if [ ! -e /usr/lib/chromium/vk_swiftshader_icd.json ] && [ ! -e /opt/google/chrome/vk_swiftshader_icd.json ] \
 		&& [ -e /etc/debian_version ] && [ "$$(id -u)" = 0 ]; then \
 		echo "installing chromium for its Vulkan driver"; \

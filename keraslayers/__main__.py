@@ -87,7 +87,7 @@ def models():
 def export(
     model: Annotated[Path, typer.Argument(metavar="MODEL.keras", help="A saved Keras 3 model.")],
     output: Annotated[Path | None, typer.Option("-o", "--output", help="By default MODEL.tflite.")] = None,
-    target: Annotated[str, typer.Option(help="cpu, gpu, browser, browser-gpu or micro.")] = "cpu",
+    target: Annotated[str, typer.Option(help="cpu, gpu, gpu-fp32, browser, browser-gpu or micro.")] = "cpu",
     precision: Annotated[
         str, typer.Option(help="float32, float16, dynamic, int4 (weights), int8 or int16x8 (all integer).")
     ] = "float32",
@@ -152,7 +152,7 @@ def check(
     file: Annotated[Path, typer.Argument(metavar="FILE.tflite", help="Any .tflite file, from whatever tool.")],
     runtime: Annotated[
         list[str] | None,
-        typer.Option(help="cpu, gpu, browser, micro or others; again for more. By default cpu and gpu."),
+        typer.Option(help="cpu, gpu, gpu-fp16, browser, micro or others; again for more. By default the first three."),
     ] = None,
     samples: Annotated[Path | None, typer.Option(help="Inputs to run: .npy, or .npz by input name.")] = None,
     model: Annotated[
@@ -173,7 +173,10 @@ def check(
 
 @app.command()
 def setup(
-    what: Annotated[str, typer.Argument(metavar="WHAT", help="arm64: ARM64 code and its emulator, qemu.")],
+    what: Annotated[
+        str,
+        typer.Argument(metavar="WHAT", help="gpu: a Vulkan driver in software. arm64: ARM64 code and its emulator."),
+    ],
 ):
     """Fetch what a runtime needs into a folder of your cache. Needs no root."""
     with quiet():
@@ -186,7 +189,7 @@ def setup(
 def repair(
     file: Annotated[Path, typer.Argument(metavar="FILE.tflite", help="Any .tflite file, from whatever tool.")],
     output: Annotated[Path | None, typer.Option("-o", "--output", help="By default FILE.repaired.tflite.")] = None,
-    target: Annotated[str, typer.Option(help="cpu, gpu, browser, browser-gpu or micro.")] = "gpu",
+    target: Annotated[str, typer.Option(help="cpu, gpu, gpu-fp32, browser, browser-gpu or micro.")] = "gpu",
     samples: Annotated[Path | None, typer.Option(help="Inputs to run: .npy, or .npz by input name.")] = None,
     model: Annotated[
         Path | None, typer.Option(help="The .keras model that the file was made of, to compare with it, too.")

@@ -2,6 +2,7 @@
 
 import io
 
+from rich import box
 from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
@@ -76,8 +77,10 @@ def of_report(report):
     about += [
         f"{word} {value}" for word, value in (("target", report.target), ("precision", report.precision)) if value
     ]
-    proofs = Table(title=_text(f"{report.name}: {', '.join(about)}"), title_justify="left", title_style="bold")
-    for column in ("runtime", "verdict"):
+    # Eighty signs are all that many terminals have.
+    title = _text(f"{report.name}: {', '.join(about)}")
+    proofs = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for column in ("runtime", "verdict", "numbers"):
         proofs.add_column(column, no_wrap=True)
     for column in ("operators", "parts", "max error", "SNR dB", "top-1", "ms"):
         proofs.add_column(column, justify="right", no_wrap=True)
@@ -85,6 +88,7 @@ def of_report(report):
         proofs.add_row(
             proof.runtime,
             verdict(proof),
+            proof.arithmetic or "-",
             "/".join(str(part) for part in (proof.delegated, proof.operators) if part is not None) or "-",
             number(proof.partitions, "d"),
             number(proof.max_error, ".2g"),
@@ -147,7 +151,8 @@ def of_report(report):
     samples = " to ".join(str(n) for n in sorted({proof.samples for proof in report.proofs if proof.samples})) or "no"
     parts.append(
         _text(
-            "operators: taken by the runtime's accelerator, of all, in so many parts. Errors and top-1 agreement: "
+            "numbers: what the runtime computes in. operators: taken by its accelerator, of all, in so many parts. "
+            "Errors and top-1 agreement: "
             f"against {reference}, over {samples} samples. ms: one call on this host, no phone's figure.",
             style="dim",
         )

@@ -10,14 +10,13 @@ import platform
 import shutil
 import subprocess
 import sys
-import tempfile
 import zipfile
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
 
-from keraslayers.export.cache import cache
+from keraslayers.export.cache import cache, filled
 from keraslayers.export.progress import step
 from keraslayers.export.runtimes import cpu, debian
 from keraslayers.export.runtimes.child import Place
@@ -119,15 +118,7 @@ def setup():
         return done
     if platform.system() != "Linux":
         raise RuntimeError("ARM64 code is emulated by qemu's user mode, which needs Linux.")
-    done.parent.mkdir(parents=True, exist_ok=True)
-    made = Path(tempfile.mkdtemp(prefix=".", dir=done.parent))
-    try:
-        _fill(made)
-        shutil.rmtree(done, ignore_errors=True)
-        made.rename(done)
-    finally:
-        shutil.rmtree(made, ignore_errors=True)
-    return done
+    return filled(done, _fill)
 
 
 def _fill(made):
@@ -152,7 +143,6 @@ def _fill(made):
     # Last: a folder without it is none.
     lines = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in (*packages, *wheels)]
     (made / SUMS).write_text("".join(lines))
-    shutil.rmtree(made / "fetched")
 
 
 def _wheels(requirements, into):
