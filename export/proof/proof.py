@@ -16,7 +16,7 @@ from keraslayers.export.proof.match import (
     nothing_said,
     still,
 )
-from keraslayers.export.runtimes import cpu, of
+from keraslayers.export.runtimes import cpu, kind, of
 
 
 class Verdict(StrEnum):
@@ -52,7 +52,9 @@ class Proof:
         probability_error: largest error of a probability; None where outputs are none that add up to 1.
         max_steps: largest difference to LiteRT's built-in kernels in quantization steps; integer files only.
         rms_steps: rms difference to the reference in quantization steps, of the worst output; integer files only.
-        latency_ms: median milliseconds of one call on the host that made the proof: not a phone's.
+        latency_ms: median milliseconds of one call on the host that made the proof, or behind ssh: not a phone's. None
+            of emulated code, whose time means nothing.
+        arithmetic: what it computes in: `"float32"`, `"float16"`, or `"integers"`; a GPU takes integers as floats.
         device: what computed.
         arena_bytes: the least memory in which it ran, weights not counted; of `micro` alone.
         reference: what it was compared with.
@@ -75,6 +77,7 @@ class Proof:
     max_steps: float | None = None
     rms_steps: float | None = None
     latency_ms: float | None = None
+    arithmetic: str = ""
     device: str = ""
     arena_bytes: int | None = None
     reference: str = ""
@@ -139,7 +142,13 @@ def prove_blob(blob, graph, samples, runtimes, *, expected=None, precision=None,
             meaning = meanings[plain].outputs
         proof = _judge(name, runtime, outcome, graph, meaning, expected, precision, count, trained)
         proofs.append(_tested(proof, inputs, silent, graph, expected is None, made_up))
-    return tuple(proofs)
+    pairs = zip(proofs, runtimes, strict=True)
+    return tuple(replace(proof, arithmetic=_arithmetic(graph, runtime)) for proof, runtime in pairs)
+
+
+def _arithmetic(graph, runtime):
+    integers = graph.integer and "gpu" not in kind(runtime)
+    return "integers" if integers else f"float{of(runtime).FLOATS}"
 
 
 def _silent(inputs):

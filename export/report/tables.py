@@ -77,13 +77,14 @@ def of_report(report):
         f"{word} {value}" for word, value in (("target", report.target), ("precision", report.precision)) if value
     ]
     proofs = Table(title=_text(f"{report.name}: {', '.join(about)}"), title_justify="left", title_style="bold")
-    for column in ("runtime", "verdict"):
+    for column in ("runtime", "arithmetic", "verdict"):
         proofs.add_column(column, no_wrap=True)
     for column in ("operators", "parts", "max error", "SNR dB", "top-1", "ms"):
         proofs.add_column(column, justify="right", no_wrap=True)
     for proof in report.proofs:
         proofs.add_row(
-            proof.runtime,
+            _text(proof.runtime),
+            proof.arithmetic,
             verdict(proof),
             "/".join(str(part) for part in (proof.delegated, proof.operators) if part is not None) or "-",
             number(proof.partitions, "d"),
@@ -148,7 +149,8 @@ def of_report(report):
     parts.append(
         _text(
             "operators: taken by the runtime's accelerator, of all, in so many parts. Errors and top-1 agreement: "
-            f"against {reference}, over {samples} samples. ms: one call on this host, no phone's figure.",
+            f"against {reference}, over {samples} samples. ms: one call on this host, or on the one behind ssh, no "
+            "phone's figure; emulated code has none, as its time means nothing.",
             style="dim",
         )
     )
@@ -158,10 +160,13 @@ def of_report(report):
         for words in (proof.reason, proof.note)
         if words
     ]
+    if report.absent:
+        absent = "; ".join(f"{name} ({remedy})" for name, remedy in report.absent.items())
+        parts.append(_text(f"not on this machine: {absent}"))
     return Group(*parts)
 
 
-def to_text(renderable, width=88):
+def to_text(renderable, width=96):
     """A rich renderable as plain text."""
     page = io.StringIO()
     Console(file=page, width=width, color_system=None).print(renderable)
