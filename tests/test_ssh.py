@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from keraslayers.__main__ import main
 from keraslayers.export import TARGETS, Target, Verdict, find_culprit, prove, ssh, to_tflite
 from tests.export_models import dense
 
@@ -86,6 +87,15 @@ def test_a_file_is_proven_there_and_timed(board):
     assert os.uname().machine in there.device
     assert there.latency_ms > 0
     assert (there.delegated, there.operators, there.max_error) == (here.delegated, here.operators, here.max_error)
+
+
+def test_the_command_line_runs_a_file_there(board, capfd):
+    with pytest.raises(SystemExit) as end:
+        main(["check", str(FLOATS), "--on", "board", "--python", PYTHON])
+    said = capfd.readouterr().out
+    assert end.value.code == 0, said
+    assert re.search(r"cpu on board +float32 +PROVEN", said)
+    assert "gpu on board" not in said or Path("/dev/dri").exists()
 
 
 def test_a_target_has_its_files_proven_there(board):
