@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # What the environment was made from: change it and the next command makes it anew.
 MADE := $(VENV)/.made
 
-.PHONY: demo docs test test-lowest test-backends readme table-layers table-models lint format bench bench-foreign bench-models mutate clean
+.PHONY: demo docs test test-lowest test-backends test-zoo readme table-layers table-models lint format bench bench-foreign bench-models mutate clean
 
 demo: $(MADE) driver
 	$(BIN)/keraslayers demo
@@ -84,6 +84,17 @@ $(BACKENDS)/.made: setup.py pyproject.toml
 	$(BACKENDS)/bin/python -m pip install --quiet --editable '.[dev,jax,torch]'
 	touch $@
 
+# Our networks give what torchvision's and timm's code gives with the same weights.
+ZOO := .venv-zoo
+test-zoo: $(ZOO)/.made
+	KERAS_BACKEND=torch $(ZOO)/bin/python -m pytest tests/test_zoo.py
+
+$(ZOO)/.made: setup.py pyproject.toml
+	$(PYTHON) -m venv $(ZOO)
+	$(ZOO)/bin/python -m pip install --quiet --upgrade pip
+	$(ZOO)/bin/python -m pip install --quiet --editable '.[dev,zoo]'
+	touch $@
+
 # Faults set into the code, and whether the tests see them; two hours.
 MUTATE := .venv-mutate
 mutate: $(MUTATE)/.made driver
@@ -112,10 +123,20 @@ $(MADE): setup.py pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	touch $@
 
+# LiteRT.js, for the runtimes of web pages; elsewhere than as root on Debian the verdict on browser reads UNTESTED where
+# there is no npm.
+PAGES := node_modules/.package-lock.json
+$(PAGES): package.json package-lock.json
+	@if ! command -v npm > /dev/null && [ -e /etc/debian_version ] && [ "$$(id -u)" = 0 ]; then \
+		echo "installing npm"; \
+		apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends npm > /dev/null; \
+	fi
+	@if command -v npm > /dev/null; then npm ci --silent --no-audit --no-fund && touch $@; fi
+
 # The gpu runtime needs a Vulkan driver. Without a GPU that is the software one in Chromium; elsewhere than as root on
 # Debian the verdict on gpu reads UNTESTED and says what to install.
 .PHONY: driver
-driver:
+driver: $(PAGES)
 	@if [ ! -e /usr/lib/chromium/vk_swiftshader_icd.json ] && [ ! -e /opt/google/chrome/vk_swiftshader_icd.json ] \
 		&& [ -e /etc/debian_version ] && [ "$$(id -u)" = 0 ]; then \
 		echo "installing chromium for its Vulkan driver"; \
@@ -138,4 +159,4 @@ arm64: $(MADE)
 	$(BIN)/keraslayers setup arm64
 
 clean:
-	rm -rf $(VENV) $(FOREIGN) $(LOWEST) $(BACKENDS) $(OTHERS) $(MUTATE) build dist site *.egg-info demo .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(FOREIGN) $(LOWEST) $(BACKENDS) $(ZOO) $(OTHERS) $(MUTATE) node_modules build dist site *.egg-info demo .pytest_cache .ruff_cache

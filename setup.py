@@ -14,5 +14,9 @@ CODE = {
 setup(
     packages=list(CODE),
     package_dir=CODE,
-    package_data={"keraslayers": ["py.typed", "*.html"], "keraslayers.export.report": ["*.html"]},
+    package_data={
+        "keraslayers": ["py.typed", "*.html"],
+        "keraslayers.export.report": ["*.html"],
+        "keraslayers.export.runtimes": ["*.html", "*.js"],
+    },
 )

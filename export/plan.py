@@ -90,6 +90,11 @@ def planned(
     pixels = preprocessing is not None
     if IO[io] not in (None, precision) and not (pixels and io == "uint8" and precision not in INTEGER):
         raise ValueError(f"`{who}`: `io`={io!r} needs precision={IO[io]!r}; got precision={precision!r}.")
+    if target.types and io not in target.types:
+        raise ValueError(
+            f"`{who}`: `io`={io!r} does not go with target {target.name!r}, whose files take and give "
+            f"{', '.join(target.types)}. Leave it at 'float32', or take 'uint8' with precision='int8'."
+        )
     if precision == "int4" and (lacking := four_bits.available()):
         raise ImportError(f"`{who}`: precision='int4' needs {lacking}")
     interface_of(who, model, samples)  # which says what is no model

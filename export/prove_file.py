@@ -32,8 +32,8 @@ def prove(tflite, runtimes=None, samples=None, model=None):
 
     Args:
         tflite: path of the file, or its bytes.
-        runtimes: one or several of `RUNTIMES`, `ssh(...)` among them, by default a phone's, `"cpu"` and `"gpu"`; or
-            `"all"` that are on this machine, the report then says what the others want.
+        runtimes: names out of `"cpu"`, `"gpu"`, `"browser"`, `"micro"` and others, or `ssh(...)`; by default a phone's,
+            the first two. `"all"` are those that are on this machine; the report says what the others want.
         samples: inputs to run, as in `to_tflite`; made up from a fixed seed by default. Of a file of several signatures
             they are for the first; the others are run on what is made up, too.
         model: the Keras model that the file was made of: its outputs must match, too, as far as the file's precision

@@ -38,6 +38,11 @@ class Target:
         return tuple(runtimes.kind(runtime) for runtime in self.runtimes)
 
     @property
+    def types(self):
+        """The types that its runtimes take and give, of inputs and outputs; None where they have all."""
+        return next((runtimes.of(each).TYPES for each in self.runtimes if hasattr(runtimes.of(each), "TYPES")), None)
+
+    @property
     def limits(self):
         """What no file for it may hold, whatever the passes do: a line for each limit of a runtime."""
         return tuple(f"{runtime}: {limit}" for runtime in self.runtimes for limit in runtimes.of(runtime).LIMITS)
@@ -49,6 +54,9 @@ TARGETS = {
         Target("cpu", ("cpu",), "phone, desktop or single-board CPU: LiteRT with XNNPACK"),
         # An app that asks for the GPU falls back to the CPU where there is none: the file must be right on both.
         Target("gpu", ("gpu", "cpu"), "phone GPU: LiteRT's GPU accelerator, every operator on it"),
+        Target("browser", ("browser",), "web page: LiteRT.js in WebAssembly"),
+        # As above: a page that asks for WebGPU falls back where there is none.
+        Target("browser-gpu", ("browser-gpu", "browser"), "web page: LiteRT.js on WebGPU, every operator on it"),
         Target("micro", ("micro",), "microcontroller: TensorFlow Lite for Microcontrollers, in one block of memory"),
     )
 }

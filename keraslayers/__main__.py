@@ -87,7 +87,7 @@ def models():
 def export(
     model: Annotated[Path, typer.Argument(metavar="MODEL.keras", help="A saved Keras 3 model.")],
     output: Annotated[Path | None, typer.Option("-o", "--output", help="By default MODEL.tflite.")] = None,
-    target: Annotated[str, typer.Option(help="cpu, gpu or micro.")] = "cpu",
+    target: Annotated[str, typer.Option(help="cpu, gpu, browser, browser-gpu or micro.")] = "cpu",
     precision: Annotated[
         str, typer.Option(help="float32, float16, dynamic, int4 (weights), int8 or int16x8 (all integer).")
     ] = "float32",
@@ -153,8 +153,8 @@ def check(
     runtime: Annotated[
         list[str] | None,
         typer.Option(
-            help="all that are installed, or one of cpu, cpu-fp16, gpu, gpu-fp16, arm64 and others; again for more. By "
-            "default cpu and gpu."
+            help="all that are installed, or cpu, gpu, browser, micro and others; again for more. By default cpu and "
+            "gpu."
         ),
     ] = None,
     on: Annotated[
@@ -205,7 +205,7 @@ def setup(
 def repair(
     file: Annotated[Path, typer.Argument(metavar="FILE.tflite", help="Any .tflite file, from whatever tool.")],
     output: Annotated[Path | None, typer.Option("-o", "--output", help="By default FILE.repaired.tflite.")] = None,
-    target: Annotated[str, typer.Option(help="cpu, gpu or micro.")] = "gpu",
+    target: Annotated[str, typer.Option(help="cpu, gpu, browser, browser-gpu or micro.")] = "gpu",
     samples: Annotated[Path | None, typer.Option(help="Inputs to run: .npy, or .npz by input name.")] = None,
     model: Annotated[
         Path | None, typer.Option(help="The .keras model that the file was made of, to compare with it, too.")

@@ -8,9 +8,10 @@ from keras import layers
 
 import keraslayers
 from keraslayers.export import passes
-from keraslayers.export.runtimes import gpu, micro
+from keraslayers.export.runtimes import browser, gpu, micro
 
 needs_gpu = pytest.mark.skipif(bool(gpu.available()), reason=gpu.available() or "there is one")
+needs_browser = pytest.mark.skipif(bool(browser.available()), reason=browser.available() or "there is one")
 needs_micro = pytest.mark.skipif(bool(micro.available()), reason=micro.available() or "there is one")
 
 

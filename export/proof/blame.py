@@ -11,6 +11,7 @@ from keraslayers.export.progress import step
 from keraslayers.export.proof.match import AS_THE_FILE, LOST, wrong_numbers
 from keraslayers.export.proof.proof import Verdict, calls_of, values_of
 from keraslayers.export.proof.remedies import Seen, remedy
+from keraslayers.export.rewrites.cast_borders import real_outputs
 from keraslayers.export.runtimes import cpu
 from keraslayers.export.source.samples import make_up, name_samples
 
@@ -51,7 +52,8 @@ def find_culprit(tflite, runtime="gpu", *, samples=None, model=None):
         model: the Keras model of the file, so that the layer can be named.
 
     Returns:
-        A `Culprit`; None if the runtime computes what LiteRT's built-in kernels do.
+        A `Culprit`; None if the runtime computes what LiteRT's built-in kernels do, or takes no file of such inputs and
+        outputs, whatever is in it.
 
     Raises:
         ValueError: if there is no such runtime, or the samples do not fit.
@@ -66,8 +68,11 @@ def find_culprit(tflite, runtime="gpu", *, samples=None, model=None):
     samples = make_up(graph.inputs) if samples is None else name_samples(who, samples, graph.inputs)
     inputs, count = calls_of({name: values[:SAMPLES] for name, values in samples.items()}, graph)
     layer_of = _nameless if model is None else _namer(model)
+    if hasattr(on, "unfit") and on.unfit(tflite, graph):
+        return None
 
     def fails(part):
+        part = _handed_over(part) if hasattr(on, "TYPES") else part
         graph = read_graph(part)
         if not graph.outputs:
             return False  # what only changes a state is not compared
@@ -154,6 +159,13 @@ def beginning(file, count):
     inputs = next((each.inputs for each in file.signatures if each.graph is main), None)
     signature = Signature("", part, inputs or {tensor.name: tensor for tensor in main.inputs}, _numbered(outputs))
     return File([part, *called_by([part])[1:]], [signature], tensors=file.tensors).write()
+
+
+def _handed_over(part):
+    """The same part, its outputs such as every runtime gives."""
+    file = edit.read(part)
+    real_outputs(file.main)
+    return file.write()
 
 
 def _steps(graph):

@@ -10,8 +10,18 @@ from keraslayers._printable import printable
 from keraslayers.export.file import files
 from keraslayers.export.file.tensor_names import layers_along, place
 from keraslayers.export.proof.proof import Proof, Verdict
+from keraslayers.export.runtimes import browser
 
-TOOLS = ("keraslayers", "keras", "tensorflow", "ai-edge-litert", "tflite-micro", "litert-quantizer", "numpy")
+TOOLS = (
+    "keraslayers",
+    "keras",
+    "tensorflow",
+    "ai-edge-litert",
+    "tflite-micro",
+    "litert-quantizer",
+    "numpy",
+    browser.PACKAGE,
+)
 
 # No report is as large.
 MOST_BYTES = 2**28
@@ -198,6 +208,8 @@ def _version(name):
         from keraslayers import __version__  # a checkout has no metadata
 
         return __version__
+    if name == browser.PACKAGE:
+        return browser.version()
     try:
         return version(name)
     except PackageNotFoundError:

@@ -21,7 +21,7 @@ def narrow_borders(graph):
     for i, tensor in enumerate(graph.inputs):
         if _is_wide(tensor):
             graph.inputs[i] = new = _narrow(tensor)
-            _rename(graph, "inputs", tensor, new)
+            rename(graph, "inputs", tensor, new)
             build = Builder(graph, graph.operators[0])
             build.name = tensor.name
             build.reshape(new, tensor.shape, tensor)
@@ -29,7 +29,7 @@ def narrow_borders(graph):
     for i, tensor in enumerate(graph.outputs):
         if _is_wide(tensor):
             graph.outputs[i] = new = _narrow(tensor)
-            _rename(graph, "outputs", tensor, new)
+            rename(graph, "outputs", tensor, new)
             build = Builder(graph)
             build.reshape(tensor, new.shape, new)
             places.append(("OUTPUT", tensor.name))
@@ -46,7 +46,8 @@ def _narrow(tensor):
     return Tensor(tensor.name, shape, tensor.dtype, tensor.quantization)
 
 
-def _rename(graph, side, old, new):
+def rename(graph, side, old, new):
+    """Has the signatures of a graph name a new input or output in place of an old one."""
     for signature in graph.file.signatures:
         if signature.graph is graph:
             named = getattr(signature, side)

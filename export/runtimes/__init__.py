@@ -3,11 +3,13 @@
 A runtime may abort or hang on a file; in a child that is an Outcome like any other. A runtime's file has
 
 - `available()`: "" where it can run, else what to install;
-- `run(blob, graph, inputs)`: what came of a file, an `Outcome`, by way of `child.run_in_child`;
-- `load(path, inputs, outputs, **options)`: what the child calls, see `worker.py`;
+- `run(blob, graph, inputs)`: what came of a file, an `Outcome`, by way of `child.run_in_child` or of a browser;
+- `load(path, inputs, outputs, **options)`: what the child calls, where there is one, see `worker.py`;
 - `LIMITS`: what no file for it may hold, in words;
 - `PLAIN`: whether its kernels are LiteRT's plain reference kernels, so that it is compared with these;
 - `FLOATS`: 32, or 16 where it computes in floats of so many bits, so that its numbers are judged by other limits;
+- `TYPES`, where it takes and gives some types alone: their names; `unfit(blob, graph)`, why it takes no file of such
+  inputs and outputs, "" if it does;
 - `LIKE`, where files for it are made as for another runtime: the name of that one.
 
 The child imports the file by its path and has nothing of this library: what the file needs of that, it imports in its
@@ -19,7 +21,7 @@ What runs in another place than this machine has no name here; it is an object w
 from collections.abc import Iterable
 
 from keraslayers import _checks
-from keraslayers.export.runtimes import arm64, cpu, cpu_fp16, gpu, gpu_fp16, micro
+from keraslayers.export.runtimes import arm64, browser, browser_gpu, cpu, cpu_fp16, gpu, gpu_fp16, micro
 from keraslayers.export.runtimes.arm64 import A53, A710, Arm64
 
 # The one that decides what a file means stands beside these: `cpu.run_reference`, the plain built-in kernels.
@@ -28,6 +30,8 @@ RUNTIMES = {
     "cpu-fp16": cpu_fp16,
     "gpu": gpu,
     "gpu-fp16": gpu_fp16,
+    "browser": browser,
+    "browser-gpu": browser_gpu,
     "micro": micro,
     "arm64": Arm64(),
     "arm64-a53": Arm64(A53),

@@ -149,14 +149,14 @@ def _told(outcome, said, graph, remedy):
     delegated = re.search(r"(\d+) operations will run on the GPU", said)
     return dataclasses.replace(
         outcome,
-        reason=outcome.reason if outcome.died else _own_words(said) or outcome.reason,
+        reason=outcome.reason if outcome.died else own_words(said) or outcome.reason,
         device=device,
         operators=graph.total,
         delegated=int(delegated[1]) if delegated else 0,
     )
 
 
-def _own_words(said):
+def own_words(said):
     """Why the accelerator refused: its list of operators, else its last error line. Both are on stderr alone."""
     listed = re.search(r"not supported by GPU delegate:\n(.*?)\n[^\n]*operations will run on the", said, re.DOTALL)
     if listed:

@@ -256,6 +256,13 @@ BORDERS = [
 ]
 
 
+ENDS = [
+    ("quantized", one("DEQUANTIZE", coded(1, 6), to=of(1, 6))),
+    ("by channel", one("DEQUANTIZE", CODES, to=of(1, 12, 2))),
+    ("open", one("CAST", of(1, 6, dtype="bool", open=True), to=of(1, 6, open=True))),
+]
+
+
 DEEP, LARGE, SWAP = of(1, 5, 4, 32), of(1, 10, 8, 8), (0, 1, 3, 2, 4, 5)
 
 
@@ -676,6 +683,7 @@ CASES = [
     *case("narrow_axis", AXES),
     *case("narrow_pad", PADS),
     *case("narrow_products", PRODUCTS),
+    *case("cast_borders", ENDS),
     *case("narrow_borders", BORDERS),
     *case("narrow_integers", [("input to output", chain(wide_integers))]),
     *case("merge_pixels", PIXELS),
