@@ -15,7 +15,7 @@ from tests import backend
 LEFT_OUT = (
     "analyze_file answers auxiliary benchmarks blame browser command_line converter copied_outputs demo "
     "distribution documents edit export* files float16 foreign fuzz house metadata micro mixed models* optimize* "
-    "others own_runtime packaging pass* precisions preprocessing proof receptive_field recurrent repair report "
+    "others own_runtime packaging page pass* precisions preprocessing proof receptive_field recurrent repair report "
     "rewrite* site spelled"
 )
 if backend.BACKEND != "tensorflow":
