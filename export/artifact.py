@@ -63,9 +63,9 @@ class Artifact:
     def save_page(self, path, *, labels=None, normalization=None):
         """Writes the file as a page: one HTML file of some 4 MB that opens from a folder or a mail, without a network.
 
-        It holds the model, LiteRT.js and all else: nothing is fetched, nothing is sent. A person draws, chooses, drops or
-        photographs an image, and sees the likeliest classes, a mask, a heat map, an image or numbers, by what the file
-        gives, and how long a call takes on the device, in WebAssembly and on WebGPU.
+        It holds the model, LiteRT.js and all else: nothing is fetched, nothing is sent. A person draws, chooses, drops
+        or photographs an image, and sees the likeliest classes, a mask, a heat map, an image or numbers, by what the
+        file gives, and how long a call takes on the device, in WebAssembly and on WebGPU.
 
         Args:
             path: ends in `.html`.
@@ -77,8 +77,8 @@ class Artifact:
             The path, as a `pathlib.Path`.
 
         Raises:
-            TypeError, ValueError: if the path has another ending, labels or normalization do not fit, or LiteRT.js takes
-                no such file.
+            TypeError, ValueError: if the path has another ending, labels or normalization do not fit, or LiteRT.js
+                takes no such file.
             ImportError: if LiteRT.js or jinja2 is not installed.
             OSError: if the path cannot be written.
         """

@@ -222,7 +222,7 @@ def page(
         ),
     ] = None,
 ):
-    """Write a file as a web page that holds all it needs: draw or choose an image, see what the file gives, how fast."""
+    """Write a file as a web page that holds all it needs: draw or choose an image, see what the file makes of it."""
     with quiet():
         from keraslayers.export.artifact import save_page
         from keraslayers.export.prove_file import opened

@@ -65,7 +65,8 @@ def test_it_shows_what_is_dropped_and_drawn(page, width):
         assert tab.evaluate("document.querySelector('dl dt').textContent") == "blue"
         assert tab.evaluate("document.querySelectorAll('#results canvas').length") == 3
         # The image that it gives is half as bright as the one dropped.
-        pixel = "[...document.querySelectorAll('#results canvas')[0].getContext('2d').getImageData(9, 9, 1, 1).data]"
+        figure = "[...document.querySelectorAll('figure')].find((each) => each.innerText.startsWith('multiply'))"
+        pixel = f"[...{figure}.querySelector('canvas').getContext('2d').getImageData(9, 9, 1, 1).data]"
         np.testing.assert_allclose(tab.evaluate(pixel), [0, 0, 128, 255], atol=1)
         rows = tab.evaluate("[...document.querySelectorAll('#latencies tr')].map((row) => row.innerText)")
         assert [row.split("\t")[0] for row in rows] == ["WebAssembly", "WebGPU"]
@@ -131,7 +132,7 @@ def test_what_does_not_fit_is_told(tmp_path, monkeypatch):
         made.save_page(path, labels=["a", "b"], normalization=(0, 1))
     with pytest.raises(ValueError, match="need `normalization`"):
         made.save_page(path)
-    with pytest.raises(ValueError, match="must end in '.html' or '.htm'"):
+    with pytest.raises(ValueError, match=r"must end in '\.html' or '\.htm'"):
         made.save_page(tmp_path / "x.txt", normalization=(0, 1))
     with pytest.raises(ValueError, match="`normalization` is for files of one input, an image"):
         to_tflite(dense()).save_page(path, normalization=(0, 1))

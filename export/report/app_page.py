@@ -87,9 +87,16 @@ def kind_of(output, graph, labels):
     if len(shape) == 4 and shape[0] == 1 and is_image(graph.inputs) and min(shape[1:3]) > 1:
         if shape[3] == 1:
             return "heat"
-        return "image" if shape[3] == 3 and labels is None else "mask"
-    classes = len(shape) == 2 and shape[0] == 1 and shape[1] > 1 and not output.counted
-    return "classes" if classes and (labels is not None or shape[1] > 2) else "numbers"
+        # Three channels are colors, unless they are what the labels name.
+        named = labels is not None and not any(_scores(other, len(labels)) for other in graph.outputs)
+        return "image" if shape[3] == 3 and not named else "mask"
+    return "classes" if _scores(output) and (labels is not None or shape[1] > 2) else "numbers"
+
+
+def _scores(output, count=None):
+    """Whether an output is of (1, classes), and of so many."""
+    shape = output.shape
+    return len(shape) == 2 and shape[0] == 1 and shape[1] > 1 and not output.counted and count in (None, shape[1])
 
 
 def _check_labels(who, about):
