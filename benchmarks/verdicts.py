@@ -14,14 +14,17 @@ from rich.progress import track
 import keraslayers
 from benchmarks.readme import write_block
 from keraslayers.export import to_tflite
-from tests.cases import CASES, PooledAndBack
+from tests.cases import CASES, DepthwiseByItself, PooledAndBack
 from tests.test_export_layers import network
 
 PRECISIONS = ("float32", "int8")
 # An int8 file of free offsets is another layer's: what the samples show bounds them.
 FREE = "bounded by the samples"
 # What the rows of cases.py stand for that are no layers of ours.
-PAIRS = {PooledAndBack: (keraslayers.MaxPoolWithIndices2D, keraslayers.MaxUnpool2D)}
+PAIRS = {
+    PooledAndBack: (keraslayers.MaxPoolWithIndices2D, keraslayers.MaxUnpool2D),
+    DepthwiseByItself: (keraslayers.DynamicDepthwiseConv2D,),
+}
 
 
 def main():

@@ -223,10 +223,79 @@ _LEAKY = [
     ("slope 1 / 2^2", keraslayers.ShiftLeakyReLU(1, 2), RED, "-"),
 ]
 
+
+def _affine(figure):
+    x = np.random.default_rng(1).normal(size=(1, 8))
+    layer = keraslayers.Affine()
+    layer.build((1, 8))
+    gamma, beta = np.linspace(0.4, 1.8, 8), np.linspace(1.0, -1.0, 8)
+    layer.set_weights([gamma, beta])
+    axes = figure.add_subplot()
+    places = np.arange(8)
+    axes.bar(places - 0.2, x[0], 0.4, color=BLUE, label="x")
+    axes.bar(places + 0.2, _values(layer, x)[0], 0.4, color=RED, label="gamma x + beta")
+    axes.set(xticks=places, xlabel="channel")
+    axes.legend(labelcolor=GREY, framealpha=0)
+
+
+def _layer_scale(figure):
+    boxes = [
+        (0, 0, "x"),
+        (1, 0.8, "norm and\nattention"),
+        (2, 0.8, "times gamma,\n1e-5 at first"),
+        (3, 0, "+"),
+    ]
+    _boxes(figure, boxes, [(0, 1), (1, 2), (2, 3), (0, 3)])
+
+
+def _class_token(figure):
+    layer = keraslayers.ClassToken()
+    tokens = np.arange(1, 7)[:, None] * np.ones(4)
+    layer.build((1, 6, 4))
+    before, after = figure.subplots(1, 2)
+    _grid(before, tokens, "six tokens")
+    _grid(after, _values(layer, tokens[None])[0], "behind a class token (0)")
+
+
+def _positions(figure):
+    side = keraslayers.LearnedPositions(4, prefix=0)
+    side.build((1, 16, 1))
+    learnt = np.random.default_rng(3).normal(size=(4, 4)).round(1)
+    larger = keraslayers.LearnedPositions(7, prefix=0)
+    larger.build((1, 49, 1))
+    resized = larger.resized(learnt.reshape(16, 1).astype("float32")).reshape(7, 7)
+    before, after = figure.subplots(1, 2)
+    _grid(before, learnt, "one channel, learnt on 4x4 patches")
+    _grid(after, resized, "resized to 7x7 patches", texts=False)
+
+
+def _windows(figure):
+    places = np.arange(64, dtype="float32").reshape(1, 8, 8, 1)
+    for axes, shift in zip(figure.subplots(1, 2), (0, 2), strict=True):
+        moved = np.roll(places, (-shift, -shift), (1, 2))
+        windows = np.asarray(keraslayers.window_partition(moved, 4))[..., 0].astype(int)
+        number = np.zeros(64, int)
+        for window, inside in enumerate(windows):
+            number[inside] = window + 1
+        _grid(axes, number.reshape(8, 8), f"shifted by {shift}: the window of each place", cmap="Pastel1")
+
+
+def _depthwise(figure):
+    boxes = [
+        (0, 0, "x"),
+        (1, 0.8, "mean,\nor each place"),
+        (2, 0.8, "two 1x1\nconvolutions"),
+        (3, 0, "depthwise\nconvolution"),
+    ]
+    _boxes(figure, boxes, [(0, 1), (1, 2), (2, 3), (0, 3)])
+
+
 # By layer: its formula in HTML, width and height in inches, and what draws it.
 PICTURES = {
+    "Affine": ("y = &gamma; · x + &beta;", 5, 3.2, _affine),
     "AuxiliaryOutput": ("y = x", 8, 2.6, _auxiliary),
     "ChannelShuffle": ("channel g·n + i moves to i·G + g, of G groups of n", 6, 2.2, _shuffle),
+    "ClassToken": ("y = [token; x]", 6, 2.6, _class_token),
     "DeformableConv2D": (
         "y(p) = Σ<sub>k</sub> w<sub>k</sub> · m<sub>k</sub>(p) · x(p + k + Δ<sub>k</sub>(p))",
         4.2, 4.2, _deformable,
@@ -235,10 +304,13 @@ PICTURES = {
         "y = Σ<sub>k</sub> π<sub>k</sub>(x) · (W<sub>k</sub> &lowast; x + b<sub>k</sub>)",
         8, 3, _dynamic,
     ),
+    "DynamicDepthwiseConv2D": ("y(p) = Σ<sub>k</sub> w<sub>k</sub>(x, p) · x(p + k)", 8, 2.8, _depthwise),
     "HardSigmoid": ("y = relu6(x + 3) / 6", 5, 3.2, _curves(_SIGMOID)),
     "HardSwish": ("y = x · relu6(x + 3) / 6", 5, 3.2, _curves(_SWISH)),
     "HardTanh": ("y = min(max(x, &minus;1), 1)", 5, 3.2, _curves(_TANH)),
     "ImageKernel2D": ("y<sub>c</sub> = k &lowast; x<sub>c</sub>", 7.5, 2.1, _kernels),
+    "LayerScale": ("y = &gamma; · x", 8, 2.8, _layer_scale),
+    "LearnedPositions": ("y = x + positions", 6.5, 3.2, _positions),
     "LocalResponseNormalization": (
         "y<sub>i</sub> = x<sub>i</sub> / (b + &alpha; · Σ<sub>|j &minus; i| ≤ r</sub> x<sub>j</sub>²)<sup>&beta;</sup>",
         5, 3.2, _response,
@@ -256,4 +328,5 @@ PICTURES = {
     ),
     "SqueezeExcite": ("y = x · &sigma;(W₂ relu(W₁ mean(x) + b₁) + b₂)", 8, 2.8, _squeeze),
     "TableActivation": ("y = f(x) at equal distances, straight lines between", 5, 3.2, _table),
+    "WindowAttention": ("y = softmax(q k<sup>T</sup> / √d + b) v, within each window", 7, 3.6, _windows),
 }  # fmt: skip

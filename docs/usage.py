@@ -4,6 +4,14 @@ import textwrap
 
 # By layer: the lines, with `keras` and `keraslayers` imported, and the shape of the `y` they make.
 USAGE = {
+    "Affine": (
+        """
+        tokens = keras.Input((49, 64))
+        x = keraslayers.Affine()(tokens)  # in place of a normalization
+        y = keras.layers.Dense(128)(x)
+        """,
+        (None, 49, 128),
+    ),
     "AuxiliaryOutput": (
         """
         image = keras.Input((32, 32, 3))
@@ -24,6 +32,15 @@ USAGE = {
         """,
         (None, 56, 56, 48),
     ),
+    "ClassToken": (
+        """
+        image = keras.Input((56, 56, 3))
+        x = keras.layers.Conv2D(64, 8, strides=8)(image)
+        x = keras.layers.Reshape((49, 64))(x)
+        y = keraslayers.ClassToken()(x)  # 49 patches, and what tells of all of them
+        """,
+        (None, 50, 64),
+    ),
     "DeformableConv2D": (
         """
         image = keras.Input((28, 28, 16))
@@ -40,6 +57,16 @@ USAGE = {
         y = keras.layers.ReLU()(dynamic(image))
         """,
         (None, 28, 28, 32),
+    ),
+    "DynamicDepthwiseConv2D": (
+        """
+        image = keras.Input((28, 28, 16))
+        x = keras.layers.GlobalAveragePooling2D(keepdims=True)(image)
+        x = keras.layers.Conv2D(4, 1, activation="relu")(x)
+        kernels = keras.layers.Conv2D(7 * 7 * 16, 1)(x)  # one a channel
+        y = keraslayers.DynamicDepthwiseConv2D(7)([image, kernels])
+        """,
+        (None, 28, 28, 16),
     ),
     "HardSigmoid": (
         """
@@ -74,6 +101,24 @@ USAGE = {
         y = keras.layers.Concatenate()([across, down])  # nothing of it is trained
         """,
         (None, 64, 64, 6),
+    ),
+    "LayerScale": (
+        """
+        tokens = keras.Input((49, 64))
+        branch = keras.layers.Dense(64)(keras.layers.LayerNormalization()(tokens))
+        branch = keraslayers.LayerScale(1e-5)(branch)  # next to nothing, when training begins
+        y = keras.layers.Add()([tokens, branch])
+        """,
+        (None, 49, 64),
+    ),
+    "LearnedPositions": (
+        """
+        image = keras.Input((56, 56, 3))
+        x = keras.layers.Conv2D(64, 8, strides=8)(image)
+        x = keraslayers.ClassToken()(keras.layers.Reshape((49, 64))(x))
+        y = keraslayers.LearnedPositions((7, 7), prefix=1)(x)
+        """,
+        (None, 50, 64),
     ),
     "LocalResponseNormalization": (
         """
@@ -168,6 +213,15 @@ USAGE = {
         y = keraslayers.TableActivation("gelu", low=-4, high=4, entries=64)(x)
         """,
         (None, 28, 28, 32),
+    ),
+    "WindowAttention": (
+        """
+        maps = keras.Input((14, 14, 64))
+        x = keraslayers.WindowAttention(num_heads=2, window_size=7)(maps)
+        # Windows that are shifted by half of one, so that what lies beside each other meets.
+        y = keraslayers.WindowAttention(num_heads=2, window_size=7, shift_size=3)(x)
+        """,
+        (None, 14, 14, 64),
     ),
 }
 

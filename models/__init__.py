@@ -14,21 +14,26 @@ from keraslayers.models import (
     alexnet,
     densenet,
     dpcnn,
+    dwnet,
     efficientnet,
     googlenet,
     inception_v3,
     lenet,
+    mlp_mixer,
     mobilenet,
     mobilenet_v2,
     mobilenet_v3,
     nin,
+    resmlp,
     resnet,
     resnext,
     shufflenet,
     shufflenet_v2,
     squeezenet,
+    swin,
     text_cnn,
     vgg,
+    vit,
     xception,
 )
 from keraslayers.models._spec import Reference, Spec
@@ -36,6 +41,7 @@ from keraslayers.models._variants import check_options as _check_options
 from keraslayers.models.alexnet import AlexNet
 from keraslayers.models.densenet import DenseNet121, DenseNet169, DenseNet201
 from keraslayers.models.dpcnn import DPCNN
+from keraslayers.models.dwnet import DDWNetB, DDWNetT, DWNetB, DWNetT, IDDWNetB, IDDWNetT
 from keraslayers.models.efficientnet import (
     EfficientNetB0,
     EfficientNetB1,
@@ -55,18 +61,22 @@ from keraslayers.models.features import features
 from keraslayers.models.googlenet import GoogLeNet
 from keraslayers.models.inception_v3 import InceptionV3
 from keraslayers.models.lenet import LeNet5
+from keraslayers.models.mlp_mixer import MixerB16, MixerB32, MixerH14, MixerL16, MixerL32, MixerS16, MixerS32
 from keraslayers.models.mobilenet import MobileNet
 from keraslayers.models.mobilenet_v2 import MobileNetV2
 from keraslayers.models.mobilenet_v3 import MobileNetV3Large, MobileNetV3Small
 from keraslayers.models.nin import NiN
 from keraslayers.models.replace_classifier import replace_classifier
+from keraslayers.models.resmlp import ResMLP12, ResMLP24, ResMLP36, ResMLPB24
 from keraslayers.models.resnet import ResNet18, ResNet34, ResNet50, ResNet101, ResNet152
 from keraslayers.models.resnext import ResNeXt50, ResNeXt101
 from keraslayers.models.shufflenet import ShuffleNet
 from keraslayers.models.shufflenet_v2 import ShuffleNetV2
 from keraslayers.models.squeezenet import SqueezeNet
+from keraslayers.models.swin import SwinB, SwinL, SwinS, SwinT
 from keraslayers.models.text_cnn import TextCNN
 from keraslayers.models.vgg import VGG11, VGG13, VGG16, VGG19
+from keraslayers.models.vit import ViTB16, ViTB32, ViTL16, ViTL32, ViTS16, ViTS32, ViTTi16
 from keraslayers.models.xception import Xception
 
 __all__ = [
@@ -76,6 +86,10 @@ __all__ = [
     "VGG16",
     "VGG19",
     "AlexNet",
+    "DDWNetB",
+    "DDWNetT",
+    "DWNetB",
+    "DWNetT",
     "DenseNet121",
     "DenseNet169",
     "DenseNet201",
@@ -93,14 +107,27 @@ __all__ = [
     "EfficientNetLite3",
     "EfficientNetLite4",
     "GoogLeNet",
+    "IDDWNetB",
+    "IDDWNetT",
     "InceptionV3",
     "LeNet5",
+    "MixerB16",
+    "MixerB32",
+    "MixerH14",
+    "MixerL16",
+    "MixerL32",
+    "MixerS16",
+    "MixerS32",
     "MobileNet",
     "MobileNetV2",
     "MobileNetV3Large",
     "MobileNetV3Small",
     "NiN",
     "Reference",
+    "ResMLP12",
+    "ResMLP24",
+    "ResMLP36",
+    "ResMLPB24",
     "ResNeXt50",
     "ResNeXt101",
     "ResNet18",
@@ -112,7 +139,18 @@ __all__ = [
     "ShuffleNetV2",
     "Spec",
     "SqueezeNet",
+    "SwinB",
+    "SwinL",
+    "SwinS",
+    "SwinT",
     "TextCNN",
+    "ViTB16",
+    "ViTB32",
+    "ViTL16",
+    "ViTL32",
+    "ViTS16",
+    "ViTS32",
+    "ViTTi16",
     "Xception",
     "create",
     "features",
@@ -154,6 +192,11 @@ _SPECS = _table(
         shufflenet_v2,
         mobilenet_v3,
         efficientnet,
+        vit,
+        mlp_mixer,
+        resmlp,
+        swin,
+        dwnet,
     )
     for spec in network.SPECS
 )

@@ -13,8 +13,8 @@ class Reference:
         options: the builder's options that make this variant.
         trainable_parameters: exact.
         parameters: exact, with the moving averages of batch normalization.
-        multiply_adds: of convolutions and Dense layers; biases, normalization and pooling count nothing. None for
-            networks that take texts of any length.
+        multiply_adds: of convolutions, Dense layers and attention; biases, normalization and pooling count nothing.
+            None for networks that take texts of any length.
         top1: accuracy in percent on the ImageNet validation set as published by `source`, for weights that
             are not part of this library; None where nobody published one.
         source: where the variant is defined and `top1` is published.

@@ -12,6 +12,8 @@ import h5py
 import ml_dtypes
 import numpy as np
 
+from keraslayers.learned_positions import LearnedPositions
+
 REMEDY = "train the model, or save weights of your own with model.save_weights('name.weights.h5')"
 MOST_NAMED = 3  # differences that an error names
 
@@ -45,6 +47,8 @@ def load(who, model, weights):
     for name, layer in wanted.items():
         variables = layer._trainable_variables + layer._non_trainable_variables
         arrays = saved.pop(name, [])
+        if isinstance(layer, LearnedPositions):
+            arrays = [layer.resized(array) if layer.takes(array.shape) else array for array in arrays]
         shapes, found = ([tuple(one.shape) for one in some] for some in (variables, arrays))
         if shapes and not found:
             problems.append(f"the file has none for {name!r}")

@@ -62,18 +62,28 @@ def _maps(who, model):
         found = STAGE.match(operation.name)
         if found and len(operation.output.shape) == 4:
             ends[int(found[1] or found[2] or 0)] = operation.name
+    if not ends and any(STAGE.match(operation.name) for operation in operations):
+        raise ValueError(
+            f"`{who}`: `model` {model.name!r} has tokens in its stages and no maps; build it with include_top=False, "
+            "which ends in maps."
+        )
     if not ends:
         raise ValueError(
             f"`{who}`: `model` {model.name!r} has no layers named `stage1_...`, by which stages are found; choose "
             "layers yourself: keras.Model(model.inputs, [model.get_layer(name).output for name in names])."
         )
     tensors = {operation.name: operation.output for operation in operations if operation.name in ends.values()}
-    heights = _heights(model, tensors)
-    return {_stride(heights[name]): tensors[name] for _, name in sorted(ends.items())}
+    strides = _strides(model, tensors)
+    return {strides[name]: tensors[name] for _, name in sorted(ends.items())}
 
 
-def _heights(model, tensors):
-    """By name the height of the maps for images of SIDE pixels, whatever the model's own: small ones lose borders."""
+def _strides(model, tensors):
+    """By name the stride of the maps."""
+    side, operations = model.inputs[0].shape[1], _rewrite.graph_of(model).operations
+    if side and any(isinstance(operation, keras.layers.Reshape) for operation in operations):
+        # Tokens become maps of one size alone.
+        return {name: _stride(side, maps.shape[1]) for name, maps in tensors.items()}
+    # Of images of SIDE pixels, whatever the model's own: small ones lose borders.
     probe = keras.Model(_rewrite.graph_of(model)._inputs_struct, tensors)
     image = keras.KerasTensor((1, SIDE, SIDE, model.inputs[0].shape[-1]))
 
@@ -81,9 +91,9 @@ def _heights(model, tensors):
         return operation.compute_output_spec(*args, **kwargs)
 
     shapes = probe._run_through_graph(keras.tree.map_structure(lambda _: image, probe._inputs_struct), call_fn=shape_of)
-    return {name: maps.shape[1] for name, maps in shapes.items()}
+    return {name: _stride(SIDE, maps.shape[1]) for name, maps in shapes.items()}
 
 
-def _stride(height):
+def _stride(side, height):
     # Borders are lost, or rounded up.
-    return 2 ** round(math.log2(SIDE / height))
+    return 2 ** round(math.log2(side / height))

@@ -27,7 +27,8 @@ if BACKEND == "tensorflow":
         with tf.GradientTape() as tape:
             tape.watch(values)
             result = function(*values)
-        return [None if gradient is None else gradient.numpy() for gradient in tape.gradient(result, values)]
+        found = tape.gradient(result, values)  # of a table rows with their numbers
+        return [None if gradient is None else tf.convert_to_tensor(gradient).numpy() for gradient in found]
 
     def slope(function):
         """The gradient of function(x, other), a number, with respect to x: a function of both.

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 import keraslayers
-from tests import oracles
+from tests import oracles, oracles_tokens
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +64,8 @@ class Case(Row):
     int8_db: float = 24
     # Its options fit one height and width alone.
     fixed_size: bool = False
+    # Height and width must be known.
+    known_size: bool = False
     # The public layers that a layer of the tests is made of.
     parts: tuple = ()
     # By precision, why XNNPACK leaves operators of a file on the CPU to LiteRT's built-in kernels.
@@ -494,6 +496,125 @@ CASES += [
 ]
 
 
+def _tokens(layer, name, oracle, output_shape=None, input_shape=(6, 4), **options):
+    return Case(
+        name=name,
+        layer=layer,
+        options=options,
+        input_shape=input_shape,
+        output_shape=output_shape,
+        oracle=oracle,
+        weights=1,
+        fixed_size=layer is keraslayers.LearnedPositions,
+    )
+
+
+def _affine(name, input_shape=IMAGE, channel_axis=-1, **options):
+    return Case(
+        name=f"affine_{name}",
+        layer=keraslayers.Affine,
+        options=options,
+        input_shape=input_shape,
+        oracle=oracles.affine,
+        channel_axis=channel_axis,
+        weights=1 + options.get("center", True),
+        masks=True,
+    )
+
+
+CASES += [
+    _affine("default"),
+    _affine("tokens", (5, 6), center=False),
+    _affine("first", FIRST, 0, axis=1),
+    _affine("last", (12,), axis=1),
+    Case(
+        name="layer_scale",
+        layer=keraslayers.LayerScale,
+        options={"initial_value": 0.1},
+        input_shape=IMAGE,
+        oracle=oracles.affine,
+        weights=1,
+        masks=True,
+    ),
+    _tokens(keraslayers.ClassToken, "class_token", oracles.class_token, (7, 4)),
+    _tokens(keraslayers.ClassToken, "class_token_registers", oracles.class_token, (9, 4), count=3),
+    _tokens(keraslayers.LearnedPositions, "learned_positions", oracles.learned_positions, size=(2, 3)),
+    _tokens(keraslayers.LearnedPositions, "learned_positions_prefix", oracles.learned_positions, size=(5, 1), prefix=1),
+]
+
+
+def _window_attention(name, input_shape=(4, 4, 4), **options):
+    return Case(
+        name=f"window_attention_{name}",
+        layer=keraslayers.WindowAttention,
+        options={"num_heads": 2, **options},
+        input_shape=input_shape,
+        oracle=oracles.window_attention,
+        weights=4 + options.get("use_bias", True),
+        weight_scale=0.3,  # scores of some units
+        known_size=True,
+        terms=input_shape[-1],
+    )
+
+
+CASES += [
+    _window_attention("plain", window_size=(2, 2)),
+    _window_attention("shifted", (4, 6, 4), window_size=(2, 3), shift_size=(1, 1), use_bias=False),
+    # Filled up with zeros in one direction, no larger than a window in the other.
+    _window_attention("filled", (5, 2, 4), window_size=(3, 3), shift_size=(1, 1)),
+]
+
+
+@keras.saving.register_keras_serializable("tests")
+class DepthwiseByItself(keras.layers.Layer):
+    """A depthwise convolution whose kernels are a 1x1 convolution of the same image: the laws want one tensor."""
+
+    def __init__(self, kernel_size, groups, per_place, **kwargs):
+        super().__init__(**kwargs)
+        self.convolution = keraslayers.DynamicDepthwiseConv2D(kernel_size, dtype=self.dtype_policy)
+        self.groups, self.per_place = groups, per_place
+
+    def build(self, input_shape):
+        taps = math.prod(self.convolution.kernel_size)
+        self.kernels = keras.layers.Conv2D(taps * self.groups, 1, dtype=self.dtype_policy, name="kernels")
+        self.kernels.build(input_shape)
+        self.convolution.build([input_shape, self.kernels.compute_output_shape(input_shape)])
+
+    def call(self, inputs):
+        source = inputs if self.per_place else keras.ops.mean(inputs, axis=(1, 2), keepdims=True)
+        return self.convolution([inputs, self.kernels(source)])
+
+    def compute_output_shape(self, input_shape):
+        return tuple(input_shape)
+
+    def get_config(self):
+        size = self.convolution.kernel_size
+        return {**super().get_config(), "kernel_size": size, "groups": self.groups, "per_place": self.per_place}
+
+
+def _depthwise(name, **options):
+    return Case(
+        name=f"dynamic_depthwise_{name}",
+        layer=DepthwiseByItself,
+        options=options,
+        input_shape=(4, 5, 4),
+        oracle=oracles.depthwise_by_itself,
+        weights=2,
+        weight_scale=0.1,
+        parts=(keraslayers.DynamicDepthwiseConv2D,),
+        terms=math.prod(options["kernel_size"]) * 4,
+    )
+
+
+CASES += [
+    _depthwise("of_all", kernel_size=(3, 3), groups=4, per_place=False),
+    _depthwise("of_places", kernel_size=(3, 2), groups=2, per_place=True),
+    _depthwise("of_one_group", kernel_size=(2, 3), groups=1, per_place=True),
+]
+
+TAPS = np.random.default_rng(5).integers(-4, 5, (1, 1, 1, 6 * 6)).astype("float32") / 8
+
+
 def _hard_sigmoid(name, kinks, input_shape=IMAGE, **options):
     return Function(
         name=name,
@@ -556,6 +677,21 @@ FUNCTIONS = [
             ("one", IMAGE, IMAGE, {"pieces": 1}),
         )
     ),
+    *(
+        Function(
+            name=name,
+            function=function,
+            options={"window_size": (2, 3), **options},
+            input_shape=shape,
+            output_shape=output_shape,
+            oracle=oracle,
+            exact=True,
+        )
+        for name, function, shape, output_shape, oracle, options in (
+            ("window_partition", keraslayers.window_partition, (4, 6, 5), (6, 5), oracles.window_partition, {}),
+            ("window_merge", keraslayers.window_merge, (6, 5), (2, 6, 5), oracles.window_merge, {"size": (2, 6)}),
+        )
+    ),
 ]
 
 DEFORMED = np.random.default_rng(4).normal(size=(1, 3, 6, 5)).astype("float32")
@@ -569,6 +705,18 @@ def _deformed(x):
 def _deform_oracle(inputs, weights, options):
     return oracles.deform_conv2d(inputs, *_deformed(inputs), None, None, options)
 
+
+FUNCTIONS += [
+    Function(
+        name="dynamic_depthwise_conv2d",
+        function=keraslayers.dynamic_depthwise_conv2d,
+        options={"kernel_size": (2, 3)},
+        more=lambda x: (TAPS,),
+        input_shape=IMAGE,
+        oracle=lambda x, weights, options: oracles_tokens.dynamic_depthwise(x, TAPS, options["kernel_size"]),
+        terms=6,
+    )
+]
 
 FUNCTIONS += [
     Function(

@@ -16,8 +16,9 @@ class ModelCase:
         input_shape: for training and export; the laws take one channel where it has one.
         maps: shape without top at `input_shape`, batch left out.
         smallest: the smallest height and width that are not refused.
-        channels: by stride the channels that `features` gives at `input_shape`.
+        channels: by stride the channels that `features` gives at `input_shape`; none where stages hold tokens.
         open_size: whether height and width may be None with the top on.
+        open_maps: whether they may be None without it.
         outputs: how many, auxiliary ones included.
     """
 
@@ -28,6 +29,7 @@ class ModelCase:
     smallest: int = 1
     channels: dict
     open_size: bool = True
+    open_maps: bool = True
     outputs: int = 1
 
     @property
@@ -228,5 +230,53 @@ MODELS = [
         maps=(2, 2, 2048),
         smallest=7,
         channels={2: 64, 4: 128, 8: 256, 16: 728, 32: 2048},
+    ),
+    ModelCase(
+        builder=models.ViTTi16,
+        options={"patch_size": 8, "blocks": 2, "channels": 36},
+        maps=(4, 4, 36),
+        smallest=8,
+        channels={},
+        open_size=False,
+        open_maps=False,
+    ),
+    *(
+        ModelCase(
+            builder=build,
+            options={"blocks": (1, 1), "channels": 32},
+            maps=(4, 4, 64),
+            smallest=4,
+            channels={4: 32, 8: 64},
+            open_size=False,
+            open_maps=False,
+        )
+        for build in (models.DWNetT, models.DDWNetT, models.IDDWNetT)
+    ),
+    ModelCase(
+        builder=models.SwinT,
+        options={"blocks": (2, 2), "channels": 16, "heads": (2, 4), "window_size": 4},
+        maps=(4, 4, 32),
+        smallest=4,
+        channels={4: 16, 8: 32},
+        open_size=False,
+        open_maps=False,
+    ),
+    ModelCase(
+        builder=models.MixerS32,
+        options={"patch_size": 8, "blocks": 2, "channels": 32, "token_units": 24, "channel_units": 64},
+        maps=(4, 4, 32),
+        smallest=8,
+        channels={8: 32},
+        open_size=False,
+        open_maps=False,
+    ),
+    ModelCase(
+        builder=models.ResMLP12,
+        options={"patch_size": 8, "blocks": 2, "channels": 32},
+        maps=(4, 4, 32),
+        smallest=8,
+        channels={8: 32},
+        open_size=False,
+        open_maps=False,
     ),
 ]

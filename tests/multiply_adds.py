@@ -4,7 +4,7 @@ import math
 
 
 def multiply_adds(model):
-    """Multiply-adds of one image through the convolutions and Dense layers of `model`."""
+    """Multiply-adds of one image through the convolutions, Dense layers and attention of `model`."""
     return sum(_of(layer) for layer in model.layers)
 
 
@@ -17,7 +17,22 @@ def _of(layer):
         kernels = math.prod(layer.depthwise_kernel.shape) + math.prod(layer.pointwise_kernel.shape)
         return math.prod(layer.output.shape[1:3]) * kernels
     if kind == "Dense":
-        return math.prod(layer.kernel.shape)
+        # Once for each token, or for the image.
+        return math.prod(layer.output.shape[1:-1]) * math.prod(layer.kernel.shape)
+    if kind == "MultiHeadAttention":
+        # Four projections of each token; the score of each pair, and as much again to sum what they weigh.
+        tokens, channels = layer.output.shape[1:]
+        return tokens * 4 * channels**2 + 2 * tokens**2 * channels
+    if kind == "DynamicDepthwiseConv2D":
+        return math.prod(layer.output.shape[1:]) * math.prod(layer.kernel_size)
+    if kind == "WindowAttention":
+        # The same, where pairs are those of a window and zeros fill up the last ones.
+        _, height, width, channels = layer.output.shape
+        tall, wide = layer.window_size
+        filled = -(-height // tall) * tall * -(-width // wide) * wide
+        return channels**2 * (3 * filled + height * width) + 2 * filled * tall * wide * channels
+    if kind in ("ClassToken", "LearnedPositions"):
+        return 0  # nothing is multiplied
     if kind == "SqueezeExcite":
         # Both convolutions see one place, the mean.
         return math.prod(layer.squeeze.kernel.shape) + math.prod(layer.excite.kernel.shape)

@@ -8,6 +8,8 @@ import math
 
 import numpy as np
 
+from tests import oracles_tokens
+
 
 def _clip(value, low, high):
     return min(max(value, low), high)
@@ -411,3 +413,61 @@ def max_unpool(values, indices, options):
 
 def pooled_and_back(inputs, weights, options):
     return max_unpool(*max_pool_with_indices(inputs, options), options)
+
+
+def affine(x, weights, options):
+    axis = options.get("axis", -1) % x.ndim
+    shape = [-1 if one == axis else 1 for one in range(x.ndim)]
+    gamma, *beta = (weight.astype("float64").reshape(shape) for weight in weights)
+    return x * gamma + (beta[0] if beta else 0)
+
+
+def class_token(x, weights, options):
+    return np.stack([np.concatenate([weights[0], image]) for image in x])
+
+
+def learned_positions(x, weights, options):
+    return x + weights[0].astype("float64")
+
+
+def window_attention(x, weights, options):
+    """Written once, with the networks of tokens."""
+    table, qkv, *bias, out, out_bias = (weight.astype("float64") for weight in weights)
+    bias = bias[0] if bias else 0
+    options = {"shift_size": (0, 0), **options}
+    y = oracles_tokens.window_attention(
+        x, table, qkv, bias, options["num_heads"], options["window_size"], options["shift_size"]
+    )
+    return y @ out + out_bias
+
+
+def window_partition(x, weights, options):
+    tall, wide = options["window_size"]
+    return np.stack(
+        [
+            image[i : i + tall, j : j + wide].reshape(tall * wide, -1)
+            for image in x
+            for i in range(0, x.shape[1], tall)
+            for j in range(0, x.shape[2], wide)
+        ]
+    )
+
+
+def window_merge(x, weights, options):
+    (tall, wide), (height, width) = options["window_size"], options["size"]
+    windows, result = list(x), []
+    for _ in range(len(x) * tall * wide // (height * width)):
+        image = np.zeros((height, width, x.shape[-1]))
+        for i in range(0, height, tall):
+            for j in range(0, width, wide):
+                image[i : i + tall, j : j + wide] = windows.pop(0).reshape(tall, wide, -1)
+        result.append(image)
+    return np.stack(result)
+
+
+def depthwise_by_itself(x, weights, options):
+    """The kernels are a 1x1 convolution of the image, or of its mean; see `tests.cases.DepthwiseByItself`."""
+    kernel, bias = (weight.astype("float64") for weight in weights)
+    source = x if options["per_place"] else x.mean((1, 2), keepdims=True)
+    kernels = source @ kernel + bias
+    return oracles_tokens.dynamic_depthwise(x, kernels, options["kernel_size"])

@@ -17,7 +17,6 @@ APPLICATIONS = {
     "InceptionV3": (75, {}),
     "MobileNet": (32, {"alpha": 0.25}),
     "MobileNetV2": (32, {"alpha": 0.35}),
-    "MobileNetV3Large": (32, {"alpha": 0.75}),
     "MobileNetV3Small": (32, {}),
     "ResNet50": (32, {}),
     "ResNet50V2": (32, {}),

@@ -22,11 +22,39 @@ def network(case):
     return enliven(keras.Model(inputs, mix(5, "after")(x)))
 
 
+# Whose files differ from another row's in numbers alone.
+ALIKE = {
+    "channel_shuffle_2",
+    "channel_shuffle_3",
+    "hard_sigmoid_binarynet",
+    "hard_sigmoid_keras2",
+    "image_kernel_box_blur",
+    "image_kernel_edge_cross",
+    "image_kernel_edge_laplace",
+    "image_kernel_gaussian_blur",
+    "image_kernel_sharpen",
+    "image_kernel_sobel_y",
+    "maxout_3",
+    "shift_leaky_relu_4",
+    "squeeze_excite_ratio",
+    "table_silu",
+}
+ROWS = [
+    pytest.param(case, precision, id=f"{case.name}-{precision}")
+    for case in CASES
+    for precision in ("float32", "int8")
+    if case.name not in ALIKE and (case.int8 or precision != "int8")
+]
+
+
+def test_names_are_those_of_rows():
+    assert {case.name for case in CASES} >= ALIKE
+
+
 @needs_gpu
 @pytest.mark.parametrize(
     ("case", "precision"),
-    [(case, precision) for case in CASES for precision in ("float32", "int8") if case.int8 or precision != "int8"],
-    ids=lambda part: getattr(part, "name", part),
+    ROWS,
 )
 def test_proven_on_gpu_and_cpu(case, precision):
     model, x = network(case), case.inputs(32)

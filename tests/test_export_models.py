@@ -1,4 +1,4 @@
-"""Every network, small, becomes an int8 file that is PROVEN on cpu and gpu; the README's table has the real ones.
+"""Every kind of network, small, becomes an int8 file that is PROVEN on cpu and gpu; the README has the real ones.
 
 Those become float32 files, too, of which other passes take hold: groups, shuffles, gates, local response, ceil pooling.
 """
@@ -21,16 +21,32 @@ IN_FLOATS = {
     "ShuffleNet-alpha_0.25",
     "ShuffleNetV2-alpha_0.5",
 }
+# Whose files have the operators of another row's; auxiliary outputs have tests of their own. What is exported under its
+# name in keras.applications stands in test_export_applications.py: the same graph, as the tests of weights show.
+ALIKE = {
+    "AlexNet-units_64": "AlexNet-grouped_True-units_64",
+    "DenseNet121-growth_rate_8": "keras.applications",
+    "GoogLeNet-aux_heads_True-batch_norm_True": "GoogLeNet",
+    "InceptionV3-aux_heads_True": "keras.applications",
+    "MobileNetV3Large-alpha_0.5": "MobileNetV3Small",
+    "NiN": "NiN-version_cifar10",
+    "ResNet50-version_2-keras-alpha_0.25": "keras.applications",
+    "SqueezeNet": "SqueezeNet-version_1.1",
+    "VGG11-units_64": "VGG11-batch_norm_True-units_64",
+    "Xception": "keras.applications",
+}
 ROWS = [
     pytest.param(case, precision, id=f"{case.name}-{precision}")
     for precision in ("float32", "int8")
     for case in MODELS
-    if precision == "int8" or case.name in IN_FLOATS
+    if (case.name in IN_FLOATS if precision == "float32" else case.name not in ALIKE)
 ]
 
 
-def test_rows_of_floats_are_rows():
-    assert {case.name for case in MODELS} >= IN_FLOATS
+def test_names_are_those_of_rows():
+    names = {case.name for case in MODELS}
+    assert names >= IN_FLOATS | set(ALIKE)
+    assert names - set(ALIKE) | {"keras.applications"} >= set(ALIKE.values())
 
 
 @needs_gpu

@@ -164,7 +164,12 @@ def test_unknown_batch(case):
 def test_unknown_size(case):
     shape = list(case.input_shape)
     known = None if case.channel_axis is None else case.channel_axis % len(shape)
-    model = functional(case, [size if axis == known else None for axis, size in enumerate(shape)])
+    unknown = [size if axis == known else None for axis, size in enumerate(shape)]
+    if case.known_size:
+        with pytest.raises(ValueError, match=rf"`{case.layer.__name__}`: height, width and channels must be known"):
+            functional(case, unknown)
+        return
+    model = functional(case, unknown)
     run = backend.of_any_size(model)
     for more in (0,) if case.fixed_size else (0, 2):
         x = case.inputs(shape=[size if axis == known else size + more for axis, size in enumerate(shape)])

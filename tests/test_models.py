@@ -21,7 +21,6 @@ SPECS = [models.spec(name) for name in models.names()]
 IMAGE_SPECS = [spec for spec in SPECS if len(spec.input_shape) == 3]
 every_spec = pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.name)
 every_image_spec = pytest.mark.parametrize("spec", IMAGE_SPECS, ids=lambda spec: spec.name)
-every_model = pytest.mark.parametrize("case", MODELS, ids=lambda case: case.name)
 
 
 def first(y):
@@ -34,28 +33,38 @@ def gray(case):
     return (*case.input_shape[:2], 1)
 
 
+@pytest.fixture(scope="module", params=MODELS, ids=lambda case: case.name)
+def case(request):
+    """A row; of one after the other every law is tested, as pytest orders what has a parameter of the module."""
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def network(case):
+    """The network of a row, of five classes, with weights at random; the tests leave it as it is."""
+    model = case.make(classes=5)
+    randomize(model)
+    return model
+
+
 # Outputs
 
 
-@every_model
-def test_classifier_activation_acts_on_the_logits(case):
+def test_classifier_activation_acts_on_the_logits(case, network):
     x = image(case.input_shape)
-    logits = case.make(classes=4, classifier_activation=None)
-    randomize(logits)
-    softmax = case.make(classes=4)
-    softmax.set_weights(logits.get_weights())
+    logits = case.make(classes=5, classifier_activation=None)
+    logits.set_weights(network.get_weights())
     expected = np.array(first(logits(x, training=False)))
     expected = np.exp(expected - expected.max(-1, keepdims=True))
     # logits of some tens or hundreds, in float32
     np.testing.assert_allclose(
-        first(softmax(x, training=False)), expected / expected.sum(-1, keepdims=True), rtol=1e-4, atol=1e-7
+        first(network(x, training=False)), expected / expected.sum(-1, keepdims=True), rtol=1e-4, atol=1e-7
     )
 
 
 # Use
 
 
-@every_model
 def test_a_fit_step_changes_every_weight(case, tmp_path):
     keras.utils.set_random_seed(0)
     model = case.make(input_shape=gray(case), classes=3)
@@ -82,15 +91,15 @@ def test_a_fit_step_changes_every_weight(case, tmp_path):
         np.testing.assert_array_equal(first(again(x, training=False)), expected)
 
 
-@every_model
-def test_without_top_and_with_unknown_sizes(case):
+def test_without_top_and_with_unknown_sizes(case, network):
     maps = case.make(include_top=False)
     assert maps.output_shape == (None, *case.maps)
     randomize(maps)
     x = image(case.input_shape)
     expected = outputs(maps, x)
     for pooling, take in (("avg", np.mean), ("max", np.max)):
-        pooled = case.make(input_shape=(None, None, case.input_shape[2]), include_top=False, pooling=pooling)
+        sides = (None, None) if case.open_maps else case.input_shape[:2]
+        pooled = case.make(input_shape=(*sides, case.input_shape[2]), include_top=False, pooling=pooling)
         assert pooled.output_shape == (None, case.maps[-1])
         pooled.set_weights(maps.get_weights())
         # a mean in another order, after convolutions that sum in another order
@@ -100,18 +109,18 @@ def test_without_top_and_with_unknown_sizes(case):
     if case.open_size:
         open_size = case.make(input_shape=(None, None, case.input_shape[2]), classes=5)
         assert first(open_size.output_shape) == (None, 5) or open_size.output_shape == (None, 5)
-        closed = case.make(classes=5)
-        randomize(closed)
-        open_size.set_weights(closed.get_weights())
+        open_size.set_weights(network.get_weights())
         np.testing.assert_allclose(
-            first(open_size(x, training=False)), first(closed(x, training=False)), rtol=1e-3, atol=1e-6
+            first(open_size(x, training=False)), first(network(x, training=False)), rtol=1e-3, atol=1e-6
         )
     else:
         with pytest.raises(ValueError, match=rf"`{case.builder.__name__}`: `input_shape` must have a known height"):
             case.make(input_shape=(None, None, 3))
+    if not case.open_maps:
+        with pytest.raises(ValueError, match=rf"`{case.builder.__name__}`: `input_shape` must have a known height"):
+            case.make(input_shape=(None, None, 3), include_top=False)
 
 
-@every_model
 def test_smallest_size(case):
     side = case.smallest
     model = case.make(input_shape=[side, side, 1], classes=2)
@@ -122,22 +131,18 @@ def test_smallest_size(case):
                 case.make(input_shape=(*sides, 1))
 
 
-@every_model
-def test_preprocessing_puts_pixels_into_the_scale_of_the_network(case):
-    plain = case.make(classes=3)
-    randomize(plain)
-    model = case.make(classes=3, preprocessing=True)
-    model.set_weights(plain.get_weights())
+def test_preprocessing_puts_pixels_into_the_scale_of_the_network(case, network):
+    model = case.make(classes=5, preprocessing=True)
+    model.set_weights(network.get_weights())
     x = np.random.default_rng(2).integers(0, 256, (2, *case.input_shape)).astype("float32")
     scaled = np.array(model.get_layer("preprocessing")(x))
     assert 1 < scaled.max() - scaled.min() < 6
     # the same values through the same convolutions
     np.testing.assert_allclose(
-        first(model(x, training=False)), first(plain(scaled, training=False)), rtol=1e-4, atol=1e-6
+        first(model(x, training=False)), first(network(scaled, training=False)), rtol=1e-4, atol=1e-6
     )
 
 
-@every_model
 def test_bn_epsilon_and_padding(case):
     parameters = inspect.signature(case.builder).parameters
     if "bn_epsilon" in parameters:
@@ -160,41 +165,38 @@ def test_bn_epsilon_and_padding(case):
 # Features and classifiers
 
 
-@every_model
-def test_features_are_the_ends_of_the_stages(case):
-    model = case.make()
+@pytest.mark.parametrize("case", [case for case in MODELS if case.channels], ids=lambda case: case.name, scope="module")
+def test_features_are_the_ends_of_the_stages(case, network):
     strides = list(case.channels)
-    found = models.features(model, strides)
+    found = models.features(network, strides)
     assert {stride: maps.shape[-1] for stride, maps in zip(strides, found.outputs, strict=True)} == case.channels
-    assert found.layers[1] is model.layers[1]
-    default = [maps.shape[-1] for maps in models.features(model).outputs]
+    assert found.layers[1] is network.layers[1]
+    default = [maps.shape[-1] for maps in models.features(network).outputs]
     assert default == [case.channels[stride] for stride in (4, 8, 16, 32) if stride in case.channels]
     with pytest.raises(ValueError, match=r"`features`: `model` .* has no stage of stride 64; its stages have the str"):
-        models.features(model, (64,))
+        models.features(network, (64,))
     # Of open sizes, and of trained networks that were saved without top.
-    bare = case.make(input_shape=(None, None, case.input_shape[2]), include_top=False)
+    sides = (None, None) if case.open_maps else case.input_shape[:2]
+    bare = case.make(input_shape=(*sides, case.input_shape[2]), include_top=False)
     opened = models.features(bare, strides)
     assert [maps._keras_history.operation.name for maps in opened.outputs] == [
         maps._keras_history.operation.name for maps in found.outputs
     ]
 
 
-@every_model
-def test_replace_classifier_keeps_every_other_weight(case):
-    model = case.make(classes=5)
-    randomize(model)
-    before = model.get_weights()
-    made = models.replace_classifier(model, 3)
+def test_replace_classifier_keeps_every_other_weight(case, network):
+    before = network.get_weights()
+    made = models.replace_classifier(network, 3)
     for output in made.outputs:
         assert output.shape == (None, 3)
     changed = []
-    for old, new in zip(model.weights, made.weights, strict=True):
+    for old, new in zip(network.weights, made.weights, strict=True):
         if old.shape != new.shape or not np.array_equal(old.numpy(), new.numpy()):
             changed.append(old.path.split("/")[-1])
     # one kernel and one bias an output
     assert sorted(changed) == sorted(["bias", "kernel"] * case.outputs)
-    assert [layer.name for layer in made.layers] == [layer.name for layer in model.layers]
-    assert all(np.array_equal(old, new) for old, new in zip(before, model.get_weights(), strict=True))
+    assert [layer.name for layer in made.layers] == [layer.name for layer in network.layers]
+    assert all(np.array_equal(old, new) for old, new in zip(before, network.get_weights(), strict=True))
     assert np.isfinite(np.array(first(made(image(case.input_shape), training=False)))).all()
 
 
@@ -244,7 +246,6 @@ def test_arguments_are_those_of_keras_applications(spec):
     ]
 
 
-@every_model
 def test_every_builder_has_a_row_of_its_family(case):
     assert case.builder in [spec.builder for spec in SPECS]
 

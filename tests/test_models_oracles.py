@@ -8,10 +8,16 @@ import pytest
 from keraslayers import models
 from tests import oracles_plain as plain
 from tests import oracles_residual as residual
+from tests import oracles_tokens as tokens
 from tests.model_tools import assert_close, image, randomize
 
 BOTH = ("symmetric", "same")
 UNITS_121 = (6, 12, 24, 16)
+
+# Networks of tokens: six patches.
+SIZES = {"size": 8, "blocks": 2}
+TOKENS = {"patch_size": 8, "blocks": 2, "channels": 24}
+SWIN = {"blocks": (2, 2, 2), "heads": (1, 2, 2)}
 
 # (builder, its options, (height, width), oracle). Sides are odd and even, as paddings differ there.
 ROWS = [
@@ -149,6 +155,45 @@ ROWS = [
         for padding in BOTH
     ),
     (models.EfficientNetLite0, {}, (64, 45), partial(residual.efficientnet, depth=1.0, lite=True)),
+    *(
+        (
+            models.MixerS32,
+            {**TOKENS, "approximate": approximate, "token_units": 10, "channel_units": 40},
+            (16, 24),
+            partial(tokens.mixer, **SIZES, approximate=approximate),
+        )
+        for approximate in (False, True)
+    ),
+    # Windows of four fill neither 8x6 nor 4x3 patches; those of 2x2 are one window, which is not shifted.
+    (
+        models.SwinT,
+        {**SWIN, "channels": 8, "window_size": 4},
+        (32, 24),
+        partial(tokens.swin, **SWIN, window=4),
+    ),
+    *(
+        (
+            build,
+            {"blocks": (1, 1), "channels": 32},
+            (16, 24),
+            partial(tokens.dwnet, blocks=(1, 1), kernels=kernels),
+        )
+        for build, kernels in (
+            (models.DWNetT, "static"),
+            (models.DDWNetT, "homogeneous"),
+            (models.IDDWNetT, "inhomogeneous"),
+        )
+    ),
+    (models.ResMLP12, TOKENS, (16, 24), partial(tokens.resmlp, **SIZES)),
+    *(
+        (
+            models.ViTTi16,
+            {**TOKENS, "heads": 4, "approximate": approximate},
+            (16, 24),
+            partial(tokens.vit, **SIZES, approximate=approximate),
+        )
+        for approximate in (False, True)
+    ),
 ]
 
 

@@ -9,9 +9,12 @@ from keraslayers.export import optimize
 from keraslayers.export.file.graph import read_graph
 from tests.export_models import needs_gpu
 
+# What the benchmark has beside these, and no other operator is in: blocks that another row has, in larger networks.
+ALIKE = {"InceptionV3", "MobileNetV3Large", "SqueezeNet", "keras.applications.MobileNetV2"}
+
 
 @needs_gpu
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", sorted(set(NETWORKS) - ALIKE))
 def test_the_same_function_before_and_a_proven_file_of_integers_after(name):
     model, x = prepared(name)
     made = optimize.quantize_aware(model, samples=x)
