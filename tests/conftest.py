@@ -16,8 +16,8 @@ from tests import backend
 LEFT_OUT = (
     "analyze_file answers arm64 auxiliary benchmarks blame browser command_line converter copied_outputs demo "
     "distribution documents edit export* files float16 foreign fuzz house metadata micro mixed models* optimize* "
-    "others own_runtime packaging pass* precisions preprocessing proof receptive_field recurrent repair report "
-    "rewrite* site spelled ssh"
+    "others own_runtime packaging page pass* precisions preprocessing proof receptive_field recurrent repair report "
+    "rewrite* site sixteen_bits spelled ssh"
 )
 collect_ignore_glob = [f"test_{name}.py" for name in LEFT_OUT.split()] if backend.BACKEND != "tensorflow" else []
 # Other people's networks, which `make test-zoo` installs; they need PyTorch.
