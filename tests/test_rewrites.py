@@ -61,7 +61,7 @@ def test_what_stands_between_has_the_shape_that_the_file_says(case):
     given = inputs_of(case.make())
     given = [x.reshape(t.shape).astype(t.dtype) for x, t in zip(given, file.main.inputs, strict=True)]
     found = shapes(after, *given)
-    told = {number: tensor for number, tensor in enumerate(file.tensors[: len(found)])}
+    told = dict(enumerate(file.tensors[: len(found)]))
     wrong = [
         (told[number], shape)
         for number, shape in found.items()
