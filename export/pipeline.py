@@ -11,7 +11,7 @@ from keraslayers.export.precisions import INTEGER, check_kernels
 from keraslayers.export.progress import step
 from keraslayers.export.proof.blame import blamed
 from keraslayers.export.proof.match import LOST
-from keraslayers.export.proof.proof import FEWEST_SAMPLES, chosen, prove_blob
+from keraslayers.export.proof.proof import FEWEST_SAMPLES, calls_of, chosen, prove_blob
 from keraslayers.export.report.report import describe
 from keraslayers.export.rewrites.rewrite import rewrite
 from keraslayers.export.source.fork import check_fork
@@ -234,7 +234,7 @@ def _finished(plan, blob, floats, rewrites, growth, kept, **found):
     else:
         check_kernels(plan.who, graph, plan.precision, {*floats, *kept}, namer(plan.model))
     with step(f"rewriting the file of {plan.model.name}"):
-        blob, more = rewrite(blob, plan.target, plan.precision)
+        blob, more = _rewritten(plan, blob)
         for name, places in more.items():
             rewrites[name] = [*rewrites.get(name, ()), *places]
     graph = read_graph(blob)
@@ -242,6 +242,12 @@ def _finished(plan, blob, floats, rewrites, growth, kept, **found):
     if plan.pixels:
         require_pixels(plan.who, graph)
     return _Made(blob, graph, floats, rewrites=rewrites, original_size=original, **found)
+
+
+def _rewritten(plan, blob):
+    """A file rewritten for the target, which may look at what few of the samples make of it; see `rewrite`."""
+    few = calls_of(chosen(plan.samples, FEWEST_SAMPLES), read_graph(blob))[0] if plan.given else None
+    return rewrite(blob, plan.target, plan.precision, few)
 
 
 def _kept(plan, ready, made, proofs, tested, expected):
@@ -267,7 +273,7 @@ def _kept(plan, ready, made, proofs, tested, expected):
         return wrong and tuple(dataclasses.replace(p, reason=p.reason.replace(LOST, instead)) for p in proofs)
 
     def right(blob):  # as it will be: what is rewritten for the target rounds otherwise
-        return not fault(rewrite(blob, plan.target, plan.precision)[0], plan.precision)
+        return not fault(_rewritten(plan, blob)[0], plan.precision)
 
     if plan.precision not in INTEGER:
         if other := in_floats(convert(plan.interface, ready, plan.shapes, "float32", "float32")):

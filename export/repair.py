@@ -10,7 +10,7 @@ from keraslayers.export.precisions import precision_of
 from keraslayers.export.progress import step
 from keraslayers.export.proof.blame import blamed
 from keraslayers.export.proof.match import wrong_numbers
-from keraslayers.export.proof.proof import Verdict, calls_of, values_of
+from keraslayers.export.proof.proof import FEWEST_SAMPLES, Verdict, calls_of, chosen, values_of
 from keraslayers.export.prove_file import opened, prove_all, samples_for, without_cause
 from keraslayers.export.report.report import describe
 from keraslayers.export.rewrites import REWRITES
@@ -71,7 +71,8 @@ def repair(tflite, *, target="gpu", samples=None, model=None):
             return Artifact(blob, describe(blob, graph, without_cause(proofs), **about))
         with step(f"rewriting {name}"):
             try:
-                made, done = rewrite(blob, target, precision)
+                few = None if samples is None else calls_of(chosen(given, FEWEST_SAMPLES), graph)[0]
+                made, done = rewrite(blob, target, precision, few)
             except ValueError as error:
                 error.add_note(f"`{who}`: `tflite` {name!r}.")
                 raise

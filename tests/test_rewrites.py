@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from keraslayers.export import TARGETS, prove
+from keraslayers.export import TARGETS, Target, prove
 from keraslayers.export.file import edit
 from keraslayers.export.file.graph import read_graph
 from keraslayers.export.rewrites import REWRITES
@@ -13,7 +13,9 @@ from tests.file_tools import inputs_of, run, shapes
 from tests.rewrite_cases import CASES
 from tests.rewrite_cases.stays import NEAREST
 
+IN_16_BITS = Target("16 bits", ("gpu-fp16", "cpu"), "a GPU in 16-bit floats")
 CHANGED = [case for case in CASES if not case.stays]
+LOST_IN_16_BITS = [case for case in CHANGED if case.runtime == "gpu-fp16" and case.without == "WRONG"]
 
 
 def rewritten(blob, *names):
@@ -109,6 +111,17 @@ def test_what_was_refused_is_proven(case):
     assert [proof.verdict.name for proof in report.proofs] == ["PROVEN", "PROVEN"], report
 
 
+@needs_gpu
+@pytest.mark.parametrize("case", LOST_IN_16_BITS, ids=lambda case: case.id)
+def test_what_16_bits_lost_is_proven(case):
+    before = case.make()
+    x = np.random.default_rng(0).normal(size=(16, *read_graph(before).inputs[0].shape[1:])).astype("float32")
+    assert prove(before, runtimes="gpu-fp16", samples=x).proofs[0].verdict.name == case.without
+    after, _ = rewrite(before, IN_16_BITS, "float32")
+    report = prove(after, runtimes=IN_16_BITS.runtimes, samples=x)
+    assert [proof.verdict.name for proof in report.proofs] == ["PROVEN", "PROVEN"], report
+
+
 @needs_browser
 def test_what_a_page_does_not_take_is_proven():
     """Those of the browser in one file each: a browser is slow to start."""
@@ -141,5 +154,5 @@ def test_docstrings_show_what_is_given_and_what_results(name):
 
 
 def test_some_target_wants_it():
-    wants = [wants for _, wants in REWRITES.values()]
-    assert all(any(want(target, "float32") or want(target, "int8") for target in TARGETS.values()) for want in wants)
+    wants, targets = [wants for _, wants in REWRITES.values()], [*TARGETS.values(), IN_16_BITS]
+    assert all(any(want(target, "float32") or want(target, "int8") for target in targets) for want in wants)

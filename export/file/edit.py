@@ -1,6 +1,7 @@
 """A .tflite file to be changed: graphs of operators and tensors that know each other, read and written whole."""
 
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -118,6 +119,8 @@ class File:
         files: what is attached in a zip archive behind it: (zipfile.ZipInfo, bytes) each.
         description: a line of the converter's.
         tensors: those of the file that was read, graph by graph, by their numbers there; they keep that order.
+        ranges: a function that gives the (lowest, highest) number which a tensor of the main graph had on samples, or
+            None of a new one; None where there are no samples.
     """
 
     graphs: list
@@ -127,6 +130,7 @@ class File:
     description: bytes | None = None
     version: int = 3
     tensors: list = field(default_factory=list)
+    ranges: Callable | None = None
 
     def __post_init__(self):
         for graph in self.graphs:

@@ -5,13 +5,17 @@ LiteRT's built-in kernels the file gives the same before and after; run again, i
 quantization and metadata stay; and where the runtime refused or erred before, the file is PROVEN after.
 """
 
+from keraslayers.export import runtimes
 from keraslayers.export.precisions import INTEGER
 from keraslayers.export.rewrites._each import each
 from keraslayers.export.rewrites.align_constants import align_constants
 from keraslayers.export.rewrites.align_integers import align_integers
 from keraslayers.export.rewrites.align_ranks import align_ranks
 from keraslayers.export.rewrites.align_selection import align_selection
+from keraslayers.export.rewrites.average_sums import average_sums
+from keraslayers.export.rewrites.bound_masks import bound_masks
 from keraslayers.export.rewrites.cast_borders import cast_borders
+from keraslayers.export.rewrites.center_normalization import center_normalization
 from keraslayers.export.rewrites.copy_outputs import copy_outputs
 from keraslayers.export.rewrites.crop_transposed import crop_transposed
 from keraslayers.export.rewrites.dilate_convolutions import dilate_convolutions
@@ -57,8 +61,12 @@ from keraslayers.export.rewrites.narrow_slice import narrow_slice
 from keraslayers.export.rewrites.narrow_transpose import narrow_transpose
 from keraslayers.export.rewrites.nest_concatenations import nest_concatenations
 from keraslayers.export.rewrites.pad_integers import pad_integers
+from keraslayers.export.rewrites.part_factors import part_factors
 from keraslayers.export.rewrites.part_twins import part_twins
 from keraslayers.export.rewrites.pool_maxima import pool_maxima
+from keraslayers.export.rewrites.scale_before_product import scale_before_product
+from keraslayers.export.rewrites.scale_squares import scale_squares
+from keraslayers.export.rewrites.shift_exponentials import shift_exponentials
 from keraslayers.export.rewrites.split_transposed_relu import split_transposed_relu
 from keraslayers.export.rewrites.spread_slopes import spread_slopes
 from keraslayers.export.rewrites.subsample_pointwise import subsample_pointwise
@@ -71,7 +79,10 @@ __all__ = [
     "align_integers",
     "align_ranks",
     "align_selection",
+    "average_sums",
+    "bound_masks",
     "cast_borders",
+    "center_normalization",
     "copy_outputs",
     "crop_transposed",
     "dilate_convolutions",
@@ -118,8 +129,12 @@ __all__ = [
     "narrow_transpose",
     "nest_concatenations",
     "pad_integers",
+    "part_factors",
     "part_twins",
     "pool_maxima",
+    "scale_before_product",
+    "scale_squares",
+    "shift_exponentials",
     "split_transposed_relu",
     "spread_slopes",
     "subsample_pointwise",
@@ -142,6 +157,11 @@ def _on_gpu(target, precision):
 
 def _on_phones(target, precision):
     return "cpu" in target.kinds or "gpu" in target.kinds
+
+
+def _in_16_bits(target, precision):
+    """Phones' GPUs compute in floats whatever the precision, and in those of 16 bits unless the app asks for 32."""
+    return any(runtimes.of(runtime).FLOATS == 16 for runtime in target.runtimes) and precision != "int16x8"
 
 
 def _in_pages(target, precision):
@@ -207,6 +227,13 @@ REWRITES = {
     "lower_pad": (lower_pad, _on_gpu),
     "lower_sums": (lower_sums, _on_gpu),
     "lower_normalization": (lower_normalization, _on_gpu),
+    "average_sums": (average_sums, _in_16_bits),
+    "center_normalization": (center_normalization, _in_16_bits),
+    "scale_squares": (scale_squares, _in_16_bits),
+    "shift_exponentials": (shift_exponentials, _in_16_bits),
+    "scale_before_product": (scale_before_product, _in_16_bits),
+    "bound_masks": (bound_masks, _in_16_bits),
+    "part_factors": (part_factors, _in_16_bits),
     "align_constants": (align_constants, _on_gpu),
     "spread_slopes": (spread_slopes, _on_gpu),
     "lower_relu": (lower_relu, _on_cpu),

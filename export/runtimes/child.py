@@ -42,6 +42,7 @@ class Outcome:
         device: what computed, in the runtime's words.
         shapes: of each call those of the file's tensors, where they were asked for.
         arena_bytes: the memory that the runtime was given to compute in, where that is for the program to choose.
+        ranges: by the numbers of the file's tensors their lowest and highest number, where they were asked for.
     """
 
     outputs: dict[str, np.ndarray] | None = None
@@ -57,6 +58,7 @@ class Outcome:
     device: str = ""
     shapes: list | None = None
     arena_bytes: int | None = None
+    ranges: dict | None = None
 
 
 @dataclass(frozen=True)

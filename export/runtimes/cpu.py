@@ -46,14 +46,32 @@ def shapes(blob, graph):
     return first if first == second else []
 
 
-def load(path, inputs, outputs, delegates, threads, plain=False, shapes=False):
+def ranges(blob, graph, inputs):
+    """By the numbers of the main graph's tensors of floats the (lowest, highest) number that each had; none if it died.
+
+    Args:
+        blob, graph, inputs: as for `run_reference`.
+    """
+    from keraslayers.export.runtimes.child import run_in_child
+
+    options = {"delegates": False, "threads": 1, "ranges": True}
+    found = run_in_child(__file__, blob, graph, inputs, timed=False, options=options)[0].ranges or {}
+    return {int(number): tuple(range_) for number, range_ in found.items()}
+
+
+def load(path, inputs, outputs, delegates, threads, plain=False, shapes=False, ranges=False):
     """Loads a file, in the child; for the arguments and what is returned see `worker.py`."""
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
     resolver = OpResolverType.AUTO if delegates else OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
     if plain:
         resolver = OpResolverType.BUILTIN_REF
-    interpreter = Interpreter(path, num_threads=threads, experimental_op_resolver_type=resolver)
+    interpreter = Interpreter(
+        path,
+        num_threads=threads,
+        experimental_op_resolver_type=resolver,
+        experimental_preserve_all_tensors=ranges,
+    )
     interpreter.allocate_tensors()
 
     def call(values):
@@ -63,6 +81,8 @@ def load(path, inputs, outputs, delegates, threads, plain=False, shapes=False):
         if shapes:
             found = [tensor["shape"].tolist() for tensor in interpreter.get_tensor_details()]
             figures.setdefault("shapes", []).append(found)
+        if ranges:
+            _widen(figures.setdefault("ranges", {}), interpreter, made)
         return [read(index) for _, index, _, _ in outputs]
 
     def read(index):
@@ -73,6 +93,7 @@ def load(path, inputs, outputs, delegates, threads, plain=False, shapes=False):
     nodes = interpreter._get_ops_details()
     pieces = [node for node in nodes if node["op_name"] == "DELEGATE"]
     nodes = [node for node in nodes if node["op_name"] != "DELEGATE"]
+    made = [int(tensor) for node in nodes for tensor in node["outputs"]]
     inside = taken(nodes, pieces)
     names = {tensor["index"]: tensor["name"] for tensor in interpreter.get_tensor_details()}
     figures = {
@@ -84,6 +105,17 @@ def load(path, inputs, outputs, delegates, threads, plain=False, shapes=False):
         "device": f"XNNPACK, {threads} thread" if delegates else "built-in kernels",
     }
     return call, figures
+
+
+def _widen(ranges, interpreter, tensors):
+    """Has ranges hold the numbers that tensors of floats have."""
+    for tensor in tensors:
+        detail = interpreter._get_tensor_details(tensor, 0)
+        if detail["dtype"] != np.float32 or not np.all(detail["shape"]):
+            continue
+        values = interpreter.get_tensor(tensor)
+        low, high = ranges.get(tensor, (np.inf, -np.inf))
+        ranges[tensor] = min(low, float(values.min())), max(high, float(values.max()))
 
 
 def _made(node, names):
