@@ -164,8 +164,8 @@ def of_report(report):
     parts.append(
         _text(
             "arithmetic: what the runtime computes in. operators: taken by its accelerator, of all, in so many parts. "
-            f"Errors and top-1 agreement: against {reference}, over {samples} samples. ms: one call on this host, or on "
-            "the one behind ssh, no phone's figure; emulated code has none, as its time means nothing.",
+            f"Errors and top-1 agreement: against {reference}, over {samples} samples. ms: one call on this host, or "
+            "behind ssh, no phone's figure; emulated code has none, as its time means nothing.",
             style="dim",
         )
     )
