@@ -7,6 +7,7 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmarks import (
+    arm64,
     channel_shuffle,
     deformable,
     dynamic,
@@ -31,6 +32,7 @@ GROUPS = {
     "optimize": (optimize, trained),
     "limits": (limits,),
     "float16": (float16,),
+    "arm64": (arm64,),
 }
 
 
