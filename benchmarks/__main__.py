@@ -10,6 +10,7 @@ from benchmarks import (
     channel_shuffle,
     deformable,
     dynamic,
+    float16,
     hard_activations,
     limits,
     optimize,
@@ -29,6 +30,7 @@ GROUPS = {
     "export": (stock,),
     "optimize": (optimize, trained),
     "limits": (limits,),
+    "float16": (float16,),
 }
 
 

@@ -97,9 +97,8 @@ NETWORKS = {
 }
 
 
-def trained(name, epochs=8):
-    """A network of the table with what it learnt, samples for its files, and a test set."""
-    build, draw = NETWORKS[name]
+def trained(build, draw, epochs=8):
+    """A network with what it learnt, samples for its files, and a test set."""
     keras.utils.set_random_seed(0)
     model = build()
     model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
@@ -138,8 +137,8 @@ def _run(blob, numbers):
 
 def rows():
     pipeline.BLAME = False
-    for name in NETWORKS:
-        model, x, test = trained(name)
+    for name, (build, draw) in NETWORKS.items():
+        model, x, test = trained(build, draw)
         for precision in PRECISIONS:
             yield row(name, precision, model, x, test)
         keras.backend.clear_session()

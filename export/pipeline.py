@@ -9,7 +9,7 @@ from keraslayers.export.artifact import Artifact
 from keraslayers.export.file.graph import read_graph
 from keraslayers.export.precisions import INTEGER, check_kernels
 from keraslayers.export.progress import step
-from keraslayers.export.proof.blame import blamed
+from keraslayers.export.proof.blame import all_blamed
 from keraslayers.export.proof.match import LOST
 from keraslayers.export.proof.proof import FEWEST_SAMPLES, calls_of, chosen, prove_blob
 from keraslayers.export.report.report import describe
@@ -47,8 +47,8 @@ def to_tflite(
         model: a built `keras.Model`: Functional, Sequential, or subclassed and called once. One that
             `optimize.quantize_aware` gave takes the ranges it was trained with; of a pruned or clustered one the
             ordinary model inside is exported.
-        target: `"cpu"`, `"gpu"`, `"browser"`, `"browser-gpu"` or `"micro"`, or a `Target`: the runtimes that the file
-            is proven on.
+        target: `"cpu"`, `"gpu"`, `"gpu-fp32"` (for apps that ask the GPU for 32-bit floats), `"browser"`,
+            `"browser-gpu"` or `"micro"`, or a `Target`: the runtimes that the file is proven on.
         precision: `"float32"`; `"float16"` (weights of 16 bits); `"dynamic"` (weights of 8 bits, activations in
             floats); `"int4"` (weights of 4 bits, activations in floats; needs the extra `quantizer`); `"int8"` (all
             integer, but for what XNNPACK computes in floats alone in files for phones, as products of two activations,
@@ -317,8 +317,7 @@ def _proven(plan, made, tested, expected):
     )
     if not BLAME:
         return proofs
-    pairs = zip(proofs, plan.target.runtimes, strict=True)
-    return tuple(blamed(proof, runtime, made.blob, tested, plan.model, plan.precision) for proof, runtime in pairs)
+    return all_blamed(proofs, plan.target.runtimes, made.blob, tested, plan.model, plan.precision)
 
 
 def _described(plan, made, passes, proofs):

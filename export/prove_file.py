@@ -10,6 +10,7 @@ from keraslayers.export.file import strange
 from keraslayers.export.file.edit import by_signature
 from keraslayers.export.file.graph import read_graph
 from keraslayers.export.precisions import precision_of
+from keraslayers.export.proof.blame import half_blamed
 from keraslayers.export.proof.match import LOST
 from keraslayers.export.proof.proof import Proof, Verdict, chosen, prove_blob
 from keraslayers.export.report.report import describe
@@ -18,7 +19,7 @@ from keraslayers.export.source.counterpart import expected_of
 from keraslayers.export.source.samples import make_up, name_samples
 
 # What `prove` proves without being told. A file for microcontrollers is another one.
-PHONE = ("cpu", "gpu")
+PHONE = ("cpu", "gpu", "gpu-fp16")
 # Types of inputs and outputs that a proof can compare: NumPy has them, and they are numbers.
 NUMBERS = ("float16", "float32", "float64", "bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32")
 # An image of 4096 x 4096 x 1; a damaged file may claim any size, and the proof makes up eight samples of it.
@@ -32,7 +33,9 @@ def prove(tflite, runtimes=None, samples=None, model=None):
 
     Args:
         tflite: path of the file, or its bytes.
-        runtimes: names out of `"cpu"`, `"gpu"`, `"browser"`, `"micro"` and others; by default a phone's, the first two.
+        runtimes: names out of `"cpu"`, `"gpu"`, `"gpu-fp16"`, `"browser"`, `"micro"` and others, or `ssh(...)`; by
+            default a phone's, the first three. `"all"` are those that are on this machine; the report says what the
+            others want.
         samples: inputs to run, as in `to_tflite`; made up from a fixed seed by default. Of a file of several signatures
             they are for the first; the others are run on what is made up, too.
         model: the Keras model that the file was made of: its outputs must match, too, as far as the file's precision
@@ -47,6 +50,9 @@ def prove(tflite, runtimes=None, samples=None, model=None):
         ValueError: if it is no TFLite file, a runtime is unknown, or samples or model do not fit.
     """
     who = "prove"
+    absent = {}
+    if isinstance(runtimes, str) and runtimes == "all":
+        absent = {name: lacking for name, runtime in RUNTIMES.items() if (lacking := runtime.available())}
     runtimes = several(who, "runtimes", PHONE if runtimes is None else runtimes)
     if not runtimes:
         raise ValueError(f"`{who}`: `runtimes` is empty: nothing would be proven. Give some of {', '.join(RUNTIMES)}.")
@@ -54,7 +60,8 @@ def prove(tflite, runtimes=None, samples=None, model=None):
     tested = samples_for(who, graph, samples)
     expected = None if model is None else expected_of(who, graph, model, tested)
     proofs = prove_all(blob, graph, tested, runtimes, expected=expected, made_up=samples is None)
-    return describe(blob, graph, without_cause(proofs), name=name, signatures=graph.signatures)
+    proofs = half_blamed(proofs, runtimes, blob, tested, model)
+    return describe(blob, graph, without_cause(proofs), name=name, absent=absent, signatures=graph.signatures)
 
 
 def prove_all(blob, graph, samples, runtimes, **of_first):

@@ -8,7 +8,7 @@ from keraslayers.export.file.graph import read_graph
 from keraslayers.export.measures import snr_db
 from keraslayers.export.precisions import precision_of
 from keraslayers.export.progress import step
-from keraslayers.export.proof.blame import blamed
+from keraslayers.export.proof.blame import all_blamed
 from keraslayers.export.proof.match import wrong_numbers
 from keraslayers.export.proof.proof import FEWEST_SAMPLES, Verdict, calls_of, chosen, values_of
 from keraslayers.export.prove_file import opened, prove_all, samples_for, without_cause
@@ -37,8 +37,8 @@ def repair(tflite, *, target="gpu", samples=None, model=None):
 
     Args:
         tflite: path of the file, or its bytes. It is not written to.
-        target: `"cpu"`, `"gpu"`, `"browser"`, `"browser-gpu"` or `"micro"`, or a `Target`: the runtimes that the file
-            is proven on.
+        target: `"cpu"`, `"gpu"`, `"gpu-fp32"` (for apps that ask the GPU for 32-bit floats), `"browser"`,
+            `"browser-gpu"` or `"micro"`, or a `Target`: the runtimes that the file is proven on.
         samples: inputs to run, as in `to_tflite`; made up from a fixed seed by default.
         model: the Keras model that the file was made of, to compare with that, too; as in `prove`.
 
@@ -89,8 +89,7 @@ def repair(tflite, *, target="gpu", samples=None, model=None):
                     blob, graph, proofs = made, after, tried
     if whole:
         about.pop("unrepaired", None)  # nothing was broken
-    pairs = zip(proofs, target.runtimes, strict=True)
-    proofs = without_cause(blamed(proof, runtime, blob, given, model, precision) for proof, runtime in pairs)
+    proofs = without_cause(all_blamed(proofs, target.runtimes, blob, given, model, precision))
     return Artifact(blob, describe(blob, graph, proofs, **about))
 
 

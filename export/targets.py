@@ -53,7 +53,10 @@ TARGETS = {
     for target in (
         Target("cpu", ("cpu",), "phone, desktop or single-board CPU: LiteRT with XNNPACK"),
         # An app that asks for the GPU falls back to the CPU where there is none: the file must be right on both.
-        Target("gpu", ("gpu", "cpu"), "phone GPU: LiteRT's GPU accelerator, every operator on it"),
+        # Phones' GPUs compute in 16-bit floats; the file must be right in 32, too, for those that have none, and for
+        # apps that ask for them.
+        Target("gpu", ("gpu", "gpu-fp16", "cpu"), "phone GPU: LiteRT's GPU accelerator, in 16-bit floats and in 32"),
+        Target("gpu-fp32", ("gpu", "cpu"), "phone GPU, for apps that ask it for 32-bit floats"),
         Target("browser", ("browser",), "web page: LiteRT.js in WebAssembly"),
         # As above: a page that asks for WebGPU falls back where there is none.
         Target("browser-gpu", ("browser-gpu", "browser"), "web page: LiteRT.js on WebGPU, every operator on it"),

@@ -87,7 +87,7 @@ def models():
 def export(
     model: Annotated[Path, typer.Argument(metavar="MODEL.keras", help="A saved Keras 3 model.")],
     output: Annotated[Path | None, typer.Option("-o", "--output", help="By default MODEL.tflite.")] = None,
-    target: Annotated[str, typer.Option(help="cpu, gpu, browser, browser-gpu or micro.")] = "cpu",
+    target: Annotated[str, typer.Option(help="cpu, gpu, gpu-fp32, browser, browser-gpu or micro.")] = "cpu",
     precision: Annotated[
         str, typer.Option(help="float32, float16, dynamic, int4 (weights), int8 or int16x8 (all integer).")
     ] = "float32",
@@ -152,8 +152,23 @@ def check(
     file: Annotated[Path, typer.Argument(metavar="FILE.tflite", help="Any .tflite file, from whatever tool.")],
     runtime: Annotated[
         list[str] | None,
-        typer.Option(help="cpu, gpu, browser, micro or others; again for more. By default cpu and gpu."),
+        typer.Option(
+            help="all that are installed, or cpu, gpu, gpu-fp16, browser, micro and others; again for more. By default "
+            "the first three."
+        ),
     ] = None,
+    on: Annotated[
+        str | None,
+        typer.Option(
+            "--on",
+            metavar="USER@HOST",
+            help="Run it there, by ssh, on a Linux machine with Python and ai-edge-litert: on the CPU, and on the GPU "
+            "where it has one, unless --runtime says otherwise.",
+        ),
+    ] = None,
+    python: Annotated[
+        str, typer.Option(help="With --on, the Python there: venv/bin/python, from the user's folder.")
+    ] = "python3",
     samples: Annotated[Path | None, typer.Option(help="Inputs to run: .npy, or .npz by input name.")] = None,
     model: Annotated[
         Path | None, typer.Option(help="The .keras model that the file was made of, to compare with it, too.")
@@ -166,14 +181,21 @@ def check(
     html = _page("check", html, {"FILE": file, "samples": samples, "model": model})
     given = _arguments.load_samples("check", samples)
     loaded = model and _arguments.load_model("check", model)
-    report = prove(file, runtimes=runtime or None, samples=given, model=loaded)
+    if on is not None:
+        runtimes = _arguments.elsewhere(on, runtime, python)
+    else:
+        runtimes = "all" if runtime == ["all"] else runtime or None
+    report = prove(file, runtimes=runtimes, samples=given, model=loaded)
     _show(report, html)
     raise typer.Exit(PROVEN if report.ok else NOT_PROVEN)
 
 
 @app.command()
 def setup(
-    what: Annotated[str, typer.Argument(metavar="WHAT", help="arm64: ARM64 code and its emulator, qemu.")],
+    what: Annotated[
+        str,
+        typer.Argument(metavar="WHAT", help="gpu: a Vulkan driver in software. arm64: ARM64 code and its emulator."),
+    ],
 ):
     """Fetch what a runtime needs into a folder of your cache. Needs no root."""
     with quiet():
@@ -186,7 +208,7 @@ def setup(
 def repair(
     file: Annotated[Path, typer.Argument(metavar="FILE.tflite", help="Any .tflite file, from whatever tool.")],
     output: Annotated[Path | None, typer.Option("-o", "--output", help="By default FILE.repaired.tflite.")] = None,
-    target: Annotated[str, typer.Option(help="cpu, gpu, browser, browser-gpu or micro.")] = "gpu",
+    target: Annotated[str, typer.Option(help="cpu, gpu, gpu-fp32, browser, browser-gpu or micro.")] = "gpu",
     samples: Annotated[Path | None, typer.Option(help="Inputs to run: .npy, or .npz by input name.")] = None,
     model: Annotated[
         Path | None, typer.Option(help="The .keras model that the file was made of, to compare with it, too.")
@@ -206,6 +228,38 @@ def repair(
     _show(artifact.report, html)
     _wrote(output, output.with_suffix(".json"))
     raise typer.Exit(PROVEN if artifact.report.ok else NOT_PROVEN)
+
+
+@app.command()
+def page(
+    file: Annotated[Path, typer.Argument(metavar="FILE.tflite", help="Any .tflite file that web pages take.")],
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="By default FILE.html.")] = None,
+    labels: Annotated[Path | None, typer.Option(help="Names of the classes, one a line.")] = None,
+    rescale: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SCALE,OFFSET",
+            help="Of an image: what training did to pixels of 0 to 255, pixel * SCALE + OFFSET: 1/127.5,-1. "
+            "Not for a file with a report beside it that says that it takes pixels.",
+        ),
+    ] = None,
+):
+    """Write a file as a web page that holds all it needs: draw or choose an image, see what the file makes of it."""
+    with quiet():
+        from keraslayers.export.artifact import save_page
+        from keraslayers.export.prove_file import opened
+        from keraslayers.export.report.report import beside
+    output = _page("page", file.with_suffix(".html") if output is None else output, {"FILE": file, "labels": labels})
+    blob, name, _ = opened("page", file)
+    names = labels and _arguments.load_labels("page", labels)
+    scaled = None
+    if rescale is not None:
+        layer = _arguments.rescaling("page", rescale)
+        scaled = (-layer.offset / layer.scale, 1 / layer.scale)
+    told = beside(file, blob)
+    about = {"name": told.get("name", name), "precision": told.get("precision")}
+    pixels = told.get("preprocessing") is not None
+    _wrote(save_page("page", blob, output, labels=names, normalization=scaled, pixels=pixels, **about))
 
 
 @app.command()

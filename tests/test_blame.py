@@ -67,7 +67,7 @@ def test_the_first_operator_that_fails_is_found(stock, make, precision, layer, o
 @needs_gpu
 def test_a_report_names_the_layer_that_a_runtime_fails_on(stock):
     model = grouped()
-    report = to_tflite(model, target="gpu", samples=samples(16, model.input_shape[1:])).report
+    report = to_tflite(model, target="gpu-fp32", samples=samples(16, model.input_shape[1:])).report
     assert "It begins at layer `grouped` (CONV_2D): write channels per group" in report.proof("gpu").reason
     assert report.proof("cpu").reason == ""
 
@@ -91,7 +91,7 @@ def lstm(length=5):
 @needs_gpu
 def test_a_loop_is_named():
     length = MOST_STEPS + 1  # a shorter one is laid out step by step
-    reason = to_tflite(lstm(length), target="gpu", samples=samples(4, (length, 4))).report.proof("gpu").reason
+    reason = to_tflite(lstm(length), target="gpu-fp32", samples=samples(4, (length, 4))).report.proof("gpu").reason
     assert "layer `memory`" in reason
     assert "WHILE" in reason
 

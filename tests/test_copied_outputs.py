@@ -24,7 +24,7 @@ def twice():
 @pytest.mark.parametrize("shape", [(8,), (5, 8), (6, 6, 4)])
 def test_an_output_that_is_an_input(shape, precision):
     given = samples(16, shape)
-    report = to_tflite(with_its_input(shape), target="gpu", precision=precision, samples=given).report.require()
+    report = to_tflite(with_its_input(shape), target="gpu-fp32", precision=precision, samples=given).report.require()
     # Flattened, it has another shape, and is computed as it is.
     assert len(report.rewrites["copy_outputs"]) == (2 if len(shape) == 1 else 1)
     assert report.proof("cpu").partitions == 1
@@ -33,5 +33,5 @@ def test_an_output_that_is_an_input(shape, precision):
 @needs_gpu
 @pytest.mark.parametrize("precision", ["float32", "int8"])
 def test_a_tensor_that_is_an_output_thrice(precision):
-    report = to_tflite(twice(), target="gpu", precision=precision, samples=samples(16, (6, 6, 4))).report.require()
+    report = to_tflite(twice(), target="gpu-fp32", precision=precision, samples=samples(16, (6, 6, 4))).report.require()
     assert len(report.rewrites["copy_outputs"]) == 2

@@ -398,7 +398,7 @@ def test_the_bounded_form_equals_the_layer(options):
 @pytest.mark.parametrize("precision", ["float32", "int8"])
 @pytest.mark.parametrize("options", EXPORTS, ids=str)
 def test_the_bounded_form_is_proven(options, precision):
-    made = to_tflite(network(**options), target="gpu", precision=precision, samples=samples(64, (12, 12, 8)))
+    made = to_tflite(network(**options), target="gpu-fp32", precision=precision, samples=samples(64, (12, 12, 8)))
     report = made.report.require()
     assert report.passes == {"bound_deformable": 1}
     assert not {"GATHER", "GATHER_ND", "SPACE_TO_BATCH_ND"} & set(report.operators)
@@ -421,7 +421,7 @@ def test_the_bounded_form_is_proven(options, precision):
 )
 def test_many_places_that_see_many_pixels_are_proven(options, precision):
     # 400 places: as one product each, the GPU runtime would compute them for 390 places of 81 pixels at most.
-    made = to_tflite(network(20, **options), target="gpu", precision=precision, samples=samples(4, (20, 20, 8)))
+    made = to_tflite(network(20, **options), target="gpu-fp32", precision=precision, samples=samples(4, (20, 20, 8)))
     assert made.report.require().passes == {"bound_deformable": 1}
 
 
@@ -436,14 +436,14 @@ def test_the_bounded_form_stays_small_whatever_the_bound(reach):
 @needs_gpu
 def test_a_large_bound_and_every_option_take_sixty_operators_at_most():
     options = {"max_offset": 16, "padding": "same", "modulated": True, "offset_groups": 2, "groups": 2}
-    made = to_tflite(network(**options), target="gpu", samples=samples(2, (12, 12, 8)))
+    made = to_tflite(network(**options), target="gpu-fp32", samples=samples(2, (12, 12, 8)))
     assert sum(made.report.require().operators.values()) <= 60
 
 
 @pytest.mark.tensorflow
 @needs_gpu
 def test_free_offsets_keep_their_gathers_in_floats():
-    report = to_tflite(network(padding="same"), target="gpu", samples=samples(64, (12, 12, 8))).report.require()
+    report = to_tflite(network(padding="same"), target="gpu-fp32", samples=samples(64, (12, 12, 8))).report.require()
     assert report.operators["GATHER"] == 4
     assert report.passes == {}
 
@@ -459,7 +459,7 @@ def test_a_file_of_integers_bounds_free_offsets_by_the_samples():
         layer.set_weights([*layer.get_weights()[:2], *(w * pixels / seen for w in layer.get_weights()[2:])])
 
     reach(1.9)
-    report = to_tflite(model, target="gpu", precision="int8", samples=x).report.require()
+    report = to_tflite(model, target="gpu-fp32", precision="int8", samples=x).report.require()
     assert report.bounds == {"deformable": 2}
     assert report.passes == {"bound_by_samples": {"deformable": 2}}
     assert "offsets of deformable are clipped to 2 pixels" in str(report)

@@ -22,7 +22,7 @@ def made():
     """The network in every precision and for every target, each made once."""
     cache = {}
 
-    def make(precision, target="gpu", io="float32"):
+    def make(precision, target="gpu-fp32", io="float32"):
         if (precision, target, io) not in cache:
             keras.utils.set_random_seed(0)
             model = cnn()
@@ -191,7 +191,7 @@ def entries(tensors):
 @pytest.mark.parametrize("structure", [list, dict])
 def test_names_of_several_inputs_and_outputs(structure):
     model, x = two_inputs(structure), values()
-    artifact = to_tflite(model, target="gpu", samples=x)
+    artifact = to_tflite(model, target="gpu-fp32", samples=x)
     report = artifact.report.require()
     assert entries(report.inputs) == {"left": (1, 3), "right": (1, 4)}
     outputs = ("one", "two") if structure is list else ("first", "second")
@@ -329,7 +329,9 @@ def test_open_sizes_come_from_the_samples():
 @pytest.mark.parametrize("precision", ["float32", "int8"])
 @pytest.mark.parametrize("count", [8, 10])  # 10 leaves the last call half empty
 def test_batches(precision, count):
-    report = to_tflite(cnn(), target="gpu", precision=precision, samples=samples(count), batch_size=4).report.require()
+    report = to_tflite(
+        cnn(), target="gpu-fp32", precision=precision, samples=samples(count), batch_size=4
+    ).report.require()
     assert entries(report.inputs) == {"image": (4, 8, 8, 3)}
     assert [proof.samples for proof in report.proofs] == [count, count]
 
@@ -361,14 +363,14 @@ def mixed_net():
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16", "float64"])
 def test_models_of_other_floats_become_float32(policy, precision):
     model = enliven(under(policy, mixed_net))
-    report = to_tflite(model, target="gpu", precision=precision, samples=samples()).report.require()
+    report = to_tflite(model, target="gpu-fp32", precision=precision, samples=samples()).report.require()
     assert report.passes["in_float32"] >= 6
     assert entries(report.outputs) == {"classes": (1, 5), "features": (1, 8)}
     assert {"expand", "project"} <= set(report.layer_sizes)
     # The same weights under float32 give the same file.
     own = under("float32", mixed_net)
     own.set_weights(model.get_weights())
-    again = to_tflite(own, target="gpu", precision=precision, samples=samples()).report
+    again = to_tflite(own, target="gpu-fp32", precision=precision, samples=samples()).report
     assert again.passes.get("in_float32") is None
     assert report.operators == again.operators
     for one, other in zip(report.proofs, again.proofs, strict=True):
@@ -435,7 +437,9 @@ def odd_net():
 def test_names_of_any_characters(precision):
     model = enliven(odd_net())
     before = [(layer.name, weight.name, weight.path) for layer in model._flatten_layers() for weight in layer.weights]
-    artifact = to_tflite(model, target="gpu", precision=precision, samples=samples(), layer_errors=precision == "int8")
+    artifact = to_tflite(
+        model, target="gpu-fp32", precision=precision, samples=samples(), layer_errors=precision == "int8"
+    )
     report = artifact.report.require()
     assert entries(report.inputs) == {"my inp\u00fct": (1, 8, 8, 3)}
     assert entries(report.outputs) == {"out put \u00e9": (1, 2), "2/3": (1, 3)}

@@ -40,7 +40,7 @@ def test_proven_on_cpu_and_gpu(name):
         x = (x + 1) * 127.5
     settle(model, x)
     for precision in ("float32", "int8", *(("float16",) if name in IN_HALVES else ())):
-        report = to_tflite(model, target="gpu", precision=precision, samples=x).report.require()
+        report = to_tflite(model, target="gpu-fp32", precision=precision, samples=x).report.require()
         gpu, cpu = report.proof("gpu"), report.proof("cpu")
         assert gpu.delegated == gpu.operators
         assert (cpu.delegated, cpu.partitions) == (cpu.operators, 1)

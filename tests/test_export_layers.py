@@ -59,7 +59,7 @@ def test_names_are_those_of_rows():
 def test_proven_on_gpu_and_cpu(case, precision):
     model, x = network(case), case.inputs(32)
     assert all(np.ptp(x[:16], axis=0).ravel() > 0), "constant inputs prove nothing"
-    report = to_tflite(model, target="gpu", precision=precision, samples=x).report.require()
+    report = to_tflite(model, target="gpu-fp32", precision=precision, samples=x).report.require()
     for proof in report.proofs:
         if proof.runtime == "cpu" and precision in case.left_out:
             assert proof.delegated < proof.operators, f"no longer so: {case.left_out[precision]}"

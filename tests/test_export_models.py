@@ -56,7 +56,7 @@ def test_proven_on_gpu_and_cpu(case, precision):
     model = case.make(classes=5, classifier_activation=None)
     x = pictures(case.input_shape, 8)
     settle(model, x)
-    report = to_tflite(model, target="gpu", precision=precision, samples=x).report
+    report = to_tflite(model, target="gpu-fp32", precision=precision, samples=x).report
     report.require()
     # In int8 XNNPACK leaves local response normalization to the built-in kernels.
     normalizes = precision == "int8" and any(isinstance(layer, LocalResponseNormalization) for layer in model.layers)

@@ -30,7 +30,7 @@ def test_a_model_that_comes_near_the_end_of_float16_is_warned_of():
 
 @needs_gpu
 def test_a_model_that_stays_small_is_not():
-    report = to_tflite(stretched(10.0), target="gpu", samples=samples(8, (4, 4, 2))).report.require()
+    report = to_tflite(stretched(10.0), target="gpu-fp32", samples=samples(8, (4, 4, 2))).report.require()
     assert report.largest.layer == "large"
     assert to_tflite(stretched(10.0)).report.largest is None
 

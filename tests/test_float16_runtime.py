@@ -5,13 +5,15 @@ The files are built operator by operator, so that nothing mends them.
 
 from types import SimpleNamespace
 
+import keras
 import numpy as np
 import pytest
 
-from keraslayers.export import prove
+from keraslayers.export import NotProvenError, pipeline, prove, to_tflite
 from keraslayers.export.file.graph import Tensor
-from keraslayers.export.proof import match
+from keraslayers.export.proof import half, match
 from keraslayers.export.runtimes import gpu, gpu_fp16
+from tests.export_models import as_converted
 from tests.file_tools import Made
 
 RUNTIMES = ("gpu", "gpu-fp16")
@@ -53,24 +55,60 @@ def pooled(side=112):
     return made.done(made.new("AVERAGE_POOL_2D", [x], (1, 1, 1, 4), **options))
 
 
+ENDS, COARSE = ("16-bit floats end at 65504", "16-bit floats are 0.5 apart")
+
+
 @pytest.mark.parametrize(
-    ("blob", "x", "verdict", "words"),
+    ("blob", "x", "lost"),
     [
-        (reduced("SUM"), numbers((112, 112, 4), 10), "WRONG", "NaN or infinity"),
-        (reduced("SUM"), numbers((112, 112, 4), 1), "PROVEN", ""),
-        (reduced("MEAN"), numbers((112, 112, 4), 10), "PROVEN", ""),
-        (pooled(), numbers((112, 112, 4), 10), "PROVEN", ""),
-        (normalized(), numbers((4, 4, 32)), "PROVEN", ""),
-        (normalized(), numbers((4, 4, 32), 0, 300), "WRONG", "dB over its error"),
-        (normalized(), numbers((4, 4, 32), 800), "WRONG", "dB over its error"),
+        (reduced("SUM"), numbers((112, 112, 4), 10), ("NaN or infinity", "at SUM", "up to 1.26e+05", ENDS)),
+        (reduced("SUM"), numbers((112, 112, 4), 1), ()),
+        (reduced("MEAN"), numbers((112, 112, 4), 10), ()),
+        (pooled(), numbers((112, 112, 4), 10), ()),
+        (normalized(), numbers((4, 4, 32)), ()),
+        (normalized(), numbers((4, 4, 32), 0, 300), ("dB over", "at SQUARED_DIFFERENCE", "up to 1.24e+06", ENDS)),
+        (normalized(), numbers((4, 4, 32), 800), ("dB over", "at SQUARED_DIFFERENCE", "up to 803", COARSE)),
     ],
     ids=["sum of 10", "sum of 1", "mean", "pooling", "normal", "normal of 300", "normal at 800"],
 )
-def test_what_16_bits_lose(blob, x, verdict, words):
-    """The table of what was measured: all is right in 32 bits."""
+def test_what_16_bits_lose(blob, x, lost):
+    """All is right in 32 bits; the report says where 16 lose it, and how an app gets 32."""
     report = prove(blob, RUNTIMES, samples=x)
-    assert {p.runtime: str(p.verdict) for p in report.proofs} == {"gpu": "PROVEN", "gpu-fp16": verdict}
-    assert words in report.proof("gpu-fp16").reason
+    verdicts = {proof.runtime: str(proof.verdict) for proof in report.proofs}
+    assert verdicts == {"gpu": "PROVEN", "gpu-fp16": "WRONG" if lost else "PROVEN"}
+    reason = report.proof("gpu-fp16").reason
+    assert all(words in reason for words in lost)
+    asked = ("In 32-bit floats it is PROVEN", "GpuOptions.Precision.FP32", "isPrecisionLossAllowed = false")
+    assert all(words in reason for words in asked) == bool(lost)
+
+
+def test_a_target_says_which_floats_must_hold(monkeypatch):
+    as_converted(monkeypatch)  # nothing mends it
+    monkeypatch.setattr(pipeline, "BLAME", True)
+    image = keras.Input((4, 4, 32), name="image")
+    model = keras.Model(image, keras.layers.LayerNormalization(name="normal")(image), name="m")
+    x = numbers((4, 4, 32), 0, 300)
+    with pytest.warns(UserWarning, match="float16, in which phones' GPUs compute, ends at 65504"):
+        report = to_tflite(model, samples=x, target="gpu").report
+    assert [(p.runtime, str(p.verdict)) for p in report.proofs] == [
+        ("gpu", "PROVEN"),
+        ("gpu-fp16", "WRONG"),
+        ("cpu", "PROVEN"),
+    ]
+    assert "It begins at layer `normal` (SQUARED_DIFFERENCE): numbers of up to" in report.proof("gpu-fp16").reason
+    with pytest.raises(NotProvenError, match=r"gpu-fp16: WRONG.*target='gpu-fp32' is for such apps"):
+        report.require()
+    with pytest.warns(UserWarning, match="65504"):
+        to_tflite(model, samples=x, target="gpu-fp32").report.require()
+
+
+def test_what_16_bit_floats_cannot_hold():
+    assert half.beyond([np.float32([1, -7e4]), np.float32([1e-9])]).startswith("numbers of up to 7e+04 stand there")
+    assert half.beyond([np.float32([1, 2]), np.float32([1e-8])]).startswith("numbers of 1e-08 stand there")
+    assert not half.beyond([np.float32([0, 1, 2, 1e-9, np.inf]), np.int32([10**6]), np.zeros(0, "float32")])
+    coarse = half.rounding([np.float32([-3000, 1]), np.int32([10**6])])
+    assert coarse == "numbers of up to 3e+03 stand there, where 16-bit floats are 2 apart"
+    assert half.rounding([np.zeros(3, "float32")]) == half.rounding([]) == ""
 
 
 def test_a_driver_without_16_bit_floats_proves_nothing_in_them(monkeypatch):

@@ -62,7 +62,7 @@ def test_loops_become_steps(make, precision):
     """Without unrolling the GPU refuses them, and the converter dies of them in int8."""
     keras.utils.set_random_seed(0)
     model = enliven(make())
-    made = proven(model, given(model), target="gpu", precision=precision)
+    made = proven(model, given(model), target="gpu-fp32", precision=precision)
     assert "WHILE" not in read_graph(made.tflite).operators
 
 

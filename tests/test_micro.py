@@ -211,7 +211,7 @@ def test_an_operator_it_lacks_is_named():
 @needs_micro
 def test_any_file_is_proven_there_if_asked_for():
     tflite = to_tflite(dense(), precision="int8", samples=samples(16, (4,))).tflite
-    assert [each.runtime for each in prove(tflite).proofs] == ["cpu", "gpu"]  # a phone's
+    assert [each.runtime for each in prove(tflite).proofs] == ["cpu", "gpu", "gpu-fp16"]  # a phone's
     (proof,) = prove(tflite, "micro").require().proofs
     assert proof.reference == "LiteRT's built-in kernels"
     assert proof.max_steps <= 1

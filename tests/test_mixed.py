@@ -65,7 +65,7 @@ def test_a_skipped_layer_is_proven_on_the_gpu_and_found_behind_a_pass():
     image = keras.Input((8, 8, 8), name="image")
     x = layers.Conv2D(8, 3, name="conv", activation="hard_silu")(image)
     model = enliven(keras.Model(image, layers.Conv2D(4, 1, name="last")(x)))
-    made = to_tflite(model, target="gpu", precision="int8", samples=samples(16, (8, 8, 8)), skip="conv")
+    made = to_tflite(model, target="gpu-fp32", precision="int8", samples=samples(16, (8, 8, 8)), skip="conv")
     assert "split_hard_swish" in made.report.require().passes
     assert read_graph(made.tflite).float_operators == {"ADD": 1, "CONV_2D": 1, "MUL": 1}
 
@@ -78,7 +78,7 @@ def test_products_of_activations_stay_in_floats_on_phones(io):
     scores = layers.Softmax(name="scores")(layers.Dot(2, name="products")([x, layers.Dense(8, name="keys")(x)]))
     model = enliven(keras.Model(tokens, layers.Dense(4, name="out")(layers.Dot((2, 1), name="mix")([scores, x]))))
     x = samples(16, (6, 8))
-    report = to_tflite(model, target="gpu", precision="int8", io=io, samples=x).report.require()
+    report = to_tflite(model, target="gpu-fp32", precision="int8", io=io, samples=x).report.require()
     assert report.float_operators == {"BATCH_MATMUL": 2, "SOFTMAX": 1}
     assert report.proof("cpu").partitions == 1
     assert {entry["dtype"] for entry in report.inputs} == {io}
@@ -108,7 +108,7 @@ def selected_kernels(image):
 def test_a_softmax_inside_stays_in_floats_on_phones(inside, io):
     image = keras.Input((8, 8, 3), name="image")
     model = enliven(keras.Model(image, layers.Conv2D(4, 1, name="out")(inside(image)), name="m"))
-    report = to_tflite(model, target="gpu", precision="int8", io=io, samples=X).report.require()
+    report = to_tflite(model, target="gpu-fp32", precision="int8", io=io, samples=X).report.require()
     assert report.float_operators == {"SOFTMAX": 1}
     for proof in report.proofs:
         assert (proof.delegated, proof.partitions) == (proof.operators, 1)
@@ -116,7 +116,7 @@ def test_a_softmax_inside_stays_in_floats_on_phones(inside, io):
 
 @pytest.mark.parametrize("io", ["float32", "int8", "uint8"])
 def test_a_softmax_at_the_end_is_none_of_these(io):
-    report = to_tflite(cnn(), target="gpu", precision="int8", io=io, samples=X).report.require()
+    report = to_tflite(cnn(), target="gpu-fp32", precision="int8", io=io, samples=X).report.require()
     assert report.operators["SOFTMAX"] == 1
     assert report.float_operators == {}
 
@@ -127,7 +127,7 @@ def test_a_softmax_at_the_end_goes_with_what_is_in_floats():
     x = layers.GlobalAveragePooling2D(keepdims=True)(layers.Conv2D(8, 3, activation="gelu")(image))
     model = enliven(keras.Model(image, layers.Conv2D(4, 1, activation="softmax", name="classes")(x), name="m"))
     for layer_errors in (False, True):  # which asks for another way to the same file
-        made = to_tflite(model, target="gpu", precision="int8", samples=X, layer_errors=layer_errors)
+        made = to_tflite(model, target="gpu-fp32", precision="int8", samples=X, layer_errors=layer_errors)
         assert made.report.require().float_operators == {"GELU": 1, "SOFTMAX": 1}
         proof = made.report.proof("cpu")
         assert (proof.delegated, proof.partitions) == (proof.operators, 1)

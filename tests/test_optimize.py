@@ -69,7 +69,7 @@ def test_it_trains(floats, rounded):
 @needs_gpu
 def test_its_file_is_all_integers_and_proven(rounded):
     _, _, x, y = digits()
-    made = export.to_tflite(rounded, target="gpu", precision="int8", samples=x)
+    made = export.to_tflite(rounded, target="gpu-fp32", precision="int8", samples=x)
     made.report.require()
     graph = read_graph(made.tflite)
     assert graph.float_operators == {}
@@ -426,7 +426,7 @@ def test_what_a_layer_holds_is_written_for_the_gpu_too():
     x = Gated()(layers.Conv2D(24, 3, activation="relu")(image))
     model = enliven(keras.Model(image, layers.Dense(3)(layers.GlobalAveragePooling2D()(x))))
     made = optimize.quantize_aware(model, samples=samples())
-    export.to_tflite(made, target="gpu", precision="int8", samples=samples()).report.require()
+    export.to_tflite(made, target="gpu-fp32", precision="int8", samples=samples()).report.require()
 
 
 def test_gates_of_convolutions_need_no_pooling():

@@ -25,7 +25,7 @@ def test_the_same_function_before_and_a_proven_file_of_integers_after(name):
     rounded = {id(wrapper.kernel.variable) for wrapper in made.plan.wrappers}
     assert sum(id(weight) in rounded for weight in made.trainable_weights) == kernels
     # The ranges are the model's own; fewer samples are only a shorter proof.
-    file = export.to_tflite(made, target="gpu", precision="int8", samples=x[:4])
+    file = export.to_tflite(made, target="gpu-fp32", precision="int8", samples=x[:4])
     file.report.require()
     graph = read_graph(file.tflite)
     assert graph.float_operators == {}

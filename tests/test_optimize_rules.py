@@ -201,7 +201,7 @@ def test_attention_trains_and_what_has_a_matrix_is_integers():
     assert made.plan.difference < 1e-5
     assert len(made.trainable_weights) == len(model.trainable_weights)
     made(x, training=True)
-    report = export.to_tflite(made, target="gpu", precision="int8", samples=x).report.require()
+    report = export.to_tflite(made, target="gpu-fp32", precision="int8", samples=x).report.require()
     # As of a file that was not trained: products of two activations, GELU and normalizations alone are floats.
     assert report.float_operators["BATCH_MATMUL"] == 5
     assert (report.float_operators["GELU"], report.float_operators["SOFTMAX"]) == (1, 2)

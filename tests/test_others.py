@@ -43,7 +43,7 @@ def _made(key):
 @pytest.mark.parametrize("key", EXAMPLES)
 def test_proven_on_gpu_and_cpu(key):
     model, x = _made(key)
-    to_tflite(model, target="gpu", samples=x).report.require()
+    to_tflite(model, target="gpu-fp32", samples=x).report.require()
 
 
 @pytest.mark.parametrize("key", IN_INT8)

@@ -139,7 +139,7 @@ MENDED = [
 def test_mended(name, precision, fate, make, monkeypatch):
     model = make()
     x = samples(16, model.input_shape[1:])
-    report = to_tflite(model, target="gpu", precision=precision, samples=x).report.require()
+    report = to_tflite(model, target="gpu-fp32", precision=precision, samples=x).report.require()
     assert name in (report.passes if name in PASSES else report.rewrites)
     for proof in report.proofs:
         assert (proof.delegated, proof.partitions) == (proof.operators, 1), proof.runtime
@@ -147,7 +147,7 @@ def test_mended(name, precision, fate, make, monkeypatch):
         # None stands for no error at all.
         assert proof.snr_db is None or proof.snr_db > {"float32": 100, "dynamic": 35, "int8": 25}[precision]
     as_converted(monkeypatch)  # all of them, as another may mend it in its own way
-    stock = to_tflite(model, target="gpu", precision=precision, samples=x).report
+    stock = to_tflite(model, target="gpu-fp32", precision=precision, samples=x).report
     gpu, cpu = stock.proof("gpu"), stock.proof("cpu")
     assert cpu.verdict is Verdict.PROVEN
     assert gpu.verdict is {WRONG: Verdict.WRONG, REFUSED: Verdict.REJECTED, CUT: Verdict.PROVEN}[fate]

@@ -316,7 +316,7 @@ def test_passes_know_the_sizes_of_the_file():
     x = layers.Conv2D(4, 3, padding="same")(image)
     model = enliven(keras.Model(image, layers.GlobalMaxPooling2D()(x)))
     model = enliven(keras.Model(image, layers.GroupNormalization(2)(x)))
-    report = to_tflite(model, target="gpu", samples=samples(4, (6, 7, 3))).report
+    report = to_tflite(model, target="gpu-fp32", samples=samples(4, (6, 7, 3))).report
     assert report.passes == {"lower_group_normalization": 1}
     assert model.input_shape == (None, None, None, 3)
 

@@ -120,7 +120,7 @@ def test_16_bits_are_for_floats(read):
 
 @needs_gpu
 def test_16_bits_are_rejected_by_the_gpu(made):
-    report = made("int16x8", target="gpu").report
+    report = made("int16x8", target="gpu-fp32").report
     assert report.proof("cpu").verdict is Verdict.PROVEN
     assert report.proof("gpu").verdict is Verdict.REJECTED
 
@@ -130,7 +130,7 @@ def test_16_bits_are_rejected_by_the_gpu(made):
 
 @needs_gpu
 def test_4_bits_are_proven_on_cpu_and_gpu_and_half_of_8(made):
-    artifact = made("int4", target="gpu")
+    artifact = made("int4", target="gpu-fp32")
     report = artifact.report.require()
     assert [proof.runtime for proof in report.proofs] == ["gpu", "cpu"]
     assert report.proof("gpu").delegated == report.proof("gpu").operators

@@ -93,7 +93,9 @@ def test_a_float_file_takes_uint8_where_it_is_asked_for(precision):
 @pytest.mark.parametrize("precision", ["float32", "int8"])
 def test_on_the_gpu(precision):
     scaling = layers.Normalization(mean=MEAN, variance=DEVIATION**2)
-    made = to_tflite(classifier(), target="gpu", precision=precision, samples=PIXELS, io="uint8", preprocessing=scaling)
+    made = to_tflite(
+        classifier(), target="gpu-fp32", precision=precision, samples=PIXELS, io="uint8", preprocessing=scaling
+    )
     assert made.report.proof("gpu").verdict is Verdict.PROVEN
 
 

@@ -45,7 +45,7 @@ def without_passes(monkeypatch):
 @needs_gpu
 def test_five_axes_are_rejected_by_the_gpu(without_passes):
     transpose = (layers.Reshape((4, 4, 2, 4)), layers.Permute((1, 2, 4, 3)), layers.Reshape((4, 4, 8)))
-    report = to_tflite(image_model((4, 4, 8), *transpose, layers.Conv2D(3, 1)), target="gpu").report
+    report = to_tflite(image_model((4, 4, 8), *transpose, layers.Conv2D(3, 1)), target="gpu-fp32").report
     assert verdicts(report) == {"gpu": "REJECTED", "cpu": "PROVEN"}
     assert "RESHAPE: Tensor dimensions must be less than 5" in report.proof("gpu").reason
     assert "TRANSPOSE" in report.proof("gpu").reason
@@ -59,7 +59,7 @@ def test_five_axes_are_rejected_by_the_gpu(without_passes):
 
 @needs_gpu
 def test_a_grouped_convolution_is_wrong_on_the_gpu(without_passes):
-    report = to_tflite(image_model((6, 6, 24), layers.Conv2D(48, 3, groups=8)), target="gpu").report
+    report = to_tflite(image_model((6, 6, 24), layers.Conv2D(48, 3, groups=8)), target="gpu-fp32").report
     assert verdicts(report) == {"gpu": "WRONG", "cpu": "PROVEN"}
     reason = report.proof("gpu").reason
     assert reason.startswith("output `conv2d")
@@ -70,7 +70,7 @@ def test_a_grouped_convolution_is_wrong_on_the_gpu(without_passes):
 
 @needs_gpu
 def test_a_runtime_that_dies_is_told_and_survived(without_passes):
-    report = to_tflite(image_model((6, 6, 24), layers.Conv2D(64, 3, groups=4)), target="gpu").report
+    report = to_tflite(image_model((6, 6, 24), layers.Conv2D(64, 3, groups=4)), target="gpu-fp32").report
     assert verdicts(report) == {"gpu": "REJECTED", "cpu": "PROVEN"}
     assert report.proof("gpu").reason == "the runtime died (SIGILL)"
 
@@ -87,7 +87,7 @@ def squeeze_excite_with_dense():
 @needs_gpu
 def test_squeeze_excite_with_dense_in_int8_is_wrong_on_the_gpu(without_passes):
     report = to_tflite(
-        squeeze_excite_with_dense(), target="gpu", precision="int8", samples=samples(32, (4, 4, 8))
+        squeeze_excite_with_dense(), target="gpu-fp32", precision="int8", samples=samples(32, (4, 4, 8))
     ).report
     assert verdicts(report) == {"gpu": "WRONG", "cpu": "PROVEN"}
     assert "from LiteRT's built-in kernels on the same file" in report.proof("gpu").reason
@@ -123,7 +123,7 @@ def test_no_driver_is_untested(monkeypatch, tmp_path):
     for variable in ("VK_DRIVER_FILES", "VK_ICD_FILENAMES"):
         monkeypatch.delenv(variable, raising=False)
     assert gpu.drivers() == []
-    report = to_tflite(dense(), target="gpu").report
+    report = to_tflite(dense(), target="gpu-fp32").report
     assert verdicts(report) == {"gpu": "UNTESTED", "cpu": "PROVEN"}
     assert report.proof("gpu").reason == gpu.available() == gpu.REMEDY
     assert "chromium" in gpu.REMEDY

@@ -30,7 +30,7 @@ KINDS = ("two", "bidirectional", "backwards", "simple")
 @pytest.mark.parametrize("precision", ["float32", "int8"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_proven_on_phones(kind, precision):
-    report = to_tflite(network(kind), target="gpu", precision=precision, samples=SEQUENCES).report
+    report = to_tflite(network(kind), target="gpu-fp32", precision=precision, samples=SEQUENCES).report
     assert report.proof("cpu").verdict == "PROVEN"
     if precision == "float32":
         report.require()

@@ -32,7 +32,7 @@ def test_a_refused_file_is_mended(tmp_path):
     assert not prove(path).ok
     made = repair(path)
     assert made.report.ok
-    assert [proof.runtime for proof in made.report.proofs] == ["gpu", "cpu"]
+    assert [proof.runtime for proof in made.report.proofs] == ["gpu", "gpu-fp16", "cpu"]
     assert list(made.report.rewrites) == ["fold_reshapes"]
     assert "rewrites: fold_reshapes 1x (RESHAPE of reshape_1)" in str(made.report).replace("\n", " ")
     assert path.read_bytes() == refused(), "the file given is as it was"
@@ -198,7 +198,7 @@ def test_a_video_has_four_axes_in_the_file():
     video = keras.Input((3, 8, 8, 2), name="video")
     model = keras.Model(video, layers.Conv3D(2, 3, activation="relu", name="found")(video))
     x = np.random.default_rng(0).normal(size=(8, 3, 8, 8, 2)).astype("float32")
-    made = to_tflite(model, target="gpu", samples=x)
+    made = to_tflite(model, target="gpu-fp32", samples=x)
     assert made.report.ok, made.report
     assert [tensor["shape"] for tensor in made.report.inputs] == [(1, 24, 8, 2)]
     flat = x.reshape(8, 24, 8, 2)

@@ -16,7 +16,7 @@ from tests.export_models import enliven, needs_gpu, samples
 def report():
     image = keras.Input((8, 8, 4), name="image")
     model = keras.Model(image, keras.layers.Conv2D(3, 3, activation="relu6", name="maps")(image), name="net")
-    return export.to_tflite(model, target="gpu").report
+    return export.to_tflite(model, target="gpu-fp32").report
 
 
 @needs_gpu

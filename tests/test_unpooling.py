@@ -94,7 +94,7 @@ def test_mixed_precision_keeps_whole_indices():
 @needs_gpu
 @pytest.mark.parametrize("precision", ["float32", "int8"])
 def test_an_autoencoder_is_proven(precision):
-    report = to_tflite(autoencoder(), target="gpu", precision=precision, samples=samples(64, (7, 7, 3))).report
+    report = to_tflite(autoencoder(), target="gpu-fp32", precision=precision, samples=samples(64, (7, 7, 3))).report
     report.require()
     gpu = report.proof("gpu")
     assert (gpu.delegated, gpu.partitions) == (gpu.operators, 1)
@@ -107,7 +107,7 @@ def test_both_outputs_are_proven():
     x = keras.layers.Conv2D(4, 1, name="before")(image)
     pooled, indices = MaxPoolWithIndices2D(2, name="pool")(x)
     model = enliven(keras.Model(image, {"pooled": pooled, "indices": indices}))
-    report = to_tflite(model, target="gpu", samples=samples(16, (6, 4, 3))).report
+    report = to_tflite(model, target="gpu-fp32", samples=samples(16, (6, 4, 3))).report
     assert {proof.runtime: proof.verdict for proof in report.proofs} == dict.fromkeys(("gpu", "cpu"), Verdict.PROVEN)
 
 

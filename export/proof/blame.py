@@ -8,6 +8,7 @@ from keraslayers.export.file import edit, strange
 from keraslayers.export.file.edit import File, Graph, Signature, called_by
 from keraslayers.export.file.graph import read_graph
 from keraslayers.export.progress import step
+from keraslayers.export.proof.half import ASK, RIGHT, beyond, rounding
 from keraslayers.export.proof.match import AS_THE_FILE, LOST, wrong_numbers
 from keraslayers.export.proof.proof import Verdict, calls_of, values_of
 from keraslayers.export.proof.remedies import Seen, remedy
@@ -26,7 +27,8 @@ class Culprit:
         operator: its name in the format.
         tensor: the name of what it computes.
         layer: the layer of the Keras model that the name tells of; None if it tells of none.
-        remedy: what to write in its place; empty where nothing is known of an operator of its kind.
+        remedy: what to write in its place, or of 16-bit floats what they cannot hold there; empty where nothing is
+            known of an operator of its kind.
     """
 
     operator: str
@@ -86,7 +88,33 @@ def find_culprit(tflite, runtime="gpu", *, samples=None, model=None):
         got = values_of(outcome.outputs, graph, count)
         return bool(wrong_numbers(got, meaning, graph, on.PLAIN, on.FLOATS))
 
-    return _shortest(edit.read(tflite), fails, layer_of, runtime)
+    file = edit.read(tflite)
+    with step("looking for the operator to blame"):
+        count = _shortest(file, fails)
+        if count is None:
+            return None
+        first = _steps(file.main)[count - 1]
+        words = remedy(runtimes.kind(runtime), _seen(first))
+        if on.FLOATS == 16:
+            words = _lost_there(file, count, inputs) or words
+    tensor = next((tensor.name for tensor in (*first.outputs, *first.inputs) if tensor is not None), "")
+    return Culprit(first.name, tensor, layer_of(tensor), words)
+
+
+def _lost_there(file, count, inputs):
+    """What 16-bit floats cannot hold at the last of the first `count` operators, or how coarse they are there."""
+    operator = _steps(file.main)[count - 1]
+    read = dict.fromkeys(tensor for tensor in operator.inputs if tensor is not None)
+    wanted = [*operator.outputs, *(tensor for tensor in read if tensor.maker is not None)]
+    part = beginning(file, count, wanted)
+    found = cpu.run_reference(part, graph := read_graph(part), inputs).outputs
+    if found is None:
+        return ""
+    values = [found[tensor.name] for tensor in graph.outputs]
+    given = [inputs[name] for name, tensor in _named_inputs(file).items() if tensor in read]
+    constants = [tensor.values for tensor in read if tensor.constant]
+    made, others = values[: len(operator.outputs)], values[len(operator.outputs) :]
+    return beyond([*made, *constants]) or rounding([*made, *constants, *others, *given])
 
 
 def _nameless(tensor):
@@ -97,6 +125,53 @@ def _namer(model):
     from keraslayers.export.source.layer_names import namer  # here, as a file needs no Keras
 
     return namer(model)
+
+
+def all_blamed(proofs, on, blob, samples, model=None, precision="float32"):
+    """The same proofs of a file, each `blamed`, and told of if it is wrong in 16-bit floats alone.
+
+    Args:
+        proofs: one a runtime.
+        on: the runtimes.
+        blob, samples, model, precision: as for `blamed`.
+    """
+    about = (blob, samples, model, precision)
+    told = half_blamed(proofs, on, *about)
+    # What fails in 32-bit floats, too, is looked for there.
+    twice = [whole is not None and whole.verdict is proof.verdict for proof, whole in _in_half(proofs, on)]
+    return tuple(
+        after if after is not before or again else blamed(after, runtime, *about)
+        for before, after, again, runtime in zip(proofs, told, twice, on, strict=True)
+    )
+
+
+def half_blamed(proofs, on, blob, samples, model=None, precision="float32"):
+    """The same proofs of a file; of one that is right in 32-bit floats alone what is lost in 16, and what to do.
+
+    Args:
+        proofs, on, blob, samples, model, precision: as for `all_blamed`.
+    """
+    told = []
+    for (proof, whole), runtime in zip(_in_half(proofs, on), on, strict=True):
+        if whole is not None and whole.verdict is Verdict.PROVEN and proof.verdict in (Verdict.WRONG, Verdict.REJECTED):
+            proof = blamed(proof, runtime, blob, samples, model, precision)
+            asking = ASK.get(runtimes.kind(runtime), "")
+            proof = replace(proof, reason=f"{proof.reason.rstrip('. ')}{RIGHT}{asking}")
+        told.append(proof)
+    return tuple(told)
+
+
+def _in_half(proofs, on):
+    """Each proof with that of the same runtime in 32-bit floats; with None if it is no other."""
+    whole = {runtimes.kind(runtime): proof for proof, runtime in zip(proofs, on, strict=True) if _floats(runtime) == 32}
+    return [
+        (proof, None if _floats(runtime) == 32 else whole.get(runtimes.kind(runtime)))
+        for proof, runtime in zip(proofs, on, strict=True)
+    ]
+
+
+def _floats(runtime):
+    return runtimes.of(runtime).FLOATS
 
 
 def blamed(proof, runtime, blob, samples, model=None, precision="float32"):
@@ -126,22 +201,21 @@ def blamed(proof, runtime, blob, samples, model=None, precision="float32"):
     return replace(proof, reason=f"{proof.reason.rstrip('. ')}. {found}") if found else proof
 
 
-def _shortest(file, fails, layer_of, runtime):
-    operators = _steps(file.main)
-    with step("looking for the operator to blame"):
-        if not fails(beginning(file, len(operators))):
-            return None
-        right, wrong = 0, len(operators)
-        while wrong - right > 1:
-            middle = (right + wrong) // 2
-            right, wrong = (right, middle) if fails(beginning(file, middle)) else (middle, wrong)
-    first = operators[wrong - 1]
-    tensor = next((tensor.name for tensor in (*first.outputs, *first.inputs) if tensor is not None), "")
-    return Culprit(first.name, tensor, layer_of(tensor), remedy(runtimes.kind(runtime), _seen(first)))
+def _shortest(file, fails):
+    """How many operators the shortest beginning of a file has that fails; None if none does."""
+    right, wrong = 0, len(_steps(file.main))
+    if not fails(beginning(file, wrong)):
+        return None
+    while wrong - right > 1:
+        middle = (right + wrong) // 2
+        right, wrong = (right, middle) if fails(beginning(file, middle)) else (middle, wrong)
+    return wrong
 
 
-def beginning(file, count):
+def beginning(file, count, outputs=None):
     """The first `count` operators of an `edit.File` as the bytes of a file, with the constants that they read.
+
+    It gives what the others read, or the tensors `outputs`.
 
     Given:   x -> a -> b -> c -> y, where c reads a, too
     Result:  (of 2) x -> a -> b; a and b are the outputs
@@ -150,15 +224,20 @@ def beginning(file, count):
     steps = _steps(main)
     chosen, rest = set(steps[:count]), steps[count:]
     read = {tensor for operator in rest for tensor in operator.inputs} | set(main.outputs)
-    outputs = [tensor for operator in steps[:count] for tensor in operator.outputs if tensor in read]
+    if outputs is None:
+        outputs = [tensor for operator in steps[:count] for tensor in operator.outputs if tensor in read]
     operators = [
         op for op in main.operators if op in chosen or (_is_constant(op) and not chosen.isdisjoint(op.output.readers))
     ]
     part = Graph(main.name, main.inputs, outputs, operators)
     # Inputs keep their names; of what the file has in its middle several tensors may have one.
-    inputs = next((each.inputs for each in file.signatures if each.graph is main), None)
-    signature = Signature("", part, inputs or {tensor.name: tensor for tensor in main.inputs}, _numbered(outputs))
+    signature = Signature("", part, _named_inputs(file), _numbered(outputs))
     return File([part, *called_by([part])[1:]], [signature], tensors=file.tensors).write()
+
+
+def _named_inputs(file):
+    inputs = next((each.inputs for each in file.signatures if each.graph is file.main), None)
+    return inputs or {tensor.name: tensor for tensor in file.main.inputs}
 
 
 def _handed_over(part):

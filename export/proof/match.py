@@ -26,6 +26,9 @@ FACTORS = {"float32": 0.01, "float16": 0.01, "dynamic": 0.03, "int8": 0.15, "int
 # next layers carry it on. So far, and no less than the file's precision, may it be from the model, and from LiteRT's
 # built-in kernels on the same file; what trained networks give stands in docs/proof.md.
 HALF, FACTOR_OF_HALF, EQUAL_OF_HALF = (10.0, None), 0.05, 0.9
+# Trained networks give 50 dB and more in 16-bit floats. What random weights give, which amplify each rounding, is as
+# right and as far off as files of 8 bits may be; a file that is so far off is told of.
+USUAL_OF_HALF = 30.0
 # The share of class ids, masks and counts that must equal the Keras model's: they are names, no sizes.
 EQUAL = {"float32": 0.99, "float16": 0.97, "dynamic": 0.85, "int8": 0.8, "int16x8": 0.85, "int4": 0.6}
 # A value that so many of the elements have must be found again in half of its places.
@@ -115,6 +118,16 @@ def nothing_said(got, meaning, graph):
                 "these samples test nothing. Give typical ones"
             )
     return ""
+
+
+def coarse_in_half(ratio):
+    """What to say of numbers that match in 16-bit floats and are far off for these; empty if they are not."""
+    if ratio is None or ratio >= USUAL_OF_HALF:
+        return ""
+    return (
+        f"16-bit floats leave {ratio:.1f} dB over the error, as 8 bits would; trained networks keep 50 dB and more. If "
+        "this one is trained, target='gpu-fp32' and an app that asks for 32-bit floats keep its numbers"
+    )
 
 
 def still(got):

@@ -6,17 +6,19 @@ from enum import StrEnum
 import numpy as np
 
 from keraslayers.export.measures import snr_db
+from keraslayers.export.precisions import precision_of
 from keraslayers.export.progress import step
 from keraslayers.export.proof.match import (
     AS_THE_FILE,
     DRAWN,
     MAX_TRAINED_STEPS,
     NO_NUMBERS,
+    coarse_in_half,
     fault,
     nothing_said,
     still,
 )
-from keraslayers.export.runtimes import cpu, of
+from keraslayers.export.runtimes import cpu, kind, of
 
 
 class Verdict(StrEnum):
@@ -40,7 +42,9 @@ class Proof:
         runtime: its name.
         verdict: PROVEN, WRONG, REJECTED or UNTESTED.
         reason: why it is not PROVEN; empty if it is.
-        note: what these samples do not test, though the rest is PROVEN; empty if there is nothing to say.
+        note: what these samples do not test, though the rest is PROVEN, or how coarse it is; empty if there is nothing
+            to say.
+        arithmetic: what the runtime computes the file in: float32, float16, int8, int16, or integers beside floats.
         delegated: how many operators the runtime's accelerator took.
         operators: of how many.
         left: how often each operator stands among those that it left to the built-in kernels.
@@ -52,7 +56,8 @@ class Proof:
         probability_error: largest error of a probability; None where outputs are none that add up to 1.
         max_steps: largest difference to LiteRT's built-in kernels in quantization steps; integer files only.
         rms_steps: rms difference to the reference in quantization steps, of the worst output; integer files only.
-        latency_ms: median milliseconds of one call on the host that made the proof: not a phone's.
+        latency_ms: median milliseconds of one call on the host that made the proof, or behind ssh: not a phone's. None
+            of emulated code, whose time means nothing.
         device: what computed.
         arena_bytes: the least memory in which it ran, weights not counted; of `micro` alone.
         reference: what it was compared with.
@@ -63,6 +68,7 @@ class Proof:
     verdict: Verdict
     reason: str = ""
     note: str = ""
+    arithmetic: str = ""
     delegated: int | None = None
     operators: int | None = None
     left: dict | None = None
@@ -139,7 +145,8 @@ def prove_blob(blob, graph, samples, runtimes, *, expected=None, precision=None,
             meaning = meanings[plain].outputs
         proof = _judge(name, runtime, outcome, graph, meaning, expected, precision, count, trained)
         proofs.append(_tested(proof, inputs, silent, graph, expected is None, made_up))
-    return tuple(proofs)
+    pairs = zip(proofs, runtimes, strict=True)
+    return tuple(replace(proof, arithmetic=_arithmetic(runtime, graph)) for proof, runtime in pairs)
 
 
 def _silent(inputs):
@@ -202,6 +209,15 @@ def _judge(name, runtime, outcome, graph, meaning, expected, precision, count, t
         return _compare(name, runtime, outcome, figures, graph, meaning, expected, precision, count, trained)
 
 
+def _arithmetic(runtime, graph):
+    """What a runtime computes a file in. A GPU computes in floats whatever the file holds."""
+    floats = f"float{of(runtime).FLOATS}"
+    if kind(runtime) in ("gpu", "browser-gpu") or not (graph.integer or graph.hybrid):
+        return floats
+    integers = "int16" if precision_of(graph) == "int16x8" else "int8"
+    return f"{integers}, {floats}" if graph.hybrid or graph.float_operators else integers
+
+
 def _compare(name, runtime, outcome, figures, graph, meant, expected, precision, count, trained):
     # A runtime that takes long runs fewer.
     count = min([count] + [_count(outputs, graph, count) for outputs in (outcome.outputs, meant) if outputs])
@@ -248,6 +264,8 @@ def _compare(name, runtime, outcome, figures, graph, meant, expected, precision,
         return Proof(name, Verdict.UNTESTED, nothing, **figures)
     if not reason and still(got):
         figures["note"] = "no output differs from sample to sample: what they say of the inputs was not tested"
+    if runtime.FLOATS == 16 and not (graph.integer or graph.hybrid) and (coarse := coarse_in_half(figures["snr_db"])):
+        figures.setdefault("note", coarse)
     steps = figures.get("rms_steps")
     if trained and not reason and steps is not None and steps > MAX_TRAINED_STEPS:
         reason = (

@@ -45,6 +45,7 @@ class Report:
         inputs, outputs: names, shapes, dtypes, quantization.
         weight_dtypes: types of its constants, most elements first.
         proofs: one a runtime.
+        absent: of a proof on all runtimes those that are not on this machine, each with what to install.
         signatures: names of the file's; of several each was run, inputs and outputs here are of the first.
         float_operators: of a file of integers, how often each operator that computes in floats stands in it.
         target, precision, io: how it was made; None for a file from elsewhere.
@@ -74,6 +75,7 @@ class Report:
     outputs: tuple
     weight_dtypes: tuple
     proofs: tuple[Proof, ...]
+    absent: dict = field(default_factory=dict)
     signatures: tuple[str, ...] = ()
     float_operators: dict = field(default_factory=dict)
     target: str | None = None
@@ -194,11 +196,21 @@ def describe(blob, graph, proofs, *, layer_of=place, rewrites=None, **made):
 
 def written_for(path):
     """The sha256 of the file that a report tells of; None if there is none, or another file."""
+    return _read(path).get("sha256")
+
+
+def beside(path, blob):
+    """What the report beside a file tells of it, as a dict; empty where there is none, or one of another file."""
+    found = _read(path.with_suffix(".json"))
+    return found if found.get("sha256") == hashlib.sha256(blob).hexdigest() else {}
+
+
+def _read(path):
     try:
         found = json.loads(path.read_bytes()) if path.stat().st_size < MOST_BYTES else None
     except (FileNotFoundError, ValueError, RecursionError):
-        return None
-    return found.get("sha256") if isinstance(found, dict) and found.keys() >= {"ok", "size", "proofs"} else None
+        return {}
+    return found if isinstance(found, dict) and found.keys() >= {"ok", "size", "proofs"} else {}
 
 
 def _version(name):

@@ -21,7 +21,7 @@ What runs in another place than this machine has no name here; it is an object w
 from collections.abc import Iterable
 
 from keraslayers import _checks
-from keraslayers.export.runtimes import arm64, browser, browser_gpu, cpu, cpu_fp16, gpu, gpu_fp16, micro
+from keraslayers.export.runtimes import arm64, browser, browser_gpu, cpu, cpu_fp16, gpu, gpu_fp16, lavapipe, micro
 from keraslayers.export.runtimes.arm64 import A53, A710, Arm64
 
 # The one that decides what a file means stands beside these: `cpu.run_reference`, the plain built-in kernels.
@@ -39,7 +39,7 @@ RUNTIMES = {
     "arm64-fp16": Arm64(runtime=cpu_fp16),
 }
 # What `keraslayers setup` fetches, each with a `setup()` that returns where it lies.
-SETUPS = {"arm64": arm64}
+SETUPS = {"arm64": arm64, "gpu": lavapipe}
 
 
 def of(runtime):

@@ -10,17 +10,17 @@ import platform
 import shutil
 import subprocess
 import sys
-import tempfile
 import zipfile
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
 
-from keraslayers.export.cache import cache
+from keraslayers.export.cache import cache, filled
 from keraslayers.export.progress import step
 from keraslayers.export.runtimes import cpu, debian
 from keraslayers.export.runtimes.child import Place
+from keraslayers.export.runtimes.elsewhere import Elsewhere
 
 # The emulator of Debian 12 itself, 7.2, computes some instructions wrong. The newer one needs nothing of the system.
 SUITES = ("bookworm", "bookworm-backports")
@@ -62,7 +62,7 @@ PROCESSORS = (A53, A76, A710)
 
 
 @dataclass(frozen=True)
-class Arm64:
+class Arm64(Elsewhere):
     """A runtime for CPUs on an emulated ARM64 processor.
 
     Attributes:
@@ -73,10 +73,6 @@ class Arm64:
     processor: Processor = A76
     runtime: ModuleType = cpu
     LIKE = "cpu"
-
-    def __getattr__(self, name):
-        # What holds of its files: LIMITS, PLAIN and so on.
-        return getattr(self.runtime, name)
 
     def available(self):
         """Returns "" where this runtime can run, else what to install."""
@@ -119,15 +115,7 @@ def setup():
         return done
     if platform.system() != "Linux":
         raise RuntimeError("ARM64 code is emulated by qemu's user mode, which needs Linux.")
-    done.parent.mkdir(parents=True, exist_ok=True)
-    made = Path(tempfile.mkdtemp(prefix=".", dir=done.parent))
-    try:
-        _fill(made)
-        shutil.rmtree(done, ignore_errors=True)
-        made.rename(done)
-    finally:
-        shutil.rmtree(made, ignore_errors=True)
-    return done
+    return filled(done, _fill)
 
 
 def _fill(made):
@@ -152,7 +140,6 @@ def _fill(made):
     # Last: a folder without it is none.
     lines = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in (*packages, *wheels)]
     (made / SUMS).write_text("".join(lines))
-    shutil.rmtree(made / "fetched")
 
 
 def _wheels(requirements, into):

@@ -13,16 +13,19 @@ from pathlib import Path
 from keraslayers.export.scratch import scratch
 
 KEYS = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
+# What is installed here.
+STATUS = Path("/var/lib/dpkg/status")
 TOOLS = ("apt-get", "dpkg", "dpkg-deb", "tar")
 
 
-def fetch(packages, suites, folder):
+def fetch(packages, suites, folder, *, needs=False):
     """Downloads packages.
 
     Args:
         packages: as apt calls them: `name`, `name:arm64` of another processor, `name/suite` of one of several suites.
         suites: of Debian, as `"bookworm"`.
         folder: where the .deb files go.
+        needs: whether those that they need come, too, as far as this machine has not got them.
 
     Returns:
         Their paths.
@@ -48,15 +51,21 @@ def fetch(packages, suites, folder):
             "Acquire::Retries": "3",
             "Dir::State": own,
             "Dir::State::lists": own / "lists",
-            "Dir::State::status": own / "status",
+            "Dir::State::status": STATUS if needs else own / "status",
             "Dir::Cache": own,
+            "Debug::NoLocking": "1",
             "Dir::Etc::sourcelist": own / "sources",
             "Dir::Etc::sourceparts": "/dev/null",
         }
         apt = ["apt-get", "-q", *(f"-o{name}={value}" for name, value in settings.items())]
         _said([*apt, "update"])
         folder.mkdir(parents=True, exist_ok=True)
-        _said([*apt, "download", *packages], cwd=folder)
+        if needs:
+            _said([*apt, "-y", "--no-install-recommends", "--download-only", "--reinstall", "install", *packages])
+            for package in (own / "archives").glob("*.deb"):
+                shutil.move(package, folder)
+        else:
+            _said([*apt, "download", *packages], cwd=folder)
     return sorted(folder.glob("*.deb"))
 
 
@@ -75,7 +84,7 @@ def _mirror():
     about = platform.freedesktop_os_release()
     names = {about.get("VERSION_CODENAME"), "stable", "oldstable", "testing", "unstable"}
     form = "$(RELEASE) $(COMPONENT) $(REPO_URI)"
-    listed = _said(["apt-get", "indextargets", "--format", form, "Created-By: Packages"])
+    listed = _said(["apt-get", "indextargets", "--no-release-info", "--format", form, "Created-By: Packages"])
     if about["ID"] == "debian":
         for release, component, address in map(str.split, listed.splitlines()):
             if release in names and component == "main":

@@ -45,6 +45,8 @@ def _system_loader():
 
 def drivers():
     """The environments in which the accelerator may find a Vulkan driver, the one to try first before the others."""
+    from keraslayers.export.runtimes import lavapipe
+
     for variable in ("VK_DRIVER_FILES", "VK_ICD_FILENAMES"):
         if os.environ.get(variable):
             return [_environment([Path(path) for path in os.environ[variable].split(os.pathsep)])]
@@ -53,16 +55,9 @@ def drivers():
     if any(any(Path("/").glob(pattern[1:])) for pattern in DEVICES) and _system_loader():
         found = [[manifest for manifest in manifests if not _is_lavapipe(manifest)]]
     found += [[manifest] for manifest in SWIFTSHADER if manifest.exists()][:1]
-    found += [[lavapipe()]] if lavapipe().exists() else []
+    found += [[lavapipe.manifest()]] if lavapipe.manifest().exists() else []
     found += [[m] for m in manifests if _is_lavapipe(m) and _vulkan_of(m) >= LEAST_VULKAN and _system_loader()]
     return [_environment(driver) for driver in found if driver]
-
-
-def lavapipe():
-    """The manifest of the driver that is fetched into the cache, beside its libraries."""
-    from keraslayers.export.cache import cache
-
-    return cache("lavapipe") / "lvp_icd.json"
 
 
 def _is_lavapipe(manifest):
@@ -80,6 +75,7 @@ def _vulkan_of(manifest):
 def _environment(manifests):
     """In which a driver is found, and what it needs beside itself."""
     from keraslayers.export.cache import cache
+    from keraslayers.export.runtimes import lavapipe
 
     # What Mesa compiled for one file serves the next.
     environment = {
@@ -89,8 +85,8 @@ def _environment(manifests):
     if not os.environ.get("XDG_RUNTIME_DIR"):
         environment["XDG_RUNTIME_DIR"] = tempfile.gettempdir()
     folder, libraries = manifests[0].parent, []
-    if manifests == [lavapipe()]:
-        libraries = [*folder.glob("lib/*-linux-gnu"), *folder.glob("usr/lib/*-linux-gnu")]
+    if manifests == [lavapipe.manifest()]:
+        libraries = lavapipe.libraries(folder)
     elif not _system_loader() and (folder / "libvulkan.so.1").exists():
         libraries = [folder]  # Chromium brings the Vulkan loader as well, for systems that have none of their own
     if libraries:
@@ -106,12 +102,12 @@ def available():
     return cpu.available() or ("" if drivers() else REMEDY)
 
 
-def run(blob, graph, inputs):
-    """Runs a file on the GPU alone, in 32-bit floats."""
-    return run_in(FLOATS, drivers(), blob, graph, inputs, REMEDY)
+def run(blob, graph, inputs, **elsewhere):
+    """Runs a file on the GPU alone, in 32-bit floats; `place` is where, by default here."""
+    return run_in(FLOATS, [{}] if elsewhere else drivers(), blob, graph, inputs, REMEDY, **elsewhere)
 
 
-def run_in(floats, environments, blob, graph, inputs, remedy):
+def run_in(floats, environments, blob, graph, inputs, remedy, **elsewhere):
     """Runs a file on the GPU alone.
 
     Args:
@@ -125,7 +121,9 @@ def run_in(floats, environments, blob, graph, inputs, remedy):
     outcome = Outcome(reason=remedy, missing=True)
     options = {"gpu": True, "floats": floats, "probe": None if floats == 32 else compiled.probe()}
     for environment in environments:
-        outcome, said = run_in_child(compiled.__file__, blob, graph, inputs, environment=environment, options=options)
+        outcome, said = run_in_child(
+            compiled.__file__, blob, graph, inputs, environment=environment, options=options, **elsewhere
+        )
         outcome = _told(outcome, said, graph, remedy)
         if not outcome.missing:
             break
