@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # What the environment was made from: change it and the next command makes it anew.
 MADE := $(VENV)/.made
 
-.PHONY: demo docs test test-lowest test-backends readme table-layers table-models lint format bench bench-foreign bench-models mutate clean
+.PHONY: demo docs test test-lowest test-backends test-zoo readme table-layers table-models lint format bench bench-foreign bench-models mutate clean
 
 demo: $(MADE) driver
 	$(BIN)/keraslayers demo
@@ -84,6 +84,17 @@ $(BACKENDS)/.made: setup.py pyproject.toml
 	$(BACKENDS)/bin/python -m pip install --quiet --editable '.[dev,jax,torch]'
 	touch $@
 
+# Our networks give what torchvision's and timm's code gives with the same weights.
+ZOO := .venv-zoo
+test-zoo: $(ZOO)/.made
+	KERAS_BACKEND=torch $(ZOO)/bin/python -m pytest tests/test_zoo.py
+
+$(ZOO)/.made: setup.py pyproject.toml
+	$(PYTHON) -m venv $(ZOO)
+	$(ZOO)/bin/python -m pip install --quiet --upgrade pip
+	$(ZOO)/bin/python -m pip install --quiet --editable '.[dev,zoo]'
+	touch $@
+
 # Faults set into the code, and whether the tests see them; two hours.
 MUTATE := .venv-mutate
 mutate: $(MUTATE)/.made driver
@@ -140,4 +151,4 @@ arm64: $(MADE)
 	$(BIN)/keraslayers setup arm64
 
 clean:
-	rm -rf $(VENV) $(FOREIGN) $(LOWEST) $(BACKENDS) $(OTHERS) $(MUTATE) node_modules build dist site *.egg-info demo .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(FOREIGN) $(LOWEST) $(BACKENDS) $(ZOO) $(OTHERS) $(MUTATE) node_modules build dist site *.egg-info demo .pytest_cache .ruff_cache

@@ -16,7 +16,7 @@ setup(
     package_dir=CODE,
     package_data={
         "keraslayers": ["py.typed", "*.html"],
-        "keraslayers.export.report": ["*.html"],
+        "keraslayers.export.report": ["*.html", "app/*.html", "app/*.js"],
         "keraslayers.export.runtimes": ["*.html", "*.js"],
     },
 )

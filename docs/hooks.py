@@ -25,9 +25,12 @@ def on_config(config):
     for folder in (ROOT, ROOT / "docs"):
         if str(folder) not in sys.path:
             sys.path.insert(0, str(folder))
+    import model_pages
     import pages
 
     for entry in config.nav:
+        if "Models" in entry:
+            entry["Models"] = ["models/index.md", *(f"models/{family}.md" for family in model_pages.families())]
         if "Layers" in entry:
             entry["Layers"] = ["layers/index.md", *(f"layers/{module}.md" for module in pages.modules())]
     return config

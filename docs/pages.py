@@ -3,11 +3,11 @@
 import ast
 import inspect
 import re
-import textwrap
-from pathlib import Path
 
+import model_pages
 import pictures
 import usage
+from readme import ROOT, block, on_site
 
 import keraslayers
 from keraslayers import export, models
@@ -15,7 +15,6 @@ from keraslayers.export.passes import PASSES
 from keraslayers.export.proof.match import EQUAL, FACTORS, LIMITS, PART
 from keraslayers.export.rewrites import REWRITES
 
-ROOT = Path(__file__).parent.parent
 LAYERS = {
     name: thing
     for name in keraslayers.__all__
@@ -30,7 +29,7 @@ def made():
     yield "layers/index.md", _layers()
     for module, names in modules().items():
         yield f"layers/{module}.md", _layer_page(module, names)
-    yield "models.md", _models()
+    yield from model_pages.made()
     yield "examples.md", _examples()
     yield "benchmarks.md", _benchmarks()
     for path in sorted((ROOT / "benchmarks" / "plots").glob("*.svg")):
@@ -41,19 +40,9 @@ def made():
     yield "rewrites-table.md", _rewrites()
     yield "limits-table.md", _limits()
     yield "trained-table.md", _trained()
-    yield "demo-block-table.md", _block("README.md", "demo")
-    silent = _block("benchmarks/README.md", "silent").splitlines()
+    yield "demo-block-table.md", block("README.md", "demo")
+    silent = block("benchmarks/README.md", "silent").splitlines()
     yield "silent-files-table.md", "\n".join(line for line in silent if line.startswith("|"))
-
-
-def _block(path, name):
-    """What stands between a page's marks of that name, which a command wrote there."""
-    return (ROOT / path).read_text().split(f"<!-- {name} -->\n")[1].split(f"<!-- /{name} -->")[0]
-
-
-def _on_site(text, base):
-    """Text of the README, whose links to examples lead to the page that shows them."""
-    return re.sub(r"\(examples/(\w+)\.py\)", rf"({base}examples.md#\1py)", text)
 
 
 def _benchmarks():
@@ -61,7 +50,7 @@ def _benchmarks():
     text = text.replace("stand in the [README](../README.md)", "stand elsewhere")
     for words, page in (
         ("verdicts of every layer", "layers/index.md"),
-        ("verdicts of every network", "models.md#files-and-verdicts"),
+        ("verdicts of every network", "models/index.md#files-and-verdicts"),
         ("`make demo`", "index.md#results"),
     ):
         text = text.replace(words, f"[{words}]({page})", 1)
@@ -99,7 +88,7 @@ def _verdicts():
             if name in LAYERS:
                 verdicts[name].append((condition.strip(), [row[number] for number in columns]))
     notes = [part for part in section.split("\n\n") if part.startswith("Each verdict")]
-    return [header[number] for number in columns], verdicts, _on_site("".join(notes), "../")
+    return [header[number] for number in columns], verdicts, on_site("".join(notes), "../")
 
 
 def _layers():
@@ -162,70 +151,6 @@ def _verdicts_of(name):
     return lines
 
 
-def _models():
-    lines = [
-        "# Models",
-        "",
-        "Classic networks as their papers' tables say. Every figure but the accuracy is asserted by a test, at the",
-        "paper's input size; multiply-adds also against [`keraslayers.analyze`](analysis.md). Accuracies are published",
-        "ones, for weights that are not part of this library.",
-        "",
-        "| name | options | input | parameters | multiply-adds | published top-1 | paper |",
-        "|---|---|---|--:|--:|--:|---|",
-    ]
-    for name in models.names():
-        spec = models.spec(name)
-        for reference in spec.references:
-            # The input has a column of its own. Lines break between options, not within one.
-            options = [f"`{key}={value!r}`" for key, value in reference.options.items() if key != "input_shape"]
-            shape = "x".join(
-                "any" if size is None else str(size) for size in reference.options.get("input_shape", spec.input_shape)
-            )
-            cells = [
-                f"[`{name}`](#{spec.builder.__name__.lower()})",
-                ", ".join(options),
-                shape,
-                f"{reference.trainable_parameters:,}",
-                f"{reference.multiply_adds:,}" if reference.multiply_adds else "",
-                f"{reference.top1:.1f}" if reference.top1 else "",
-                f"[{spec.year}]({spec.url})",
-            ]
-            lines.append(f"| {' | '.join(cells)} |")
-    readme = (ROOT / "README.md").read_text().split("<!-- /models -->\n")[1].split("\n## ")[0]
-    below = _on_site(readme.strip(), "")
-    table = re.sub(
-        r"</?details>\n|</?summary>", "", _block("README.md", "models")
-    )  # all of it: it is what is looked for
-    lines += ["", "## Files and verdicts", "", table, below, "", "## Functions", ""]
-    for function in ("create", "names", "spec", "features", "replace_classifier"):
-        lines += _documented(function, getattr(models, function), "###")
-    lines += ["## Builders", ""]
-    builders = {spec.builder.__name__: spec.builder for spec in map(models.spec, models.names())}
-    for name, builder in sorted(builders.items()):
-        lines += _documented(name, builder, "###")
-    return "\n".join(lines)
-
-
-def _documented(name, thing, level):
-    """A function as it documents itself: some builders are made by other functions, where no parser finds them."""
-    signature = textwrap.fill(f"{name}{inspect.signature(thing)}", 100, subsequent_indent="    ")
-    lines = [f"{level} {name}", "", "```text", signature, "```", ""]
-    section = None
-    for line in inspect.getdoc(thing).splitlines():
-        if found := re.match(r"(Args|Returns|Raises):$", line):
-            section = found[1]
-            lines += ["", f"**{section}**", ""]
-        elif section and re.match(r"    [\w*`, ]+: ", line):
-            word, _, rest = line.strip().partition(": ")
-            lines.append(f"- `{word}`: {rest}")
-        elif section and line.startswith("    "):
-            lines.append(f"  {line.strip()}" if section != "Returns" else line.strip())
-        else:
-            section = None if line else section
-            lines.append(line)
-    return [*lines, ""]
-
-
 def _examples():
     lines = ["# Examples", "", "Each of these runs in a test, with small settings.", ""]
     for path in sorted((ROOT / "examples").glob("*.py")):
@@ -286,7 +211,7 @@ def _rewrites():
 
 def _trained():
     """What right files of trained networks give, of the page of benchmarks."""
-    measured = _block("benchmarks/README.md", "limits").splitlines()
+    measured = block("benchmarks/README.md", "limits").splitlines()
     return "\n".join(line for line in measured if line.startswith("|"))
 
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 
 from keraslayers.export.app.labelled import labelled
 from keraslayers.export.file import files
-from keraslayers.export.report.report import Report, written_for
+from keraslayers.export.file.graph import read_graph
+from keraslayers.export.report.report import PAGES, Report, written_for
 
 
 @dataclass(frozen=True)
@@ -59,8 +60,50 @@ class Artifact:
         files.write({path.with_suffix(".json"): report.to_json().encode(), path: blob})
         return path
 
+    def save_page(self, path, *, labels=None, normalization=None):
+        """Writes the file as a page: one HTML file of some 4 MB that opens from a folder or a mail, without a network.
+
+        It holds the model, LiteRT.js and all else: nothing is fetched, nothing is sent. A person draws, chooses, drops
+        or photographs an image, and sees the likeliest classes, a mask, a heat map, an image or numbers, by what the
+        file gives, and how long a call takes on the device, in WebAssembly and on WebGPU.
+
+        Args:
+            path: ends in `.html`.
+            labels: a name for each class, of an output of (1, classes) or of a mask.
+            normalization: (mean, std), as in `save`, if the input is an image, unless the file was exported with
+                `preprocessing`.
+
+        Returns:
+            The path, as a `pathlib.Path`.
+
+        Raises:
+            TypeError, ValueError: if the path has another ending, labels or normalization do not fit, or LiteRT.js
+                takes no such file.
+            ImportError: if LiteRT.js or jinja2 is not installed.
+            OSError: if the path cannot be written.
+        """
+        return save_page(
+            "Artifact.save_page",
+            self.tflite,
+            path,
+            name=self.report.name,
+            precision=self.report.precision,
+            labels=labels,
+            normalization=normalization,
+            pixels=self.report.preprocessing is not None,
+        )
+
     def __repr__(self):
         return f"<Artifact {self.report.name!r}: {len(self.tflite)} bytes, ok={self.report.ok}>"
+
+
+def save_page(who, blob, path, **about):
+    """Writes a page of a file; for what is told of it see `app_page.render`. Returns the path."""
+    from keraslayers.export.report import app_page
+
+    path = files.writable(who, "path", path, PAGES)
+    files.write({path: app_page.render(who, blob, read_graph(blob), **about)})
+    return path
 
 
 def check_own(who, path, force=False):

@@ -212,6 +212,38 @@ def repair(
 
 
 @app.command()
+def page(
+    file: Annotated[Path, typer.Argument(metavar="FILE.tflite", help="Any .tflite file that web pages take.")],
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="By default FILE.html.")] = None,
+    labels: Annotated[Path | None, typer.Option(help="Names of the classes, one a line.")] = None,
+    rescale: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SCALE,OFFSET",
+            help="Of an image: what training did to pixels of 0 to 255, pixel * SCALE + OFFSET: 1/127.5,-1. "
+            "Not for a file with a report beside it that says that it takes pixels.",
+        ),
+    ] = None,
+):
+    """Write a file as a web page that holds all it needs: draw or choose an image, see what the file makes of it."""
+    with quiet():
+        from keraslayers.export.artifact import save_page
+        from keraslayers.export.prove_file import opened
+        from keraslayers.export.report.report import beside
+    output = _page("page", file.with_suffix(".html") if output is None else output, {"FILE": file, "labels": labels})
+    blob, name, _ = opened("page", file)
+    names = labels and _arguments.load_labels("page", labels)
+    scaled = None
+    if rescale is not None:
+        layer = _arguments.rescaling("page", rescale)
+        scaled = (-layer.offset / layer.scale, 1 / layer.scale)
+    told = beside(file, blob)
+    about = {"name": told.get("name", name), "precision": told.get("precision")}
+    pixels = told.get("preprocessing") is not None
+    _wrote(save_page("page", blob, output, labels=names, normalization=scaled, pixels=pixels, **about))
+
+
+@app.command()
 def analyze(
     model: Annotated[
         str, typer.Argument(metavar="MODEL", help="One of `keraslayers models`, a .keras or .tflite file.")

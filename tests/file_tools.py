@@ -55,6 +55,19 @@ def run(blob, *inputs):
     return [interpreter.get_tensor(detail["index"]) for detail in interpreter.get_output_details()]
 
 
+def shapes(blob, *inputs):
+    """The shapes that LiteRT's built-in kernels give the main graph's tensors, by their numbers."""
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+    kernels = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+    interpreter = Interpreter(model_content=blob, num_threads=1, experimental_op_resolver_type=kernels)
+    interpreter.allocate_tensors()
+    for detail, values in zip(interpreter.get_input_details(), inputs, strict=True):
+        interpreter.set_tensor(detail["index"], values)
+    interpreter.invoke()
+    return {detail["index"]: tuple(detail["shape"].tolist()) for detail in interpreter.get_tensor_details()}
+
+
 def inputs_of(blob, seed=0):
     """Inputs for a file: normal floats, integers from all that the type holds, small ones where they index."""
     from ai_edge_litert.interpreter import Interpreter

@@ -9,7 +9,7 @@ from keraslayers.export.file.graph import read_graph
 from keraslayers.export.rewrites import REWRITES
 from keraslayers.export.rewrites.rewrite import rewrite
 from tests.export_models import needs_browser, needs_gpu
-from tests.file_tools import inputs_of, run
+from tests.file_tools import inputs_of, run, shapes
 from tests.rewrite_cases import CASES
 from tests.rewrite_cases.stays import NEAREST
 
@@ -56,11 +56,30 @@ def test_outputs_stay(case):
 
 
 @pytest.mark.parametrize("case", CHANGED, ids=lambda case: case.id)
+def test_what_stands_between_has_the_shape_that_the_file_says(case):
+    """Kernels work shapes out anew; the GPU, and whoever reads the file, goes by what it says."""
+    after = rewritten(case.make(), case.rewrite)[0]
+    file = edit.read(after)
+    given = inputs_of(case.make())
+    given = [x.reshape(t.shape).astype(t.dtype) for x, t in zip(given, file.main.inputs, strict=True)]
+    found = shapes(after, *given)
+    told = dict(enumerate(file.tensors[: len(found)]))
+    wrong = [
+        (told[number], shape)
+        for number, shape in found.items()
+        if number in told and told[number].maker in file.main.operators and told[number].shape != shape
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("case", CHANGED, ids=lambda case: case.id)
 def test_names_and_signature_stay(case):
     before = edit.read(case.make())
     after = edit.read(rewritten(case.make(), case.rewrite)[0])
     for old, new in zip(before.signatures, after.signatures, strict=True):
         assert (old.key, list(old.inputs), list(old.outputs)) == (new.key, list(new.inputs), list(new.outputs))
+        # What two names stood for has two places now, one for each.
+        assert [*new.outputs.values()] == new.graph.outputs
     for side in ("inputs", "outputs"):
         for old, new in zip(getattr(before.main, side), getattr(after.main, side), strict=True):
             assert old.name == new.name

@@ -112,10 +112,14 @@ def test_a_sentence_of_what_is_returned_stays_whole(site):
 
 
 def test_every_network_has_its_counts(site):
-    page = text_of(site / "models.html")
+    page = text_of(site / "models" / "index.html")
     for name in models.names():
-        for reference in models.spec(name).references:
+        spec = models.spec(name)
+        of_family = text_of(site / "models" / f"{spec.builder.__module__.rpartition('.')[2]}.html")
+        assert spec.builder.__name__ in of_family
+        for reference in spec.references:
             assert f"{reference.trainable_parameters:,}" in page
+            assert f"{reference.trainable_parameters:,}" in of_family
 
 
 def test_every_example_is_shown(site):

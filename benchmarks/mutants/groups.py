@@ -28,6 +28,11 @@ ROWS = "tests/test_rewrites.py -k '(outputs_stay or names_and_signature or what_
 RUNS = "tests/test_rewrites.py -k '(refused_is or in_pieces)"
 # Left out: what makes files, which takes a converter each.
 MADE = "(int8 or file or wanted or sizes_of or tells or sigmoid)"
+# Of verdicts what needs no file of a converter's: the whole adversary takes minutes for each fault.
+NUMBERS = (
+    "parts or differs or too_far or test_snr or whatever or agreement or samples_go or real_values_become or boxes or "
+    "column or near_1e or class_ids or beside_which or spread_over or roundings"
+)
 WINDOWS = "tests/test_receptive_field.py -k 'chain or branches or join or places_differ'"
 PARTS = "tests/test_blame.py -k 'beginning or no_operator or named or names or remedy or seen or words'"
 GROUPS = (
@@ -39,9 +44,8 @@ GROUPS = (
     Group(
         "match",
         ("export/proof/match.py", "export/proof/parts.py"),
-        16,
-        "tests/test_adversary.py",
-        "tests/test_proof.py",
+        26,
+        f"tests/test_parts.py tests/test_adversary.py tests/test_proof.py -k '{NUMBERS}'",
     ),
     Group("proof", ("export/proof/proof.py",), 16, "tests/test_adversary.py", "tests/test_proof.py"),
     Group("blame", ("export/proof/blame.py",), 16, PARTS, "tests/test_blame.py"),

@@ -97,7 +97,7 @@ def describe_classifier(who, graph, *, name, labels, normalization=None, pixels=
             f"`{who}`: `normalization` is for images of one or three channels; input `{entry.name}` has the shape "
             f"{entry.shape}."
         )
-    mean, std = _normalization(who, normalization, entry, pixels) if image else (None, None)
+    mean, std = normalization_of(who, normalization, entry, pixels) if image else (None, None)
     channels = entry.shape[3] if image else None
     return Metadata(name, labels, mean, std, channels, entry.name, scores.name, **texts)
 
@@ -130,7 +130,7 @@ def _labels(who, labels, scores):
     return labels
 
 
-def _normalization(who, given, entry, pixels):
+def normalization_of(who, given, entry, pixels):
     """Returns (mean, std) as tuples of floats."""
     if entry.dtype not in ("float32", "uint8"):
         raise ValueError(

@@ -194,11 +194,21 @@ def describe(blob, graph, proofs, *, layer_of=place, rewrites=None, **made):
 
 def written_for(path):
     """The sha256 of the file that a report tells of; None if there is none, or another file."""
+    return _read(path).get("sha256")
+
+
+def beside(path, blob):
+    """What the report beside a file tells of it, as a dict; empty where there is none, or one of another file."""
+    found = _read(path.with_suffix(".json"))
+    return found if found.get("sha256") == hashlib.sha256(blob).hexdigest() else {}
+
+
+def _read(path):
     try:
         found = json.loads(path.read_bytes()) if path.stat().st_size < MOST_BYTES else None
     except (FileNotFoundError, ValueError, RecursionError):
-        return None
-    return found.get("sha256") if isinstance(found, dict) and found.keys() >= {"ok", "size", "proofs"} else None
+        return {}
+    return found if isinstance(found, dict) and found.keys() >= {"ok", "size", "proofs"} else {}
 
 
 def _version(name):

@@ -19,7 +19,7 @@ class Case:
         make: gives the bytes of a file.
         without: what the file is without the rewrite: "REJECTED" or "WRONG" on the runtime; "PROVEN" where the rewrite
             is for what others leave behind, or for latency.
-        runtime: on which.
+        runtime: on which; empty where what it leaves keeps runtimes from it.
         exact: whether outputs stay the same to the bit; else within `steps` of integers, or within rounding of floats.
         within: of floats, the largest difference as a part of the largest number, where it is more than rounding; with
             the reason in a comment at the row.

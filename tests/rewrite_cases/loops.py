@@ -264,12 +264,12 @@ def assign(g, variable, value):
     operator.outputs = ()
 
 
-def state(f, values):
+def state(f, values, name=b"seed"):
     """A variable that is set when the file is loaded."""
     start = Called(f, "start")
-    assign(start, handle(start), start.constant(values))
+    assign(start, handle(start, name), start.constant(values))
     f.new("CALL_ONCE", (), (), "float32", initSubgraphIndex=start.graph).maker.outputs = ()
-    return handle(f)
+    return handle(f, name)
 
 
 def seed():
@@ -290,6 +290,30 @@ def weights_in_a_variable():
     variable = state(f, np.arange(UNITS, dtype="float32")[None])
     read = f.new("READ_VARIABLE", (variable,), (1, UNITS), "float32")
     return f.done(f.new("MUL", (x, read), x.shape))
+
+
+def weights_beside_a_counter():
+    """A variable that an output depends on, and one that never changes."""
+    f = Made()
+    x = f.input((1, UNITS))
+    counter = state(f, np.zeros((1, UNITS), "float32"), b"counter")
+    y = f.new("ADD", (x, f.new("READ_VARIABLE", (counter,), x.shape, "float32")), x.shape)
+    assign(f, counter, y)
+    weights = state(f, np.arange(UNITS, dtype="float32")[None], b"weights")
+    return f.done(f.new("MUL", (y, f.new("READ_VARIABLE", (weights,), x.shape, "float32")), x.shape))
+
+
+def handed_on(given):
+    """Its handle is given, or read by what may do anything with it."""
+
+    def make():
+        f = Made()
+        x = f.input((1, UNITS))
+        variable = state(f, np.arange(UNITS, dtype="float32")[None])
+        y = f.new("MUL", (x, f.new("READ_VARIABLE", (variable,), x.shape, "float32")), x.shape)
+        return f.done(y, variable if given else f.new("RESHAPE", (variable,), (1,), "resource"))
+
+    return make
 
 
 def counted():
@@ -362,7 +386,10 @@ CASES = [
     Case("inline_branches", "branch_of_numbers", branch_of_numbers, stays=True),
     Case("drop_state", "seed", seed),
     Case("drop_state", "weights_in_a_variable", weights_in_a_variable),
+    Case("drop_state", "weights_beside_a_counter", weights_beside_a_counter, runtime=""),
     Case("drop_state", "counted", counted, stays=True),
+    Case("drop_state", "given", handed_on(True), stays=True),
+    Case("drop_state", "handed_on", handed_on(False), stays=True),
     Case("fold_constants", "dense_of_zeros", dense_of_zeros),
     Case("fold_constants", "size_known", size_known),
     Case("fold_constants", "plus_zeros", lambda: plus([[0] * UNITS]), "PROVEN"),

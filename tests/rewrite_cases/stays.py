@@ -638,6 +638,32 @@ def wide_integers(f):
     return made(f, "ADD", [x, f.weights(np.ones((1, 8), "int64"))], of(1, 8, dtype="int64"))
 
 
+def wide_sizes(f):
+    """Of 64 bits as SHAPE gives them, which no rewrite changes."""
+    sizes = made(f, "SHAPE", [placed(f, of(1, 8))], of(2, dtype="int64"), "ShapeOptions", outType=4)
+    more = made(f, "ADD", [sizes, f.weights(np.ones(2, "int64"))], of(2, dtype="int64"))
+    return made(f, "CAST", [more], of(2))
+
+
+def far_below(f):
+    wide = made(f, "CAST", [placed(f, of(1, 8))], of(1, 8, dtype="int64"))
+    less = made(f, "MUL", [wide, f.constant(np.asarray(-(2**40)))], of(1, 8, dtype="int64"))
+    return made(f, "CAST", [less], of(1, 8))
+
+
+def sum_that_is_moved(f):
+    total = made(f, "ADD", [placed(f, of(1, 8)), placed(f, of(1, 8), 1)], of(1, 8))
+    return [made(f, "TANH", [made(f, "RESHAPE", [total, f.integers([8])], of(8), newShape=[8])], of(8)), total]
+
+
+def twice(to):
+    def make(f):
+        y = made(f, "RESHAPE", [placed(f, to), f.integers(to.shape)], to, newShape=list(to.shape))
+        return [y, y]
+
+    return chain(make)
+
+
 def case(rewrite, rows):
     return [Case(rewrite, f"stays: {name}", make, "PROVEN", stays=True) for name, make in rows]
 
@@ -685,7 +711,10 @@ CASES = [
     *case("narrow_products", PRODUCTS),
     *case("cast_borders", ENDS),
     *case("narrow_borders", BORDERS),
-    *case("narrow_integers", [("input to output", chain(wide_integers))]),
+    *case("narrow_integers", [("input to output", chain(wide_integers)), ("sizes", chain(wide_sizes)),
+                              ("far below", chain(far_below))]),
+    *case("copy_outputs", [("sum that is moved", chain(sum_that_is_moved)), ("texts", twice(TEXT)),
+                           ("open", twice(of(1, 8, open=True)))]),
     *case("merge_pixels", PIXELS),
     *case("crop_transposed", CROPS),
     *case("keep_padding", KEPT),

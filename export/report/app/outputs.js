@@ -1,0 +1,111 @@
+// What the file gives, shown by its kind: the likeliest classes, a mask, a heat map, an image, numbers.
+
+const TOP = 5;
+const MOST = 50; // numbers that are shown
+const OPAQUE = 150; // of 255, a mask laid over the picture
+
+/** An element that shows an output. */
+export function show(output, raw, about, picture) {
+  const { scale, zero_point } = output;
+  const values = scale === null ? raw : Float32Array.from(raw, (x) => (x - zero_point) * scale);
+  const kinds = { classes, mask, heat, image, numbers };
+  const shown = kinds[output.kind](values, output, about, picture);
+  if (about.outputs.length === 1) return shown;
+  const whole = element("figure");
+  whole.append(element("figcaption", output.name, "note"), shown);
+  return whole;
+}
+
+function element(tag, text = "", name = "") {
+  return Object.assign(document.createElement(tag), { textContent: text, className: name });
+}
+
+const named = ({ labels }, count, i) => (labels?.length === count ? labels[i] : `class ${i}`);
+
+function classes(values, output, about) {
+  const order = [...values.keys()].sort((a, b) => values[b] - values[a]).slice(0, TOP);
+  const sum = values.reduce((a, b) => a + b, 0);
+  const likely = values.every((x) => x >= -1e-6) && Math.abs(sum - 1) < 0.02;
+  const [most, least] = likely ? [1, 0] : [values[order[0]], Math.min(0, ...values)];
+  const list = element("dl", "", "top");
+  for (const i of order) {
+    const bar = element("div", "", "bar");
+    bar.style.width = `${Math.max(0, (100 * (values[i] - least)) / (most - least || 1))}%`;
+    const track = element("dd");
+    track.append(bar);
+    const number = likely ? `${(100 * values[i]).toFixed(1)} %` : values[i].toPrecision(4);
+    list.append(element("dt", named(about, values.length, i)), track, element("dd", number, "number"));
+  }
+  return list;
+}
+
+/** A canvas of an output's rows and columns, each pixel of it the RGBA that `color` gives for its place. */
+function painted([, height, width], color, picture) {
+  const pixels = new ImageData(width, height);
+  for (let i = 0; i < width * height; i++) pixels.data.set(color(i), 4 * i);
+  const layer = new OffscreenCanvas(width, height);
+  layer.getContext("2d").putImageData(pixels, 0, 0);
+  const canvas = Object.assign(element("canvas"), { width: picture.width, height: picture.height });
+  const brush = canvas.getContext("2d");
+  brush.imageSmoothingEnabled = false;
+  return [canvas, (below) => {
+    if (below) brush.drawImage(picture, 0, 0);
+    brush.drawImage(layer, 0, 0, canvas.width, canvas.height);
+  }];
+}
+
+function mask(values, { shape }, about, picture) {
+  const count = shape[3];
+  const colors = Array.from({ length: count }, (_, i) => rgb(i / count));
+  const found = new Map();
+  const [canvas, paint] = painted(shape, (i) => {
+    const part = values.subarray(i * count, (i + 1) * count);
+    const best = part.indexOf(Math.max(...part));
+    found.set(best, (found.get(best) ?? 0) + 1);
+    return [...colors[best], OPAQUE];
+  }, picture);
+  paint(true);
+  const keys = element("p", "", "note");
+  for (const [i, pixels] of [...found].sort((a, b) => b[1] - a[1]).slice(0, TOP)) {
+    const key = element("span", "", "key");
+    key.style.background = `rgb(${colors[i]})`;
+    keys.append(key, `${named(about, count, i)} ${((100 * pixels) / (shape[1] * shape[2])).toFixed(1)} %`);
+  }
+  const whole = element("div");
+  whole.append(canvas, keys);
+  return whole;
+}
+
+/** A colour of the rainbow, of full strength. */
+function rgb(part) {
+  return [0, 1 / 3, 2 / 3].map((shift) => {
+    const x = Math.abs(((part + shift) % 1) * 6 - 3) - 1;
+    return Math.round(255 * Math.min(1, Math.max(0, x)));
+  });
+}
+
+function heat(values, { shape }, about, picture) {
+  const [low, high] = [values.reduce((a, b) => Math.min(a, b)), values.reduce((a, b) => Math.max(a, b))];
+  const [canvas, paint] = painted(shape, (i) => {
+    const part = (values[i] - low) / (high - low || 1);
+    return [255, Math.round(255 * (1 - part)), 0, Math.round(220 * part)];
+  }, picture);
+  paint(true);
+  const whole = element("div");
+  whole.append(canvas, element("p", `${low.toPrecision(4)} clear, ${high.toPrecision(4)} red`, "note"));
+  return whole;
+}
+
+function image(values, { shape }, about, picture) {
+  const [low, high] = [values.reduce((a, b) => Math.min(a, b)), values.reduce((a, b) => Math.max(a, b))];
+  // Of 0 to 255, of 0 to 1 or of -1 to 1, as models give images.
+  const [base, span] = high > 2 ? [0, 255] : low < -0.01 ? [-1, 2] : [0, 1];
+  const [canvas, paint] = painted(shape, (i) => [0, 1, 2].map((c) => (255 * (values[3 * i + c] - base)) / span).concat(255), picture);
+  paint(false);
+  return canvas;
+}
+
+function numbers(values) {
+  const shown = [...values.subarray(0, MOST)].map((x) => (Number.isInteger(x) ? x : x.toPrecision(5))).join("  ");
+  return element("pre", values.length > MOST ? `${shown} ... ${values.length} in all` : shown);
+}

@@ -1,0 +1,124 @@
+"""A file as a page of one HTML file: with the model, LiteRT.js and what a person draws, chooses or photographs."""
+
+import base64
+import gzip
+import math
+from pathlib import Path
+
+from keraslayers.export.app.metadata import normalization_of
+from keraslayers.export.progress import step
+from keraslayers.export.report import page
+from keraslayers.export.runtimes import browser
+
+HERE = Path(__file__).parent / "app"
+# The one build that has WebGPU; where a browser lacks what it needs of JavaScript, it computes in WebAssembly.
+RUNTIME = "litert_wasm_jspi_internal"
+# Of an input of so few rows and columns a picture can be drawn.
+LEAST, MOST_CHANNELS = 4, 4
+
+
+def render(who, blob, graph, *, name, precision, labels=None, normalization=None, pixels=False):
+    """The page as bytes of HTML.
+
+    Args:
+        who: for messages.
+        blob, graph: the file, and what `read_graph` says of it.
+        name, precision: of the file, for people.
+        labels: names of the classes, or of a mask's.
+        normalization: (mean, std) of an image's pixels, as in `Artifact.save`.
+        pixels: whether the file takes pixels of 0 to 255 as they are.
+
+    Raises:
+        TypeError, ValueError: if the labels or the normalization do not fit, or web pages do not take such a file.
+        ImportError: if LiteRT.js or jinja2 is not installed.
+    """
+    folder = browser.packages()
+    if folder is None:
+        raise ImportError(f"`{who}`: {browser.REMEDY}")
+    if reason := browser.unfit(blob, graph):
+        raise ValueError(f"`{who}`: no page takes this file: {reason}.")
+    image = None
+    if is_image(graph.inputs):
+        mean, std = normalization_of(who, normalization, graph.inputs[0], pixels)
+        image = {"mean": mean, "std": std}
+    elif normalization is not None:
+        raise ValueError(f"`{who}`: `normalization` is for files of one input, an image; give none.")
+    about = {
+        "name": name,
+        "key": graph.signatures[0] if graph.signatures else "",
+        "inputs": list(map(_told, graph.inputs)),
+        "outputs": [{**_told(output), "kind": kind_of(output, graph, labels)} for output in graph.outputs],
+        "labels": None if labels is None else list(labels),
+        "image": image,
+    }
+    _check_labels(who, about)
+    with step("packing the page"):
+        wasm = folder / browser.PACKAGE / "wasm"
+        parts = {
+            "model": _packed(blob),
+            "loader": _packed((wasm / f"{RUNTIME}.js").read_bytes()),
+            "wasm": _packed((wasm / f"{RUNTIME}.wasm").read_bytes()),
+        }
+        modules = {browser.PACKAGE: folder / browser.CORE, "@litertjs/wasm-utils": folder / browser.UTILITIES}
+        modules |= {f"app/{path.name}": path for path in (browser.HERE / "calls.js", *sorted(HERE.glob("*.js")))}
+        addresses = {key: f"data:text/javascript;base64,{_base64(path.read_bytes())}" for key, path in modules.items()}
+        return page.render(
+            "app/app.html",
+            about=about,
+            parts=parts,
+            imports={"imports": addresses},
+            size=len(blob),
+            precision=precision,
+            version=browser.version(),
+        ).encode()
+
+
+def is_image(inputs):
+    """Whether the one input is a picture: (1, height, width, channels)."""
+    if len(inputs) != 1 or inputs[0].dtype not in ("float32", "uint8") or len(inputs[0].shape) != 4:
+        return False
+    batch, height, width, channels = inputs[0].shape
+    return batch == 1 and min(height, width) >= LEAST and channels <= MOST_CHANNELS and channels != 2
+
+
+def kind_of(output, graph, labels):
+    """What an output is to be shown as: "classes", a "mask", an "image", a "heat" map, or "numbers"."""
+    shape = output.shape
+    if len(shape) == 4 and shape[0] == 1 and is_image(graph.inputs) and min(shape[1:3]) > 1:
+        if shape[3] == 1:
+            return "heat"
+        # Three channels are colors, unless they are what the labels name.
+        named = labels is not None and not any(_scores(other, len(labels)) for other in graph.outputs)
+        return "image" if shape[3] == 3 and not named else "mask"
+    return "classes" if _scores(output) and (labels is not None or shape[1] > 2) else "numbers"
+
+
+def _scores(output, count=None):
+    """Whether an output is of (1, classes), and of so many."""
+    shape = output.shape
+    return len(shape) == 2 and shape[0] == 1 and shape[1] > 1 and not output.counted and count in (None, shape[1])
+
+
+def _check_labels(who, about):
+    if about["labels"] is None:
+        return
+    named = [output for output in about["outputs"] if output["kind"] in ("classes", "mask")]
+    if not any(output["shape"][-1] == len(about["labels"]) for output in named):
+        shapes = ", ".join(f"`{output['name']}` {tuple(output['shape'])}" for output in about["outputs"])
+        raise ValueError(
+            f"`{who}`: `labels` must be one a class, of an output of (1, classes) or of a mask; got "
+            f"{len(about['labels'])} for {shapes}."
+        )
+
+
+def _told(tensor):
+    told = {key: getattr(tensor, key) for key in ("name", "dtype", "shape", "scale", "zero_point")}
+    return {**told, "size": math.prod(tensor.shape)}
+
+
+def _packed(content):
+    return _base64(gzip.compress(content, 9, mtime=0))
+
+
+def _base64(content):
+    return base64.b64encode(content).decode()

@@ -1,0 +1,145 @@
+"""A saved page in real headless Chromium: a digit is drawn, an image dropped, and nothing is asked of anybody."""
+
+import base64
+import io
+import json
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+from matplotlib import image as images
+
+from keraslayers.__main__ import main
+from keraslayers.export import to_tflite
+from keraslayers.export.file.graph import read_graph
+from keraslayers.export.runtimes import browser, chromium
+from tests.export_models import dense, enliven, needs_browser, run_reference, samples
+
+READY = """new Promise((resolve) => { const timer = setInterval(() => {
+  if (!document.body.dataset.ready && !document.querySelector(".wrong")) return;
+  clearInterval(timer); resolve(document.querySelector("#state").textContent); }, 20); })"""
+QUIET = "new Promise((resolve) => setTimeout(() => requestAnimationFrame(resolve), 300))"
+# A picture as a person drops it, and what the file then saw of it.
+DROP = """(async () => {
+  const file = new File([await (await fetch("data:image/png;base64,%s")).blob()], "x.png", {type: "image/png"});
+  const data = new DataTransfer(); data.items.add(file);
+  document.querySelector("#picture").dispatchEvent(new DragEvent("drop", {dataTransfer: data}));
+})()"""
+
+
+def colors():
+    """Tells red, green and blue apart, and gives the picture, its red and a mask."""
+    image = keras.Input((8, 8, 3), name="image")
+    mean = layers.GlobalAveragePooling2D()(image)
+    scores = layers.Softmax(name="scores")(8 * mean)
+    return keras.Model(image, [scores, 0.5 * image, image[..., :1], layers.Conv2D(4, 1, name="mask")(image)])
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    x = np.random.default_rng(0).uniform(size=(16, 8, 8, 3)).astype("float32")
+    made = to_tflite(colors(), target="browser-gpu", samples=x)
+    made.report.require()
+    path = tmp_path_factory.mktemp("page") / "colors.html"
+    return made.save_page(path, labels=["red", "green", "blue"], normalization=(0, 255))
+
+
+@needs_browser
+@pytest.mark.parametrize("width", [390, 1280])
+def test_it_shows_what_is_dropped_and_drawn(page, width):
+    with chromium.Chromium(*chromium.SOFTWARE_GPU) as tab:
+        tab.call("Emulation.setDeviceMetricsOverride", width=width, height=800, deviceScaleFactor=1, mobile=width < 500)
+        tab.open(page.as_uri())
+        assert tab.evaluate(READY).startswith("WebAssembly: ")
+        assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        for color, name in (([255, 0, 0], "red"), ([0, 0, 255], "blue")):
+            png = io.BytesIO()
+            images.imsave(png, np.full((20, 30, 3), color, "uint8"), format="png")
+            tab.evaluate(DROP % base64.b64encode(png.getvalue()).decode())
+            tab.evaluate(QUIET)
+            assert tab.evaluate("document.querySelector('dl dt').textContent") == name
+        tab.evaluate("document.querySelector('[value=webgpu]').click()")
+        tab.evaluate(QUIET)
+        assert tab.evaluate("document.querySelector('#state').textContent").startswith("WebGPU: ")
+        assert tab.evaluate("document.querySelector('dl dt').textContent") == "blue"
+        assert tab.evaluate("document.querySelectorAll('#results canvas').length") == 3
+        # The image that it gives is half as bright as the one dropped.
+        figure = "[...document.querySelectorAll('figure')].find((each) => each.innerText.startsWith('multiply'))"
+        pixel = f"[...{figure}.querySelector('canvas').getContext('2d').getImageData(9, 9, 1, 1).data]"
+        np.testing.assert_allclose(tab.evaluate(pixel), [0, 0, 128, 255], atol=1)
+        rows = tab.evaluate("[...document.querySelectorAll('#latencies tr')].map((row) => row.innerText)")
+        assert [row.split("\t")[0] for row in rows] == ["WebAssembly", "WebGPU"]
+        # By keys alone: a black canvas, and a white stroke on it.
+        tab.evaluate("document.querySelector('#clear').click(); document.querySelector('#picture').focus()")
+        for kind in ("keyDown", "keyUp"):
+            tab.call("Input.dispatchKeyEvent", type=kind, key="ArrowRight", code="ArrowRight")
+        middle = "[...document.querySelector('#picture').getContext('2d').getImageData(145, 140, 1, 1).data]"
+        assert tab.evaluate(middle) == [255] * 4
+        assert tab.refused == []
+
+
+@needs_browser
+def test_it_runs_where_there_is_neither_webgpu_nor_jspi(page):
+    """As in other browsers than Chromium."""
+    with chromium.Chromium() as tab:
+        lacking = "delete WebAssembly.Suspending; delete WebAssembly.promising;"
+        tab.call("Page.addScriptToEvaluateOnNewDocument", source=lacking)
+        tab.open(page.as_uri())
+        assert tab.evaluate(READY).startswith("WebAssembly: ")
+        assert tab.evaluate("document.querySelector('[value=webgpu]').disabled")
+        assert tab.evaluate("document.querySelector('dl dt').textContent") in ("red", "green", "blue")
+
+
+@needs_browser
+def test_the_policy_of_the_page_lets_nothing_out(page):
+    with chromium.Chromium() as tab:
+        tab.open(page.as_uri())
+        tab.evaluate(READY)
+        out = "fetch('https://example.com/').then(() => 'out', () => 'kept')"
+        assert tab.evaluate(out) == "kept"
+        assert tab.refused == []  # it was not even tried
+
+
+@needs_browser
+def test_numbers_are_those_of_an_independent_run(tmp_path):
+    model = dense()
+    (tmp_path / "m.tflite").write_bytes(to_tflite(model).tflite)
+    with pytest.raises(SystemExit) as stopped:
+        main(["page", str(tmp_path / "m.tflite")])
+    assert not stopped.value.code
+    x = samples(1, (4,))
+    graph = read_graph((tmp_path / "m.tflite").read_bytes())
+    (wanted,) = run_reference((tmp_path / "m.tflite").read_bytes(), **{graph.inputs[0].name: x}).values()
+    with chromium.Chromium() as tab:
+        tab.open((tmp_path / "m.html").as_uri())
+        tab.evaluate(READY)
+        given = json.dumps(" ".join(map(str, x[0])))
+        tab.evaluate(f"document.querySelector('textarea').value = {given}; document.querySelector('#run').click()")
+        tab.evaluate(QUIET)
+        best = tab.evaluate("document.querySelector('#results dt').textContent")
+        assert best == f"class {int(np.argmax(wanted))}"
+        tab.evaluate("document.querySelector('textarea').value = '1 2'; document.querySelector('#run').click()")
+        assert "4 numbers are wanted" in tab.evaluate("document.querySelector('#state').textContent")
+
+
+def test_what_does_not_fit_is_told(tmp_path, monkeypatch):
+    image = keras.Input((8, 8, 1), name="image")
+    model = enliven(keras.Model(image, layers.Dense(3)(layers.Flatten()(image))))
+    made = to_tflite(model)
+    path = tmp_path / "x.html"
+    with pytest.raises(ValueError, match=r"`labels` must be one a class.*got 2 for `dense\w*` \(1, 3\)"):
+        made.save_page(path, labels=["a", "b"], normalization=(0, 1))
+    with pytest.raises(ValueError, match="need `normalization`"):
+        made.save_page(path)
+    with pytest.raises(ValueError, match=r"must end in '\.html' or '\.htm'"):
+        made.save_page(tmp_path / "x.txt", normalization=(0, 1))
+    with pytest.raises(ValueError, match="`normalization` is for files of one input, an image"):
+        to_tflite(dense()).save_page(path, normalization=(0, 1))
+    integers = to_tflite(dense(), precision="int8", io="int8", samples=samples(16, (4,)))
+    with pytest.raises(ValueError, match=r"`Artifact.save_page`: no page takes this file: input `\w+` is of int8"):
+        integers.save_page(path)
+    monkeypatch.setenv(browser.SETTING, str(tmp_path))
+    with pytest.raises(ImportError, match="npm install @litertjs/core"):
+        made.save_page(path, normalization=(0, 1))
+    assert not path.exists()
