@@ -10,7 +10,7 @@ MADE := $(VENV)/.made
 demo: $(MADE) driver
 	$(BIN)/keraslayers demo
 
-test: lint driver arm64
+test: lint driver arm64 sshd
 	$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
 
 lint: $(MADE)
@@ -62,7 +62,7 @@ bench-foreign: $(MADE) driver $(FOREIGN:=/.made)
 
 # The lower bounds in pyproject.toml are what this installs and tests.
 LOWEST := .venv-lowest
-test-lowest: $(LOWEST)/.made driver
+test-lowest: $(LOWEST)/.made driver sshd
 	$(LOWEST)/bin/keraslayers setup arm64
 	$(LOWEST)/bin/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
 
@@ -142,6 +142,15 @@ driver: $(MADE) $(PAGES)
 		&& [ -e /etc/debian_version ] && [ "$$(id -u)" = 0 ]; then \
 		echo "installing chromium for its Vulkan driver"; \
 		apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends chromium > /dev/null; \
+	fi
+
+# The tests of ssh want a server, which they start themselves; RUNLEVEL keeps apt from starting one.
+.PHONY: sshd
+sshd:
+	@if [ ! -e /usr/sbin/sshd ] && [ -e /etc/debian_version ] && [ "$$(id -u)" = 0 ]; then \
+		echo "installing openssh-server for the tests"; \
+		apt-get -qq update && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive \
+			apt-get -qq install --no-install-recommends openssh-server openssh-client > /dev/null; \
 	fi
 
 # ARM64 code and qemu, into the user's cache, for the LiteRT of this environment. Without them the verdict on arm64 reads

@@ -15,6 +15,7 @@ from keraslayers.export.proof.proof import Proof, Verdict
 from keraslayers.export.prove_file import prove
 from keraslayers.export.repair import repair
 from keraslayers.export.report.report import NotProvenError, Report
+from keraslayers.export.runtimes.ssh import ssh
 from keraslayers.export.targets import TARGETS, Target
 
 __all__ = [
@@ -31,5 +32,6 @@ __all__ = [
     "find_culprit",
     "prove",
     "repair",
+    "ssh",
     "to_tflite",
 ]

@@ -33,8 +33,9 @@ def prove(tflite, runtimes=None, samples=None, model=None):
 
     Args:
         tflite: path of the file, or its bytes.
-        runtimes: names out of `"cpu"`, `"gpu"`, `"gpu-fp16"`, `"browser"`, `"micro"` and others; by default a
-            phone's, the first three.
+        runtimes: names out of `"cpu"`, `"gpu"`, `"gpu-fp16"`, `"browser"`, `"micro"` and others, or `ssh(...)`; by
+            default a phone's, the first three. `"all"` are those that are on this machine; the report says what the
+            others want.
         samples: inputs to run, as in `to_tflite`; made up from a fixed seed by default. Of a file of several signatures
             they are for the first; the others are run on what is made up, too.
         model: the Keras model that the file was made of: its outputs must match, too, as far as the file's precision
@@ -49,6 +50,9 @@ def prove(tflite, runtimes=None, samples=None, model=None):
         ValueError: if it is no TFLite file, a runtime is unknown, or samples or model do not fit.
     """
     who = "prove"
+    absent = {}
+    if isinstance(runtimes, str) and runtimes == "all":
+        absent = {name: lacking for name, runtime in RUNTIMES.items() if (lacking := runtime.available())}
     runtimes = several(who, "runtimes", PHONE if runtimes is None else runtimes)
     if not runtimes:
         raise ValueError(f"`{who}`: `runtimes` is empty: nothing would be proven. Give some of {', '.join(RUNTIMES)}.")
@@ -57,7 +61,7 @@ def prove(tflite, runtimes=None, samples=None, model=None):
     expected = None if model is None else expected_of(who, graph, model, tested)
     proofs = prove_all(blob, graph, tested, runtimes, expected=expected, made_up=samples is None)
     proofs = half_blamed(proofs, runtimes, blob, tested, model)
-    return describe(blob, graph, without_cause(proofs), name=name, signatures=graph.signatures)
+    return describe(blob, graph, without_cause(proofs), name=name, absent=absent, signatures=graph.signatures)
 
 
 def prove_all(blob, graph, samples, runtimes, **of_first):

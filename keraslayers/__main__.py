@@ -152,8 +152,23 @@ def check(
     file: Annotated[Path, typer.Argument(metavar="FILE.tflite", help="Any .tflite file, from whatever tool.")],
     runtime: Annotated[
         list[str] | None,
-        typer.Option(help="cpu, gpu, gpu-fp16, browser, micro or others; again for more. By default the first three."),
+        typer.Option(
+            help="all that are installed, or cpu, gpu, gpu-fp16, browser, micro and others; again for more. By default "
+            "the first three."
+        ),
     ] = None,
+    on: Annotated[
+        str | None,
+        typer.Option(
+            "--on",
+            metavar="USER@HOST",
+            help="Run it there, by ssh, on a Linux machine with Python and ai-edge-litert: on the CPU, and on the GPU "
+            "where it has one, unless --runtime says otherwise.",
+        ),
+    ] = None,
+    python: Annotated[
+        str, typer.Option(help="With --on, the Python there: venv/bin/python, from the user's folder.")
+    ] = "python3",
     samples: Annotated[Path | None, typer.Option(help="Inputs to run: .npy, or .npz by input name.")] = None,
     model: Annotated[
         Path | None, typer.Option(help="The .keras model that the file was made of, to compare with it, too.")
@@ -166,7 +181,11 @@ def check(
     html = _page("check", html, {"FILE": file, "samples": samples, "model": model})
     given = _arguments.load_samples("check", samples)
     loaded = model and _arguments.load_model("check", model)
-    report = prove(file, runtimes=runtime or None, samples=given, model=loaded)
+    if on is not None:
+        runtimes = _arguments.elsewhere(on, runtime, python)
+    else:
+        runtimes = "all" if runtime == ["all"] else runtime or None
+    report = prove(file, runtimes=runtimes, samples=given, model=loaded)
     _show(report, html)
     raise typer.Exit(PROVEN if report.ok else NOT_PROVEN)
 

@@ -164,3 +164,12 @@ def load_samples(who, path):
         return loaded if path.suffix == ".npy" else dict(loaded)
     except (ValueError, EOFError, OSError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
         raise ValueError(f"`{who}`: `samples` {str(path)!r} holds no plain arrays: {error}") from error
+
+
+def elsewhere(host, names, python):
+    """The runtimes of a computer behind ssh: those of the names, by default its CPU, and its GPU where it has one."""
+    from keraslayers.export.runtimes.ssh import RUNTIMES, ssh
+
+    wanted = RUNTIMES if names == ["all"] else names or ("cpu", "gpu")
+    found = [ssh(host, name, python=python) for name in wanted]
+    return found if wanted is names else [each for each in found if each.name == "cpu" or not each.available()]

@@ -3,6 +3,7 @@
 import importlib.util
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -107,3 +108,26 @@ def test_one_that_has_no_name_is_given_as_it_is():
         prove(made.tflite, 3)
     with pytest.raises(ValueError, match="`to_tflite`: `target 'mine': runtimes` must be one of"):
         to_tflite(dense(), target=Target("mine", (3,), "nothing"))
+
+
+FILES = Path(__file__).parent / "files"
+
+
+def test_all_that_are_there_are_in_one_table_with_what_the_others_want(monkeypatch, tmp_path):
+    for name in {*RUNTIMES} - {"cpu", "cpu-fp16"}:
+        monkeypatch.delitem(RUNTIMES, name)
+    monkeypatch.setitem(RUNTIMES, "own", SimpleNamespace(available=lambda: "install it"))
+    report = prove(FILES / "litert_torch_grouped.tflite", "all").require()
+    assert [(proof.runtime, proof.arithmetic) for proof in report.proofs] == [
+        ("cpu", "float32"),
+        ("cpu-fp16", "float16"),
+    ]
+    assert report.absent == {"own": "install it"}
+    report.to_html(tmp_path / "report.html")
+    page = (tmp_path / "report.html").read_text()
+    assert "<strong>own</strong> (install it)" in page
+    for text in (str(report), page):
+        assert "float16" in text
+    assert "not on this machine: own (install it)" in str(report)
+    integers = prove(FILES / "litert_torch_mixer_int8.tflite", ["cpu", "cpu-fp16"])
+    assert [proof.arithmetic for proof in integers.proofs] == ["int8", "int8"]

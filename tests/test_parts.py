@@ -8,7 +8,7 @@ import pytest
 from keraslayers.export.file.graph import Tensor
 from keraslayers.export.proof import match
 from keraslayers.export.proof.match import limits, nothing_said, still
-from keraslayers.export.proof.parts import fault_of_part, figures
+from keraslayers.export.proof.parts import _samples, fault_of_part, figures
 
 
 def numbers(*shape, seed=0):
@@ -68,6 +68,30 @@ def test_a_class_that_is_never_likely_is_judged_with_the_others(size, wrong):
     got[:, 1] = wanted[:, 1].mean()
     assert ("nothing to do" in fault_of_part(wanted, got, -2.0, 1.0, rough=True)) == wrong
     assert "nothing to do" in fault_of_part(wanted, got, -2.0, 1.0, rough=False)  # floats hold them all
+
+
+def test_integers_are_rough():
+    wanted = np.abs(0.4 + 0.2 * wanted_of(64, 4)).clip(0, 1)
+    wanted[:, 1] = np.abs(0.04 * wanted_of(64, 1)[:, 0] + 0.1)
+    got = wanted + 0.0001 * noise(0, 64, 4)
+    got[:, 1] = wanted[:, 1].mean()
+    assert match._too_far(wanted, got, "int8") == ""
+
+
+@pytest.mark.parametrize(("count", "wrong"), [(7, False), (8, True)])
+def test_of_few_samples_none_is_lost(count, wrong):
+    wanted = wanted_of(count, 50)
+    got = wanted + noise(60, count, 50)
+    got[0] = -wanted[0]
+    assert bool(_samples(wanted, got, 0.0, False)) == wrong
+
+
+@pytest.mark.parametrize("likely", [True, False])
+def test_samples_of_which_probabilities_hardly_differ(likely):
+    wanted = 0.3 + 0.01 * wanted_of(64, 50)
+    assert bool(_samples(wanted, np.full_like(wanted, 0.3), -2.0, likely)) != likely
+    # A larger error than they may have is one.
+    assert "of half of the samples" in _samples(wanted, wanted + 0.1 * noise(0, 64, 50), -2.0, likely)
 
 
 @pytest.mark.parametrize(("lost", "joined", "wrong"), [(1, True, True), (1, False, False), (2, False, True)])

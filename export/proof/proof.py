@@ -56,7 +56,8 @@ class Proof:
         probability_error: largest error of a probability; None where outputs are none that add up to 1.
         max_steps: largest difference to LiteRT's built-in kernels in quantization steps; integer files only.
         rms_steps: rms difference to the reference in quantization steps, of the worst output; integer files only.
-        latency_ms: median milliseconds of one call on the host that made the proof: not a phone's.
+        latency_ms: median milliseconds of one call on the host that made the proof, or behind ssh: not a phone's. None
+            of emulated code, whose time means nothing.
         device: what computed.
         arena_bytes: the least memory in which it ran, weights not counted; of `micro` alone.
         reference: what it was compared with.
@@ -144,7 +145,8 @@ def prove_blob(blob, graph, samples, runtimes, *, expected=None, precision=None,
             meaning = meanings[plain].outputs
         proof = _judge(name, runtime, outcome, graph, meaning, expected, precision, count, trained)
         proofs.append(_tested(proof, inputs, silent, graph, expected is None, made_up))
-    return tuple(proofs)
+    pairs = zip(proofs, runtimes, strict=True)
+    return tuple(replace(proof, arithmetic=_arithmetic(runtime, graph)) for proof, runtime in pairs)
 
 
 def _silent(inputs):
@@ -191,7 +193,6 @@ def _judge(name, runtime, outcome, graph, meaning, expected, precision, count, t
         "left_at": tuple(map(tuple, outcome.left_at)),
         "partitions": outcome.partitions,
         "device": outcome.device,
-        "arithmetic": _arithmetic(runtime, graph),
         "arena_bytes": outcome.arena_bytes,
     }
     if outcome.outputs is None:
@@ -210,7 +211,7 @@ def _judge(name, runtime, outcome, graph, meaning, expected, precision, count, t
 
 def _arithmetic(runtime, graph):
     """What a runtime computes a file in. A GPU computes in floats whatever the file holds."""
-    floats = f"float{runtime.FLOATS}"
+    floats = f"float{of(runtime).FLOATS}"
     if kind(runtime) in ("gpu", "browser-gpu") or not (graph.integer or graph.hybrid):
         return floats
     integers = "int16" if precision_of(graph) == "int16x8" else "int8"

@@ -71,24 +71,39 @@ def tried(trial):
     return f"{len(trial.floats)} layers in floats score {trial.score:.6g} in {trial.size:,} bytes"
 
 
+def _each_once(report, words_of):
+    """What is said of the proofs, behind the names of all runtimes that it holds of."""
+    said = {}
+    for proof in report.proofs:
+        for words in words_of(proof):
+            said.setdefault(words, []).append(proof.runtime)
+    return [_text(f"{', '.join(names)}: {words}") for words, names in said.items()]
+
+
 def of_report(report):
     """A report as a rich renderable."""
     about = [f"{report.size:,} bytes"]
     about += [
         f"{word} {value}" for word, value in (("target", report.target), ("precision", report.precision)) if value
     ]
-    # Eighty signs are all that many terminals have.
-    title = _text(f"{report.name}: {', '.join(about)}")
-    proofs = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for column in ("runtime", "verdict", "numbers"):
+    # Narrow, so that a terminal of 80 columns shows all.
+    proofs = Table(
+        title=_text(f"{report.name}: {', '.join(about)}"),
+        title_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+        padding=0,
+    )
+    for column in ("runtime", "arithmetic", "verdict"):
         proofs.add_column(column, no_wrap=True)
     for column in ("operators", "parts", "max error", "SNR dB", "top-1", "ms"):
         proofs.add_column(column, justify="right", no_wrap=True)
     for proof in report.proofs:
         proofs.add_row(
-            proof.runtime,
+            _text(proof.runtime),
+            proof.arithmetic,
             verdict(proof),
-            proof.arithmetic or "-",
             "/".join(str(part) for part in (proof.delegated, proof.operators) if part is not None) or "-",
             number(proof.partitions, "d"),
             number(proof.max_error, ".2g"),
@@ -112,7 +127,7 @@ def of_report(report):
         for proof in report.proofs
         if proof.arena_bytes is not None
     ]
-    parts += [_text(f"{proof.runtime}: {left_out(proof)}") for proof in report.proofs if proof.left]
+    parts += _each_once(report, lambda proof: [left_out(proof)] if proof.left else [])
     if report.passes:
         parts.append(_text(f"passes: {', '.join(f'{name} {changes(made)}x' for name, made in report.passes.items())}"))
     if report.rewrites:
@@ -142,27 +157,22 @@ def of_report(report):
         parts.append(_text(f"most bytes: {', '.join(f'{layer or UNKNOWN} {size:,}' for layer, size in most)}"))
     if report.float_operators:
         parts.append(_text(f"in floats: {', '.join(f'{n} {count}x' for n, count in report.float_operators.items())}"))
-    parts += [
-        _text(f"{proof.runtime}: a probability is off by {proof.probability_error:.2g} at most")
-        for proof in report.proofs
-        if proof.probability_error is not None
-    ]
+    off = "a probability is off by {:.2g} at most"
+    parts += _each_once(report, lambda proof: [off.format(e)] if (e := proof.probability_error) is not None else [])
     reference = next((proof.reference for proof in report.proofs if proof.reference), "the reference")
     samples = " to ".join(str(n) for n in sorted({proof.samples for proof in report.proofs if proof.samples})) or "no"
     parts.append(
         _text(
-            "numbers: what the runtime computes in. operators: taken by its accelerator, of all, in so many parts. "
-            "Errors and top-1 agreement: "
-            f"against {reference}, over {samples} samples. ms: one call on this host, no phone's figure.",
+            "arithmetic: what the runtime computes in. operators: taken by its accelerator, of all, in so many parts. "
+            f"Errors and top-1 agreement: against {reference}, over {samples} samples. ms: one call on this host, or "
+            "behind ssh, no phone's figure; emulated code has none, as its time means nothing.",
             style="dim",
         )
     )
-    parts += [
-        _text(f"{proof.runtime}: {' '.join(words.split())}")
-        for proof in report.proofs
-        for words in (proof.reason, proof.note)
-        if words
-    ]
+    parts += _each_once(report, lambda proof: [" ".join(w.split()) for w in (proof.reason, proof.note) if w])
+    if report.absent:
+        absent = "; ".join(f"{name} ({remedy})" for name, remedy in report.absent.items())
+        parts.append(_text(f"not on this machine: {absent}"))
     return Group(*parts)
 
 

@@ -20,6 +20,7 @@ from keraslayers.export.cache import cache, filled
 from keraslayers.export.progress import step
 from keraslayers.export.runtimes import cpu, debian
 from keraslayers.export.runtimes.child import Place
+from keraslayers.export.runtimes.elsewhere import Elsewhere
 
 # The emulator of Debian 12 itself, 7.2, computes some instructions wrong. The newer one needs nothing of the system.
 SUITES = ("bookworm", "bookworm-backports")
@@ -61,7 +62,7 @@ PROCESSORS = (A53, A76, A710)
 
 
 @dataclass(frozen=True)
-class Arm64:
+class Arm64(Elsewhere):
     """A runtime for CPUs on an emulated ARM64 processor.
 
     Attributes:
@@ -72,10 +73,6 @@ class Arm64:
     processor: Processor = A76
     runtime: ModuleType = cpu
     LIKE = "cpu"
-
-    def __getattr__(self, name):
-        # What holds of its files: LIMITS, PLAIN and so on.
-        return getattr(self.runtime, name)
 
     def available(self):
         """Returns "" where this runtime can run, else what to install."""

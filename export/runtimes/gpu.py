@@ -102,12 +102,12 @@ def available():
     return cpu.available() or ("" if drivers() else REMEDY)
 
 
-def run(blob, graph, inputs):
-    """Runs a file on the GPU alone, in 32-bit floats."""
-    return run_in(FLOATS, drivers(), blob, graph, inputs, REMEDY)
+def run(blob, graph, inputs, **elsewhere):
+    """Runs a file on the GPU alone, in 32-bit floats; `place` is where, by default here."""
+    return run_in(FLOATS, [{}] if elsewhere else drivers(), blob, graph, inputs, REMEDY, **elsewhere)
 
 
-def run_in(floats, environments, blob, graph, inputs, remedy):
+def run_in(floats, environments, blob, graph, inputs, remedy, **elsewhere):
     """Runs a file on the GPU alone.
 
     Args:
@@ -121,7 +121,9 @@ def run_in(floats, environments, blob, graph, inputs, remedy):
     outcome = Outcome(reason=remedy, missing=True)
     options = {"gpu": True, "floats": floats, "probe": None if floats == 32 else compiled.probe()}
     for environment in environments:
-        outcome, said = run_in_child(compiled.__file__, blob, graph, inputs, environment=environment, options=options)
+        outcome, said = run_in_child(
+            compiled.__file__, blob, graph, inputs, environment=environment, options=options, **elsewhere
+        )
         outcome = _told(outcome, said, graph, remedy)
         if not outcome.missing:
             break

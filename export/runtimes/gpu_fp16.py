@@ -20,9 +20,9 @@ def available():
     return cpu.available() or ("" if _drivers() else REMEDY)
 
 
-def run(blob, graph, inputs):
-    """Runs a file on the GPU alone, in 16-bit floats."""
-    return gpu.run_in(FLOATS, _drivers(), blob, graph, inputs, REMEDY)
+def run(blob, graph, inputs, **elsewhere):
+    """Runs a file on the GPU alone, in 16-bit floats; `place` is where, by default here."""
+    return gpu.run_in(FLOATS, [{}] if elsewhere else _drivers(), blob, graph, inputs, REMEDY, **elsewhere)
 
 
 def _drivers():

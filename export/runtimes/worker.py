@@ -26,7 +26,7 @@ def main(folder):
     request = json.loads((folder / "request.json").read_text())
     with np.load(folder / "inputs.npz", allow_pickle=False) as stored:
         inputs = [stored[f"arr_{i}"] for i in range(len(request["inputs"]))]
-    runtime = imported(request["runtime"])
+    runtime = imported(folder / request["runtime"])
     try:
         call, figures = runtime.load(
             str(folder / "model.tflite"), request["inputs"], request["outputs"], **request["options"]
