@@ -70,7 +70,7 @@ def test_export_writes_a_proven_file_and_its_report(folder, capfd, tmp_path):
         folder / "x.npy", "--io", "uint8", "-o", tmp_path / "a.tflite", "--html", tmp_path / "a.html",
     )  # fmt: skip
     assert code == 0, err
-    assert out.count("PROVEN") == 2
+    assert out.count("PROVEN") == 3
     report = json.loads((tmp_path / "a.json").read_text())
     assert report["ok"]
     assert report["target"] == "gpu"
@@ -118,7 +118,7 @@ def test_export_takes_pixels_writes_labels_and_ranks_layers(folder, capfd, tmp_p
 def test_check_proves_any_file(folder, capfd, tmp_path):
     code, out, _ = run(capfd, "check", folder / "lenet.tflite", "--html", tmp_path / "page.html")
     assert code == 0
-    assert out.count("PROVEN") == 2
+    assert out.count("PROVEN") == 3
     assert "lenet.tflite" in (tmp_path / "page.html").read_text()
 
 

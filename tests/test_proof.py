@@ -96,7 +96,7 @@ def test_squeeze_excite_with_dense_in_int8_is_wrong_on_the_gpu(without_passes):
 
 @needs_gpu
 def test_a_file_of_open_batch_says_why_the_gpu_refuses(stock):
-    report = prove(stock)
+    report = prove(stock, ("cpu", "gpu"))
     assert verdicts(report) == {"cpu": "PROVEN", "gpu": "REJECTED"}
     assert "only supports static-sized tensors" in report.proof("gpu").reason
 
