@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from keraslayers.export import NotProvenError, pipeline, prove, to_tflite
-from keraslayers.export.file.graph import Tensor
+from keraslayers.export.file.graph import Tensor, read_graph
 from keraslayers.export.proof import half, match
 from keraslayers.export.runtimes import gpu, gpu_fp16
+from keraslayers.export.runtimes.child import Outcome
 from tests.export_models import as_converted
 from tests.file_tools import Made
 
@@ -157,3 +158,19 @@ def test_class_ids_of_16_bit_floats():
         got = np.where(np.arange(200) < wrong, (ids + 1) % 4, ids)
         assert verdict_of(got, ids, True, dtype="int32").endswith(said)
         assert bool(verdict_of(got, ids, True, dtype="int32")) == bool(said)
+
+
+@pytest.mark.parametrize("later", ["right", "late"])
+def test_shaders_that_compile_for_too_long_are_given_a_second_run(monkeypatch, later):
+    blob = reduced("MEAN", 4)
+    late = Outcome(reason="TensorBufferWrapper error: code=7, Failed to lock custom tensor buffer")
+    outcomes = [late, late if later == "late" else Outcome(outputs={})]
+    monkeypatch.setattr("keraslayers.export.runtimes.child.run_in_child", lambda *_, **__: (outcomes.pop(0), ""))
+    monkeypatch.setattr(gpu, "drivers", lambda: [{}])
+    found = gpu.run(blob, read_graph(blob), {})
+    assert not outcomes
+    if later == "right":
+        assert found.outputs == {}
+    else:
+        assert found.missing
+        assert "took too long to compile the shaders" in found.reason

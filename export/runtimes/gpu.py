@@ -35,6 +35,9 @@ LIMITS = (
 PLAIN = False
 FLOATS = 32
 REMEDY = "no Vulkan driver found: install Debian's package `chromium` (or Google Chrome) for its software driver"
+# What the runtime says where a software driver compiles the shaders of a large graph for longer than it waits. What was
+# compiled is kept, so that the next run takes a second.
+LATE = "Failed to lock custom tensor buffer"
 load = compiled.load
 
 
@@ -121,9 +124,12 @@ def run_in(floats, environments, blob, graph, inputs, remedy, **elsewhere):
     outcome = Outcome(reason=remedy, missing=True)
     options = {"gpu": True, "floats": floats, "probe": None if floats == 32 else compiled.probe()}
     for environment in environments:
-        outcome, said = run_in_child(
-            compiled.__file__, blob, graph, inputs, environment=environment, options=options, **elsewhere
-        )
+        for _ in range(2):
+            outcome, said = run_in_child(
+                compiled.__file__, blob, graph, inputs, environment=environment, options=options, **elsewhere
+            )
+            if LATE not in outcome.reason:
+                break
         outcome = _told(outcome, said, graph, remedy)
         if not outcome.missing:
             break
@@ -141,6 +147,9 @@ def _told(outcome, said, graph, remedy):
         return dataclasses.replace(outcome, reason=f"the Vulkan driver gives no device; {remedy}", missing=True)
     if outcome.reason == compiled.NO_HALF:
         reason = f"the Vulkan driver has no 16-bit floats ({device}); {remedy}"
+        return dataclasses.replace(outcome, reason=reason, missing=True, device=device)
+    if LATE in outcome.reason:
+        reason = "the Vulkan driver took too long to compile the shaders, twice: try it again, it goes on where it was"
         return dataclasses.replace(outcome, reason=reason, missing=True, device=device)
     delegated = re.search(r"(\d+) operations will run on the GPU", said)
     return dataclasses.replace(
