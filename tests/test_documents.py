@@ -90,8 +90,8 @@ def test_example(name, tmp_path, monkeypatch, capsys):
     printed = capsys.readouterr().out
     if name == "check_any_file.py":
         # What the README tells of this file.
-        assert re.search(r"cpu\W+PROVEN", printed)
-        assert re.search(r"gpu\W+WRONG", printed)
+        assert re.search(r"cpu\W+int8\W+PROVEN", printed)
+        assert re.search(r"gpu\W+float32\W+WRONG", printed)
     if name == "raspberry_pi.py":
         # The first picture is all red, the second all blue.
         assert re.search(r"^a.ppm: red \d\.\d+, (green|blue) .*\nb.npy: blue .*\n\d+\.\d\d ms a call, 1 thr", printed)
