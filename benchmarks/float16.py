@@ -68,7 +68,7 @@ def rows():
         model, x, (numbers, _) = limits.trained(build, draw)
         wanted = np.asarray(model.predict(numbers[:PICTURES], verbose=0), "float64")
         for precision in PRECISIONS:
-            blob = export.to_tflite(model, precision=precision, samples=x).tflite
+            blob = export.to_tflite(model, target="gpu-fp32", precision=precision, samples=x).tflite
             whole, half = (_run(runtime, blob, numbers[:PICTURES]) for runtime in ("gpu", "gpu-fp16"))
             yield row(name, precision, wanted, whole, half)
         keras.backend.clear_session()
