@@ -49,7 +49,7 @@ def check(make, error, message):
 
 
 NAMES = ", ".join(map(repr, RUNTIMES))
-TARGET = "`to_tflite`: `target` must be one of 'cpu', 'gpu', 'micro'; got "
+TARGET = "`to_tflite`: `target` must be one of 'cpu', 'gpu', 'gpu-fp32', 'browser', 'browser-gpu', 'micro'; got "
 PRECISION = (
     "`to_tflite`: `precision` must be one of 'float32', 'float16', 'dynamic', 'int8', 'int16x8', 'int4', 'auto'; got "
 )
@@ -59,7 +59,7 @@ IO = "`to_tflite`: `io` must be one of 'float32', 'int8', 'uint8', 'int16'; got 
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"target": "gpuu"}, ValueError, TARGET + "'gpuu'. Did you mean 'gpu' or 'cpu'?"),
+        ({"target": "gpuu"}, ValueError, TARGET + "'gpuu'. Did you mean 'gpu' or 'cpu' or 'gpu-fp32'?"),
         ({"target": "npu"}, ValueError, TARGET + "'npu'. Did you mean 'gpu' or 'cpu'?"),
         ({"target": None}, ValueError, TARGET + "None."),
         ({"precision": "int 8"}, ValueError, PRECISION + "'int 8'. Did you mean 'int8' or 'int4' or 'int16x8'?"),
