@@ -216,8 +216,13 @@ def inverted_residual(
     x = conv_bn_act(x, filters, 1, norm=norm, name=f"{name}_project")
     if strides > 1 or shortcut.shape[-1] != filters:
         return x
+    return add_branch(shortcut, x, drop_rate, name)
+
+
+def add_branch(shortcut, x, drop_rate, name):
+    """Adds a branch to its shortcut; in training `drop_rate` of the images go without it (arXiv:1603.09382)."""
     if drop_rate:
-        x = layers.Dropout(drop_rate, noise_shape=(None, 1, 1, 1), name=f"{name}_drop")(x)
+        x = layers.Dropout(drop_rate, noise_shape=(None, *(1,) * (len(x.shape) - 1)), name=f"{name}_drop")(x)
     return layers.Add(name=f"{name}_add")([shortcut, x])
 
 

@@ -47,14 +47,14 @@ def stages(who, argument, value):
     return tuple(_checks.positive_int(who, argument, number) for number in value)
 
 
-def embed(x, channels, patch_size, name="patches"):
+def embed(x, channels, patch_size):
     """Maps of a vector for each patch, which a convolution with a stride as large as its kernel computes."""
-    return _blocks.conv(x, channels, patch_size, strides=patch_size, padding="valid", use_bias=True, name=name)
+    return _blocks.conv(x, channels, patch_size, strides=patch_size, padding="valid", use_bias=True, name="patches")
 
 
-def to_tokens(x, name):
+def to_tokens(x):
     """The places of maps as tokens, row by row."""
-    return layers.Reshape((x.shape[1] * x.shape[2], x.shape[3]), name=name)(x)
+    return layers.Reshape((x.shape[1] * x.shape[2], x.shape[3]), name="tokens")(x)
 
 
 def merge_patches(x, channels, epsilon, name):
@@ -99,12 +99,9 @@ def branch(x, norm, mix, drop_rate, name):
     Args:
         norm: the layer that normalizes; None for none.
         mix: function of tokens and name.
-        drop_rate: share of images that go without the branch in training (stochastic depth, arXiv:1603.09382).
+        drop_rate: see `_blocks.add_branch`.
     """
-    y = mix(x if norm is None else norm(x), name=name)
-    if drop_rate:
-        y = layers.Dropout(drop_rate, noise_shape=(None, *(1,) * (len(x.shape) - 1)), name=f"{name}_drop")(y)
-    return layers.Add(name=f"{name}_add")([x, y])
+    return _blocks.add_branch(x, mix(x if norm is None else norm(x), name=name), drop_rate, name)
 
 
 def layer_norm(name, epsilon=1e-6):

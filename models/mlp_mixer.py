@@ -78,7 +78,7 @@ def _mixer(
     x = _blocks.preprocess(who, inputs, preprocessing, _blocks.ONE_TO_ONE)
     x = _tokens.embed(x, channels, patch_size)
     maps = x.shape[1:]
-    x = _tokens.to_tokens(x, "tokens")
+    x = _tokens.to_tokens(x)
     over_tokens = partial(_tokens.across_tokens, mix=partial(_tokens.mlp, units=token_units, approximate=approximate))
     over_channels = partial(_tokens.mlp, units=channel_units, approximate=approximate)
     for block, rate in enumerate(_tokens.drop_rates(drop_rate, blocks), start=1):

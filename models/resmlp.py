@@ -71,7 +71,7 @@ def _resmlp(
     x = _blocks.preprocess(who, inputs, preprocessing, _blocks.IMAGENET)
     x = _tokens.embed(x, channels, patch_size)
     maps = x.shape[1:]
-    x = _tokens.to_tokens(x, "tokens")
+    x = _tokens.to_tokens(x)
     parts = {
         "tokens": partial(_tokens.across_tokens, mix=_linear),
         "channels": partial(_tokens.mlp, units=EXPANSION * channels),

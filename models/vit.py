@@ -80,7 +80,7 @@ def _vit(
     x = _blocks.preprocess(who, inputs, preprocessing, _blocks.ONE_TO_ONE)
     x = _tokens.embed(x, channels, patch_size)
     maps = x.shape[1:]
-    x = _tokens.to_tokens(x, "tokens")
+    x = _tokens.to_tokens(x)
     x = ClassToken(name="class_token")(x)
     x = LearnedPositions(maps[:2], prefix=1, name="positions")(x)
     if dropout_rate:

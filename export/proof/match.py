@@ -213,8 +213,8 @@ def _too_far(wanted, got, precision, joined=False, floats=32):
             f"is off by {error:.3g} from the Keras model, whose outputs spread over {spread(wanted):.3g}; "
             f"{precision} may be off by {part:g} of that"
         )
-    rough = half or precision not in ("float32", "float16")
-    drowns = precision not in ("float32", "float16") or not half
+    of_floats = precision in ("float32", "float16")
+    rough, drowns = half or not of_floats, not (half and of_floats)
     wrong = fault_of_part(wanted, got, least - PART, factor, rough=rough, joined=joined, drowns=drowns)
     return wrong and f"is not right throughout: {wrong.format('the Keras model')}"
 
