@@ -104,6 +104,7 @@ def test_what_is_not_there_in_inference_moves_nothing():
 # By hand, of (height, width, channels) = (8, 6, 4) where nothing else is said: (multiply-adds, depth).
 IMAGE = (8, 6, 4)
 BY_HAND = [
+    (keraslayers.Affine(), 0, 0),
     (keraslayers.AuxiliaryOutput(), 0, 0),
     (keraslayers.ChannelShuffle(2), 0, 0),
     # Offsets: 3*3 taps, 4 channels, 18 numbers at 48 places; then the convolution.
@@ -116,6 +117,7 @@ BY_HAND = [
     (keraslayers.HardSwish(), 0, 0),
     (keraslayers.HardTanh(), 0, 0),
     (keraslayers.ImageKernel2D("sobel_x"), 9 * 4 * 48, 1),
+    (keraslayers.LayerScale(), 0, 0),
     (keraslayers.LocalResponseNormalization(), 0, 0),
     (keraslayers.MaxPoolWithIndices2D(), 0, 0),
     (keraslayers.Maxout(2), 0, 0),
@@ -127,15 +129,22 @@ BY_HAND = [
     (keraslayers.SpatialSeparableConv2D(5, 3, strides=2), 3 * 4 * 5 * 3 * 6 + 3 * 5 * 5 * 3 * 2, 2),
     (keraslayers.SqueezeExcite(0.5), 4 * 2 + 2 * 4, 2),
     (keraslayers.TableActivation("tanh"), 0, 0),
+    # Queries, keys and values, scores and mixtures of the 6 places of a window, and what puts the heads together.
+    (keraslayers.WindowAttention(2, (2, 3)), 4 * 12 * 48 + 2 * 48 * 6 * 4 + 4 * 4 * 48, 0),
+    # Windows of 4 x 5 are filled up to 8 x 10; the places that were added are projected and attended to as well.
+    (keraslayers.WindowAttention(2, (4, 5)), 4 * 12 * 80 + 2 * 80 * 20 * 4 + 4 * 4 * 48, 0),
+    (keraslayers.ClassToken(), 0, 0),
+    (keraslayers.LearnedPositions((8, 6)), 0, 0),
     (layers.SeparableConv2D(5, 3, depth_multiplier=2), 9 * 4 * 2 * 24 + 8 * 5 * 24, 2),
     (layers.SeparableConv1D(5, 3), (3 * 4 + 4 * 5) * 46, 2),
     (layers.MaxPooling2D(), 0, 0),
 ]
+OF_TOKENS = (layers.SeparableConv1D, keraslayers.ClassToken, keraslayers.LearnedPositions)
 
 
 @pytest.mark.parametrize(("layer", "expected", "depth"), BY_HAND, ids=lambda value: getattr(value, "name", None))
 def test_multiply_adds_by_hand(layer, expected, depth):
-    shape = (48, 4) if isinstance(layer, layers.SeparableConv1D) else IMAGE
+    shape = (48, 4) if isinstance(layer, OF_TOKENS) else IMAGE
     image = keras.Input(shape)
     found = analyze(keras.Model(image, layer(image)))
     (row,) = found.layers
@@ -146,9 +155,14 @@ def test_multiply_adds_by_hand(layer, expected, depth):
 def test_every_layer_of_this_library_tells_its_cost():
     public = [getattr(keraslayers, name) for name in keraslayers.__all__]
     ours = {thing for thing in public if isinstance(thing, type) and issubclass(thing, layers.Layer)}
-    # It takes two inputs.
-    assert ours - {type(row[0]) for row in BY_HAND} == {keraslayers.MaxUnpool2D}
+    # These take two inputs.
+    two = {keraslayers.MaxUnpool2D, keraslayers.DynamicDepthwiseConv2D}
+    assert ours - {type(row[0]) for row in BY_HAND} == two
     image = keras.Input(IMAGE)
+    for places in ((1, 1), IMAGE[:2]):  # one kernel of 3 x 3 for both groups, of all places or of each its own
+        kernels = keras.Input((*places, 9 * 2))
+        (row,) = analyze(keras.Model([image, kernels], keraslayers.DynamicDepthwiseConv2D(3)([image, kernels]))).layers
+        assert (row.multiply_adds, row.activation_products, row.receptive_field) == (9 * 4 * 48, 9 * 4 * 48, (3, 3))
     found = analyze(keras.Model(image, keraslayers.MaxUnpool2D()(keraslayers.MaxPoolWithIndices2D()(image))))
     assert [row.multiply_adds for row in found.layers] == [0, 0]
     assert found.layers[0].output_shape == [(1, 4, 3, 4), (1, 4, 3, 4)]

@@ -228,7 +228,8 @@ def test_no_layer_sees_more_than_it_tells(case):
     x, slope = case.inputs(1).astype("float32"), slope_of(model)
     for place in np.ndindex(*out):
         gradient = slope(x, mask_of(model, (slice(None), *place) if first_axis else place))
-        pixels = np.argwhere(np.any(gradient[0] != 0, axis=0 if first_axis else 2))
+        # The mask of attention takes 100 from a score, and scores here differ by up to 50: e^-50 gets through.
+        pixels = np.argwhere(np.any(np.abs(gradient[0]) > 1e-20, axis=0 if first_axis else 2))
         if len(pixels) == 0:
             continue
         for axis in (0, 1):
