@@ -21,6 +21,7 @@ from keraslayers.learned_positions import LearnedPositions
 from keraslayers.local_response import LocalResponseNormalization, local_response_normalization
 from keraslayers.maxout import Maxout, maxout
 from keraslayers.padded import PaddedConv2D
+from keraslayers.reparameterize import reparameterize
 from keraslayers.resample import Resample2D
 from keraslayers.spatial_separable import SpatialSeparableConv2D, separate
 from keraslayers.squeeze_excite import SqueezeExcite
@@ -70,6 +71,7 @@ __all__ = [
     "maxout",
     "output_size",
     "receptive_field",
+    "reparameterize",
     "separate",
     "window_merge",
     "window_partition",

@@ -198,14 +198,19 @@ class Call:
         layer: the user's layer.
         args, kwargs: what it was called with, the tensors among it symbolic.
         before: the calls that made its inputs; None stands for an input of the model.
-        alone: whether each input goes nowhere else, be it to another call or out of the model.
+        uses: how often each input goes anywhere, to this call, another, or out of the model.
     """
 
     layer: object
     args: tuple
     kwargs: dict
     before: tuple
-    alone: bool
+    uses: tuple
+
+    @property
+    def alone(self):
+        """Whether no input goes anywhere else."""
+        return all(count == 1 for count in self.uses)
 
     @property
     def trains(self):
@@ -228,7 +233,7 @@ def single_calls(model):
             node.arguments.args,
             said(node),
             tuple(made.get(id(tensor)) for tensor in node.input_tensors),
-            all(uses[id(tensor)] == 1 for tensor in node.input_tensors),
+            tuple(uses[id(tensor)] for tensor in node.input_tensors),
         )
         made.update((id(tensor), call) for tensor in node.outputs)
         if times[id(node.operation)] == 1:
@@ -243,7 +248,7 @@ def copy(who, model, changes, dropped=()):
         who: the function that copies, for messages.
         model: a Functional or Sequential model.
         changes: by a layer's id what is different in the copy: (entries of its config, list of its weights).
-        dropped: ids of layers that the copy leaves out; their first argument goes on.
+        dropped: by the id of a layer that the copy leaves out which of its inputs goes on in its place.
 
     Returns:
         A Functional model of the same inputs and outputs, not compiled; nested models are laid open.
@@ -269,7 +274,7 @@ def copy(who, model, changes, dropped=()):
         return twin
 
     def drop(layer, fresh, *args, **kwargs):
-        return first(args, kwargs)
+        return keras.tree.flatten(first(args, kwargs))[dropped[id(layer)]]
 
     made = _rebuild(model, lambda layer, *args, **kwargs: id(layer) in dropped, drop, twin_of)
     for twin, values in weights:

@@ -58,15 +58,19 @@ def fold_batch_norm(model):
 
     Source: Jacob et al. 2018, arXiv:1712.05877, section 3.2, eq. 14.
     """
-    who = "fold_batch_norm"
+    return folded("fold_batch_norm", model)
+
+
+def folded(who, model):
+    """The same by another name, which errors bear."""
     _rewrite.check_graph(who, model)
-    changes, dropped = {}, set()
+    changes, dropped = {}, {}
     found = _rewrite.single_calls(model)
     for call in found.values():
         layer = _folds_into(call, found)
         if layer is not None:
-            changes[id(layer)] = ({"use_bias": True}, _folded(layer, call.layer))
-            dropped.add(id(call.layer))
+            changes[id(layer)] = ({"use_bias": True}, _weights(layer, call.layer))
+            dropped[id(call.layer)] = 0
     return _rewrite.copy(who, model, changes, dropped)
 
 
@@ -89,11 +93,9 @@ def _folds_into(call, found):
     return layer if norm.axis % rank == channels else None
 
 
-def _folded(layer, norm):
+def _weights(layer, norm):
     """The weights of the layer, a bias among them, with the normalization in them."""
-    scale = 1 / np.sqrt(_wide(norm.moving_variance) + norm.epsilon)
-    if norm.gamma is not None:
-        scale = scale * _wide(norm.gamma)
+    scale, shift = scale_and_offset(norm)
     weights = layer.get_weights()
     place, axes = _KERNELS[type(layer)]
     bias = weights.pop(place + 1) if layer.use_bias else 0.0
@@ -102,12 +104,20 @@ def _folded(layer, norm):
     for axis in axes:
         shape[axis] = kernel.shape[axis]
     weights[place] = kernel.astype("float64") * scale.reshape(shape)
-    offset = (np.asarray(bias, "float64") - _wide(norm.moving_mean)) * scale
-    offset = offset if norm.beta is None else offset + _wide(norm.beta)
+    offset = np.asarray(bias, "float64") * scale + shift
     if type(layer) is DynamicConv2D:
         offset = np.broadcast_to(offset, (layer.num_kernels, layer.filters))
     weights.insert(place + 1, offset)
     return [weight.astype(kernel.dtype) for weight in weights]
+
+
+def scale_and_offset(norm):
+    """What a batch normalization multiplies with and adds, channel by channel, in float64."""
+    scale = 1 / np.sqrt(_wide(norm.moving_variance) + norm.epsilon)
+    if norm.gamma is not None:
+        scale = scale * _wide(norm.gamma)
+    offset = -_wide(norm.moving_mean) * scale
+    return scale, offset if norm.beta is None else offset + _wide(norm.beta)
 
 
 def _wide(variable):

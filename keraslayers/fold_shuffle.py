@@ -72,7 +72,7 @@ def fold_shuffle(model):
     """
     who = "fold_shuffle"
     _rewrite.check_graph(who, model)
-    changes, dropped = {}, set()
+    changes, dropped = {}, {}
     found = _rewrite.single_calls(model)
     for call in found.values():
         path = _path_to_shuffle(call, found)
@@ -86,7 +86,7 @@ def fold_shuffle(model):
             changes[id(other.layer)] = ({}, [_unshuffled(weight, order, axis) for weight, axis in pairs])
         kernel, *bias = call.layer.get_weights()
         changes[id(call.layer)] = ({}, [_unshuffled(kernel, order, kernel.ndim - 2), *bias])
-        dropped.add(id(shuffle.layer))
+        dropped[id(shuffle.layer)] = 0
     return _rewrite.copy(who, model, changes, dropped)
 
 

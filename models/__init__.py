@@ -23,7 +23,9 @@ from keraslayers.models import (
     mobilenet,
     mobilenet_v2,
     mobilenet_v3,
+    mobileone,
     nin,
+    repvgg,
     resmlp,
     resnet,
     resnext,
@@ -65,8 +67,10 @@ from keraslayers.models.mlp_mixer import MixerB16, MixerB32, MixerH14, MixerL16,
 from keraslayers.models.mobilenet import MobileNet
 from keraslayers.models.mobilenet_v2 import MobileNetV2
 from keraslayers.models.mobilenet_v3 import MobileNetV3Large, MobileNetV3Small
+from keraslayers.models.mobileone import MobileOneS0, MobileOneS1, MobileOneS2, MobileOneS3, MobileOneS4
 from keraslayers.models.nin import NiN
 from keraslayers.models.replace_classifier import replace_classifier
+from keraslayers.models.repvgg import RepVGGA0, RepVGGA1, RepVGGB0
 from keraslayers.models.resmlp import ResMLP12, ResMLP24, ResMLP36, ResMLPB24
 from keraslayers.models.resnet import ResNet18, ResNet34, ResNet50, ResNet101, ResNet152
 from keraslayers.models.resnext import ResNeXt50, ResNeXt101
@@ -122,8 +126,16 @@ __all__ = [
     "MobileNetV2",
     "MobileNetV3Large",
     "MobileNetV3Small",
+    "MobileOneS0",
+    "MobileOneS1",
+    "MobileOneS2",
+    "MobileOneS3",
+    "MobileOneS4",
     "NiN",
     "Reference",
+    "RepVGGA0",
+    "RepVGGA1",
+    "RepVGGB0",
     "ResMLP12",
     "ResMLP24",
     "ResMLP36",
@@ -197,6 +209,8 @@ _SPECS = _table(
         resmlp,
         swin,
         dwnet,
+        repvgg,
+        mobileone,
     )
     for spec in network.SPECS
 )

@@ -138,7 +138,7 @@ def pool(x, pooling):
 
 def conv(x, filters, kernel_size, *, strides=1, padding="same", groups=1, use_bias=False, name):
     """Convolution with padding "valid", "same", or "symmetric": PyTorch's, as much before as behind."""
-    x, padding = _pad(x, kernel_size, strides, padding, name)
+    x, padding = pad(x, kernel_size, strides, padding, name)
     return layers.Conv2D(
         filters, kernel_size, strides=strides, padding=padding, groups=groups, use_bias=use_bias, name=name
     )(x)
@@ -170,7 +170,7 @@ def conv_relu(x, filters, kernel_size, *, strides=1, padding="same", groups=1, n
 
 def depthwise_bn_act(x, kernel_size, *, strides=1, padding="same", activation=None, norm, name):
     """As `conv_bn_act`, with one filter for each channel of its own."""
-    x, padding = _pad(x, kernel_size, strides, padding, name)
+    x, padding = pad(x, kernel_size, strides, padding, name)
     x = layers.DepthwiseConv2D(kernel_size, strides=strides, padding=padding, use_bias=False, name=name)(x)
     return bn_act(x, activation, norm, name)
 
@@ -228,7 +228,7 @@ def add_branch(shortcut, x, drop_rate, name):
 
 def max_pool(x, size, *, strides, padding="same", name):
     """Max pooling of values that are nowhere negative, padded as in `conv`: zeros never win."""
-    x, padding = _pad(x, size, strides, padding, name)
+    x, padding = pad(x, size, strides, padding, name)
     return layers.MaxPooling2D(size, strides=strides, padding=padding, name=name)(x)
 
 
@@ -255,7 +255,7 @@ def _same(side, size, strides):
     return total // 2, total - total // 2
 
 
-def _pad(x, size, strides, padding, name):
+def pad(x, size, strides, padding, name):
     """Returns x and what is left of the padding: "same" pads as "symmetric" does at stride 1 and odd sizes."""
     if padding != "symmetric":
         return x, padding

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from keraslayers import _checks
-from keraslayers.models import _blocks
+from keraslayers.models import _blocks, _tokens
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +51,16 @@ class Frame:
             "norm": _blocks.norm(self.who, self.bn_epsilon, momentum),
             "padding": _checks.choice(self.who, "padding", self.padding, _blocks.PADDINGS),
         }
+
+    def stages(self, least=1, **given):
+        """Returns the tuples of arguments that have a number, of `least` or more, for each stage, and as many of each."""
+        checked = [_tokens.stages(self.who, argument, value, least) for argument, value in given.items()]
+        if len({len(numbers) for numbers in checked}) > 1:
+            names = " and ".join(f"`{argument}`" for argument in given)
+            raise ValueError(
+                f"`{self.who}`: {names} must have one number a stage; got {' and '.join(map(str, checked))}."
+            )
+        return checked
 
     def leave(self, inputs, x, dropout_rate=0.0):
         """The usual way out, and the keras.Model."""

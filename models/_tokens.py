@@ -40,11 +40,11 @@ def image_of_patches(who, input_shape, patch_size, *, classes, pooling, weights)
     return inputs
 
 
-def stages(who, argument, value):
-    """A number for each stage, checked."""
+def stages(who, argument, value, least=1):
+    """A number for each stage, of `least` or more, checked."""
     if not isinstance(value, list | tuple) or not value:
         raise TypeError(f"`{who}`: `{argument}` must be a list of whole numbers, one a stage; got {value!r}.")
-    return tuple(_checks.positive_int(who, argument, number) for number in value)
+    return tuple(_checks.whole_number(who, argument, number, least) for number in value)
 
 
 def embed(x, channels, patch_size):

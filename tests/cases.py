@@ -745,4 +745,5 @@ TOOLS = {
     keraslayers.design_resolution: "test_sizes.py",
     keraslayers.output_size: "test_sizes.py",
     keraslayers.receptive_field: "test_receptive_field.py",
+    keraslayers.reparameterize: "test_reparameterize.py",
 }

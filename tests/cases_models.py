@@ -279,4 +279,16 @@ MODELS = [
         open_size=False,
         open_maps=False,
     ),
+    ModelCase(
+        builder=models.RepVGGA0,
+        options={"units": (1, 2), "channels": (8, 12)},
+        maps=(4, 4, 12),
+        channels={2: 8, 4: 8, 8: 12},
+    ),
+    ModelCase(
+        builder=models.MobileOneS0,
+        options={"units": (1, 1), "channels": (8, 12), "branches": 2, "gated": (0, 1)},
+        maps=(4, 4, 12),
+        channels={2: 8, 4: 8, 8: 12},
+    ),
 ]

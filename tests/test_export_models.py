@@ -30,6 +30,7 @@ ALIKE = {
     "InceptionV3-aux_heads_True": "keras.applications",
     "MobileNetV3Large-alpha_0.5": "MobileNetV3Small",
     "NiN": "NiN-version_cifar10",
+    "RepVGGA0-units_(1, 2)-channels_(8, 12)": "MobileOneS0-units_(1, 1)-channels_(8, 12)-branches_2-gated_(0, 1)",
     "ResNet50-version_2-keras-alpha_0.25": "keras.applications",
     "SqueezeNet": "SqueezeNet-version_1.1",
     "VGG11-units_64": "VGG11-batch_norm_True-units_64",

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from keraslayers import models
+from tests import oracles_phone as phone
 from tests import oracles_plain as plain
 from tests import oracles_residual as residual
 from tests import oracles_tokens as tokens
@@ -183,6 +184,18 @@ ROWS = [
             (models.DDWNetT, "homogeneous"),
             (models.IDDWNetT, "inhomogeneous"),
         )
+    ),
+    *(
+        (build, {**options, "padding": padding}, (16, 21), partial(oracle, **options, padding=padding))
+        for build, options, oracle in (
+            (models.RepVGGA0, {"units": (1, 2), "channels": (6, 8)}, phone.repvgg),
+            (
+                models.MobileOneS0,
+                {"units": (2, 2), "channels": (6, 8), "branches": 3, "gated": (0, 1)},
+                phone.mobileone,
+            ),
+        )
+        for padding in BOTH
     ),
     (models.ResMLP12, TOKENS, (16, 24), partial(tokens.resmlp, **SIZES)),
     *(

@@ -1,0 +1,54 @@
+"""A convolution that trains as several side by side, whose sum `keraslayers.reparameterize` makes one convolution of."""
+
+from keras import layers
+
+from keraslayers.models import _blocks
+from keraslayers.squeeze_excite import SqueezeExcite
+
+
+def branched(
+    x,
+    filters,
+    kernel_size,
+    *,
+    strides=1,
+    depthwise=False,
+    branches=1,
+    activation="relu",
+    squeeze_excite=None,
+    deploy,
+    padding,
+    norm,
+    name,
+):
+    """Convolutions of one kernel size, one of 1x1 and the input itself, each normalized, are summed.
+
+    Args:
+        filters: of each convolution; a depthwise one has as many as `x` has channels.
+        depthwise: whether each channel is filtered alone.
+        branches: how many convolutions of `kernel_size` stand side by side.
+        squeeze_excite: arguments of the SqueezeExcite between sum and activation; None for none.
+        deploy: whether to build what the sum is equal to, one convolution with a bias.
+        padding, norm: see `_blocks`.
+        name: of the first convolution; the names of the others begin with it.
+
+    Source: Ding et al. 2021, arXiv:2101.03697, figure 4; Vasu et al. 2022, arXiv:2206.04040, figure 3.
+    """
+
+    def convolution(size, name):
+        y, pad = _blocks.pad(x, size, strides, padding, name)
+        options = {"strides": strides, "padding": pad, "use_bias": deploy, "name": name}
+        y = (layers.DepthwiseConv2D(size, **options) if depthwise else layers.Conv2D(filters, size, **options))(y)
+        return y if deploy else _blocks.bn_act(y, None, norm, name)
+
+    parts = [convolution(kernel_size, name)]
+    if not deploy:
+        parts += [convolution(kernel_size, f"{name}_branch{branch}") for branch in range(2, branches + 1)]
+        if kernel_size > 1:
+            parts.append(convolution(1, f"{name}_scale"))
+        if strides == 1 and x.shape[-1] == filters:
+            parts.append(_blocks.bn_act(x, None, norm, f"{name}_skip"))
+    y = parts[0] if len(parts) == 1 else layers.Add(name=f"{name}_add")(parts)
+    if squeeze_excite is not None:
+        y = SqueezeExcite(**squeeze_excite, name=f"{name}_squeeze_excite")(y)
+    return layers.Activation(activation, name=f"{name}_act")(y)
