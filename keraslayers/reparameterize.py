@@ -51,9 +51,9 @@ def reparameterize(model):
         model, count = _rewrite.copy(who, model, changes, dropped), count + len(sums)
     if not count:
         raise ValueError(
-            f"`{who}`: `model` {model.name!r} must have branches whose sum is one convolution: an `Add` of convolutions "
-            "of the same input and stride, with no activation between. It has none, or became one convolution each "
-            "already. For batch normalizations alone call `fold_batch_norm`."
+            f"`{who}`: `model` {model.name!r} must have branches whose sum is one convolution: an `Add` of "
+            "convolutions of the same input and stride, with no activation between. It has none, or became one "
+            "convolution each already. For batch normalizations alone call `fold_batch_norm`."
         )
     return model
 

@@ -23,6 +23,7 @@ from keraslayers.models import (
     mobilenet,
     mobilenet_v2,
     mobilenet_v3,
+    mobilenet_v4,
     mobileone,
     nin,
     repvgg,
@@ -67,6 +68,7 @@ from keraslayers.models.mlp_mixer import MixerB16, MixerB32, MixerH14, MixerL16,
 from keraslayers.models.mobilenet import MobileNet
 from keraslayers.models.mobilenet_v2 import MobileNetV2
 from keraslayers.models.mobilenet_v3 import MobileNetV3Large, MobileNetV3Small
+from keraslayers.models.mobilenet_v4 import MobileNetV4ConvL, MobileNetV4ConvM, MobileNetV4ConvS, MobileNetV4HybridM
 from keraslayers.models.mobileone import MobileOneS0, MobileOneS1, MobileOneS2, MobileOneS3, MobileOneS4
 from keraslayers.models.nin import NiN
 from keraslayers.models.replace_classifier import replace_classifier
@@ -126,6 +128,10 @@ __all__ = [
     "MobileNetV2",
     "MobileNetV3Large",
     "MobileNetV3Small",
+    "MobileNetV4ConvL",
+    "MobileNetV4ConvM",
+    "MobileNetV4ConvS",
+    "MobileNetV4HybridM",
     "MobileOneS0",
     "MobileOneS1",
     "MobileOneS2",
@@ -211,6 +217,7 @@ _SPECS = _table(
         dwnet,
         repvgg,
         mobileone,
+        mobilenet_v4,
     )
     for spec in network.SPECS
 )

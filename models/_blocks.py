@@ -14,7 +14,7 @@ def image_input(who, input_shape, *, smallest=1, open_size=True, classes, poolin
     """Returns the input tensor, after refusing everything that is known to be wrong before the first layer.
 
     Args:
-        smallest: height and width below which nothing is left.
+        smallest: height and width below which too little is left.
         open_size: whether height and width may be None.
     """
     if keras.config.image_data_format() != "channels_last":
@@ -56,8 +56,8 @@ def _image_shape(who, shape, smallest):
     shape = tuple(size if size is None else _checks.positive_int(who, "input_shape", size) for size in shape)
     if any(size is not None and size < smallest for size in shape[:2]):
         raise ValueError(
-            f"`{who}`: the smallest `input_shape` is ({smallest}, {smallest}, {shape[2]}), since nothing is left "
-            f"after the last pooling of a smaller one; got {shape}."
+            f"`{who}`: the smallest `input_shape` is ({smallest}, {smallest}, {shape[2]}), since too little "
+            f"is left of a smaller one; got {shape}."
         )
     return shape
 
@@ -214,7 +214,29 @@ def inverted_residual(
     if squeeze_excite is not None:
         x = SqueezeExcite(**squeeze_excite, name=f"{name}_squeeze_excite")(x)
     x = conv_bn_act(x, filters, 1, norm=norm, name=f"{name}_project")
-    if strides > 1 or shortcut.shape[-1] != filters:
+    return add_where_alike(shortcut, x, strides, drop_rate, name)
+
+
+def fused_residual(x, expanded, filters, kernel_size, *, strides=1, padding, activation, drop_rate=0.0, norm, name):
+    """As `inverted_residual`, with one convolution that expands and filters; nothing projects what was not expanded.
+
+    Source: Tan and Le 2021, arXiv:2104.00298, figure 2: Fused-MBConv.
+    """
+    shortcut, channels = x, x.shape[-1]
+    common = {"padding": padding, "norm": norm}
+    if expanded == channels:
+        x = conv_bn_act(x, filters, kernel_size, strides=strides, activation=activation, name=name, **common)
+    else:
+        x = conv_bn_act(
+            x, expanded, kernel_size, strides=strides, activation=activation, name=f"{name}_expand", **common
+        )
+        x = conv_bn_act(x, filters, 1, name=f"{name}_project", **common)
+    return add_where_alike(shortcut, x, strides, drop_rate, name)
+
+
+def add_where_alike(shortcut, x, strides, drop_rate, name):
+    """Adds a unit to what it was given, where both have one shape."""
+    if strides > 1 or shortcut.shape[-1] != x.shape[-1]:
         return x
     return add_branch(shortcut, x, drop_rate, name)
 

@@ -1,4 +1,4 @@
-"""A convolution that trains as several side by side, whose sum `keraslayers.reparameterize` makes one convolution of."""
+"""A convolution that trains as several side by side, of which `keraslayers.reparameterize` makes one again."""
 
 from keras import layers
 

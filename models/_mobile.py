@@ -39,10 +39,19 @@ class Frame:
     padding: str = "same"
     bn_epsilon: float = 1e-3
 
-    def enter(self, shape, convention):
-        """Returns (the input tensor, what the first layer takes); `shape` is what `input_shape=None` stands for."""
+    def enter(self, shape, convention, *, smallest=1, open_size=True):
+        """Returns (the input tensor, what the first layer takes).
+
+        Args:
+            shape: what `input_shape=None` stands for.
+            convention: see `_blocks.preprocess`.
+            smallest: height and width below which too little is left.
+            open_size: whether height and width may be None.
+        """
         shape = shape if self.input_shape is None else self.input_shape
-        inputs = _blocks.image_input(self.who, shape, classes=self.classes, pooling=self.pooling, weights=self.weights)
+        options = {"classes": self.classes, "pooling": self.pooling, "weights": self.weights}
+        made = _blocks.image_input if open_size else _tokens.image_of_maps
+        inputs = made(self.who, shape, smallest=smallest, **options)
         return inputs, _blocks.preprocess(self.who, inputs, self.preprocessing, convention)
 
     def common(self, momentum):
@@ -53,7 +62,7 @@ class Frame:
         }
 
     def stages(self, least=1, **given):
-        """Returns the tuples of arguments that have a number, of `least` or more, for each stage, and as many of each."""
+        """Returns arguments of a number for each stage as tuples: of `least` or more each, and as many of each."""
         checked = [_tokens.stages(self.who, argument, value, least) for argument, value in given.items()]
         if len({len(numbers) for numbers in checked}) > 1:
             names = " and ".join(f"`{argument}`" for argument in given)

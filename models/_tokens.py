@@ -16,14 +16,12 @@ def gelu_tanh(x):
     return keras.activations.gelu(x, approximate=True)
 
 
-def image_of_maps(who, input_shape, patch_size, *, classes, pooling, weights):
+def image_of_maps(who, input_shape, smallest, *, classes, pooling, weights):
     """As `_blocks.image_input`, for an image of known size."""
-    inputs = _blocks.image_input(
-        who, input_shape, smallest=patch_size, classes=classes, pooling=pooling, weights=weights
-    )
+    inputs = _blocks.image_input(who, input_shape, smallest=smallest, classes=classes, pooling=pooling, weights=weights)
     if None in inputs.shape[1:3]:
         raise ValueError(
-            f"`{who}`: `input_shape` must have a known height and width, by which it is cut; got {inputs.shape[1:]}."
+            f"`{who}`: `input_shape` must have a known height and width, by which tokens are counted; got {inputs.shape[1:]}."
         )
     return inputs
 

@@ -37,8 +37,8 @@ def _mobileone(
         branches: the paper's k: how many convolutions with normalization stand side by side for each that runs.
         deploy: whether to build the form that runs, of one convolution with a bias each, in place of that which trains.
 
-    Source: Vasu et al. 2022, MobileOne: An improved one millisecond mobile backbone, arXiv:2206.04040, section 3, tables
-    2 and 3.
+    Source: Vasu et al. 2022, MobileOne: An improved one millisecond mobile backbone, arXiv:2206.04040, section 3,
+    tables 2 and 3.
     """
     units, channels = frame.stages(units=units, channels=channels)
     _, gated = frame.stages(least=0, units=units, gated=gated)

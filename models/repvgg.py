@@ -32,7 +32,8 @@ def _repvgg(
         deploy: whether to build the form that runs, of one convolution with a bias a unit, in place of that which
             trains.
 
-    Source: Ding et al. 2021, RepVGG: Making VGG-style ConvNets great again, arXiv:2101.03697, section 3, tables 2 and 3.
+    Source: Ding et al. 2021, RepVGG: Making VGG-style ConvNets great again, arXiv:2101.03697, section 3,
+    tables 2 and 3.
     """
     units, channels = frame.stages(units=units, channels=channels)
     common = {"deploy": deploy, **frame.common(0.9)}

@@ -291,4 +291,20 @@ MODELS = [
         maps=(4, 4, 12),
         channels={2: 8, 4: 8, 8: 12},
     ),
+    ModelCase(
+        builder=models.MobileNetV4ConvS,
+        options={"alpha": 0.25, "depth": 0.2},
+        maps=(1, 1, 240),
+        channels={2: 32, 4: 8, 8: 24, 16: 24, 32: 32},
+    ),
+    ModelCase(
+        builder=models.MobileNetV4HybridM,
+        options={"alpha": 0.25, "depth": 0.1, "initial_scale": 0.1},
+        input_shape=(64, 64, 3),
+        maps=(2, 2, 240),
+        smallest=33,
+        channels={2: 32, 4: 16, 8: 24, 16: 40, 32: 64},
+        open_size=False,
+        open_maps=False,
+    ),
 ]

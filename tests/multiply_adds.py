@@ -23,6 +23,10 @@ def _of(layer):
         # Four projections of each token; the score of each pair, and as much again to sum what they weigh.
         tokens, channels = layer.output.shape[1:]
         return tokens * 4 * channels**2 + 2 * tokens**2 * channels
+    if kind == "Attention":
+        # The score of each pair, and the sum of what they weigh.
+        (_, queries, size), (_, values, of_value) = (tensor.shape for tensor in layer.input[:2])
+        return queries * values * (size + of_value)
     if kind == "DynamicDepthwiseConv2D":
         return math.prod(layer.output.shape[1:]) * math.prod(layer.kernel_size)
     if kind == "WindowAttention":

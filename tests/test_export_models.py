@@ -29,6 +29,7 @@ ALIKE = {
     "GoogLeNet-aux_heads_True-batch_norm_True": "GoogLeNet",
     "InceptionV3-aux_heads_True": "keras.applications",
     "MobileNetV3Large-alpha_0.5": "MobileNetV3Small",
+    "MobileNetV4ConvS-alpha_0.25-depth_0.2": "MobileNetV4HybridM-alpha_0.25-depth_0.1-initial_scale_0.1",
     "NiN": "NiN-version_cifar10",
     "RepVGGA0-units_(1, 2)-channels_(8, 12)": "MobileOneS0-units_(1, 1)-channels_(8, 12)-branches_2-gated_(0, 1)",
     "ResNet50-version_2-keras-alpha_0.25": "keras.applications",

@@ -18,6 +18,7 @@ UNITS_121 = (6, 12, 24, 16)
 # Networks of tokens: six patches.
 SIZES = {"size": 8, "blocks": 2}
 TOKENS = {"patch_size": 8, "blocks": 2, "channels": 24}
+PHONE = {"units": (1, 2), "channels": (6, 8)}
 SWIN = {"blocks": (2, 2, 2), "heads": (1, 2, 2)}
 
 # (builder, its options, (height, width), oracle). Sides are odd and even, as paddings differ there.
@@ -188,12 +189,21 @@ ROWS = [
     *(
         (build, {**options, "padding": padding}, (16, 21), partial(oracle, **options, padding=padding))
         for build, options, oracle in (
-            (models.RepVGGA0, {"units": (1, 2), "channels": (6, 8)}, phone.repvgg),
-            (
-                models.MobileOneS0,
-                {"units": (2, 2), "channels": (6, 8), "branches": 3, "gated": (0, 1)},
-                phone.mobileone,
-            ),
+            (models.RepVGGA0, PHONE, phone.repvgg),
+            (models.MobileOneS0, {**PHONE, "branches": 3, "gated": (0, 1)}, phone.mobileone),
+        )
+        for padding in BOTH
+    ),
+    *(
+        (
+            build,
+            {"alpha": 0.25, "depth": depth, "padding": padding},
+            (64, 45),
+            partial(phone.mobilenet_v4, stages=stages, padding=padding),
+        )
+        for build, depth, stages in (
+            (models.MobileNetV4ConvS, 1.0, phone.V4_CONV_S),
+            (models.MobileNetV4HybridM, 0.12, phone.V4_HYBRID_M_IN_PART),
         )
         for padding in BOTH
     ),
