@@ -21,7 +21,8 @@ def image_of_maps(who, input_shape, smallest, *, classes, pooling, weights):
     inputs = _blocks.image_input(who, input_shape, smallest=smallest, classes=classes, pooling=pooling, weights=weights)
     if None in inputs.shape[1:3]:
         raise ValueError(
-            f"`{who}`: `input_shape` must have a known height and width, by which tokens are counted; got {inputs.shape[1:]}."
+            f"`{who}`: `input_shape` must have a known height and width, by which tokens are counted; got "
+            f"{inputs.shape[1:]}."
         )
     return inputs
 
