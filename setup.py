@@ -5,6 +5,7 @@ from setuptools import setup
 ROOMS = ("app", "convert", "file", "optimize", "passes", "proof", "report", "rewrites", "runtimes", "source")
 CODE = {
     "keraslayers": "keraslayers",
+    "keraslayers._commands": "keraslayers/_commands",
     "keraslayers.analysis": "keraslayers/analysis",
     "keraslayers.models": "models",
     "keraslayers.export": "export",

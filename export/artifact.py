@@ -1,11 +1,12 @@
 """An exported model: the bytes and what is known of them."""
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from keraslayers.export.app.labelled import labelled
 from keraslayers.export.file import files
 from keraslayers.export.file.graph import read_graph
+from keraslayers.export.proof.evidence import Evidence
 from keraslayers.export.report.report import PAGES, Report, written_for
 
 
@@ -16,10 +17,12 @@ class Artifact:
     Attributes:
         tflite: bytes of the .tflite file.
         report: what is known of it.
+        evidence: a few of the samples that it was proven on, and what the model gives of them: for pages.
     """
 
     tflite: bytes
     report: Report
+    evidence: Evidence | None = field(default=None, repr=False, compare=False)
 
     def save(self, path, *, labels=None, normalization=None, description=None, author=None, license=None, force=False):
         """Writes the file, and its report beside it as `.json`, whole or not at all.
@@ -65,7 +68,9 @@ class Artifact:
 
         It holds the model, LiteRT.js and all else: nothing is fetched, nothing is sent. A person draws, chooses, drops
         or photographs an image, and sees the likeliest classes, a mask, a heat map, an image or numbers, by what the
-        file gives, and how long a call takes on the device, in WebAssembly and on WebGPU.
+        file gives, and how long a call takes on the device, in WebAssembly and on WebGPU. The page carries samples of
+        the proof, up to 16 and as many as fit 2 MB, and shows whether the file is PROVEN on the device that it is
+        opened on; it saves that for `keraslayers report FILE.tflite --add`, where FILE is what the page was made of.
 
         Args:
             path: ends in `.html`.
@@ -88,6 +93,7 @@ class Artifact:
             path,
             name=self.report.name,
             precision=self.report.precision,
+            evidence=self.evidence,
             labels=labels,
             normalization=normalization,
             pixels=self.report.preprocessing is not None,

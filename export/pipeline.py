@@ -10,6 +10,7 @@ from keraslayers.export.file.graph import read_graph
 from keraslayers.export.precisions import INTEGER, check_kernels
 from keraslayers.export.progress import step
 from keraslayers.export.proof.blame import all_blamed
+from keraslayers.export.proof.evidence import Evidence
 from keraslayers.export.proof.match import LOST
 from keraslayers.export.proof.proof import FEWEST_SAMPLES, calls_of, chosen, prove_blob
 from keraslayers.export.report.report import describe
@@ -116,7 +117,8 @@ def to_tflite(
                 made, proofs = _kept(plan, ready, made, proofs, tested, expected)
             except Exception as error:  # whatever it is: the file is there all the same, and the report says so
                 proofs = _adding(proofs, f"What to do could not be found out ({type(error).__name__}: {error})")
-        return Artifact(made.blob, _described(plan, made, passes, proofs))
+        evidence = Evidence(tested, expected, plan.precision, plan.trained, made_up=not plan.given).few()
+        return Artifact(made.blob, _described(plan, made, passes, proofs), evidence)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -323,7 +325,8 @@ def _proven(plan, made, tested, expected):
 def _described(plan, made, passes, proofs):
     """The report; it warns where the model comes near the end of float16."""
     from keraslayers._rewrite import graph_of
-    from keraslayers.export.convert.float16 import FLOAT16_MAX, float16_errors, largest_value
+    from keraslayers.export.convert.float16 import float16_errors, largest_value
+    from keraslayers.export.convert.largest import FLOAT16_MAX
     from keraslayers.export.source.layer_names import namer
     from keraslayers.export.source.preprocessing import name_of
 

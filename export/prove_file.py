@@ -11,6 +11,7 @@ from keraslayers.export.file.edit import by_signature
 from keraslayers.export.file.graph import read_graph
 from keraslayers.export.precisions import precision_of
 from keraslayers.export.proof.blame import half_blamed
+from keraslayers.export.proof.evidence import Evidence
 from keraslayers.export.proof.match import LOST
 from keraslayers.export.proof.proof import Proof, Verdict, chosen, prove_blob
 from keraslayers.export.report.report import describe
@@ -131,6 +132,13 @@ def opened(who, tflite):
 def samples_for(who, graph, samples):
     """By input name what to run a file on: of what was given as much as a proof runs, else made up."""
     return make_up(graph.inputs) if samples is None else chosen(name_samples(who, samples, graph.inputs))
+
+
+def evidence_of(who, graph, samples=None, model=None):
+    """The `Evidence` that a page of a file carries; for samples and model see `prove`."""
+    tested = samples_for(who, graph, samples)
+    expected = None if model is None else expected_of(who, graph, model, tested)
+    return Evidence(tested, expected, precision_of(graph), made_up=samples is None).few()
 
 
 def _check_borders(who, name, graph):

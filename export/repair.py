@@ -9,6 +9,7 @@ from keraslayers.export.measures import snr_db
 from keraslayers.export.precisions import precision_of
 from keraslayers.export.progress import step
 from keraslayers.export.proof.blame import all_blamed
+from keraslayers.export.proof.evidence import Evidence
 from keraslayers.export.proof.match import wrong_numbers
 from keraslayers.export.proof.proof import FEWEST_SAMPLES, Verdict, calls_of, chosen, values_of
 from keraslayers.export.prove_file import opened, prove_all, samples_for, without_cause
@@ -57,6 +58,7 @@ def repair(tflite, *, target="gpu", samples=None, model=None):
     given = samples_for(who, graph, samples)
     expected = None if model is None else expected_of(who, graph, model, given)
     precision = precision_of(graph)
+    evidence = Evidence(given, expected, precision, made_up=samples is None).few()
 
     def proven(blob, graph):
         return prove_all(blob, graph, given, target.runtimes, expected=expected, made_up=samples is None)
@@ -68,7 +70,7 @@ def repair(tflite, *, target="gpu", samples=None, model=None):
         reference = _computed(blob, graph, given)
         if reference.outputs is None:  # nor can an operator be blamed: its numbers are not known
             about["unrepaired"] = f"LiteRT's built-in kernels do not run it: {reference.reason}"
-            return Artifact(blob, describe(blob, graph, without_cause(proofs), **about))
+            return Artifact(blob, describe(blob, graph, without_cause(proofs), **about), evidence)
         with step(f"rewriting {name}"):
             try:
                 few = None if samples is None else calls_of(chosen(given, FEWEST_SAMPLES), graph)[0]
@@ -90,7 +92,7 @@ def repair(tflite, *, target="gpu", samples=None, model=None):
     if whole:
         about.pop("unrepaired", None)  # nothing was broken
     proofs = without_cause(all_blamed(proofs, target.runtimes, blob, given, model, precision))
-    return Artifact(blob, describe(blob, graph, proofs, **about))
+    return Artifact(blob, describe(blob, graph, proofs, **about), evidence)
 
 
 def _rounds_away(blob):

@@ -299,7 +299,7 @@ def test_debug_shows_the_traceback(capfd, tmp_path):
 def test_a_command_that_does_not_exist_exits_with_2(capfd):
     code, _, err = run(capfd, "exprt")
     assert code == 2
-    assert "Did you mean 'export'?" in err
+    assert "Did you mean 'export'" in err
 
 
 def python(*arguments):

@@ -68,7 +68,7 @@ def test_it_shows_what_is_dropped_and_drawn(page, width):
         figure = "[...document.querySelectorAll('figure')].find((each) => each.innerText.startsWith('multiply'))"
         pixel = f"[...{figure}.querySelector('canvas').getContext('2d').getImageData(9, 9, 1, 1).data]"
         np.testing.assert_allclose(tab.evaluate(pixel), [0, 0, 128, 255], atol=1)
-        rows = tab.evaluate("[...document.querySelectorAll('#latencies tr')].map((row) => row.innerText)")
+        rows = tab.evaluate("[...document.querySelectorAll('#proofs tr')].map((row) => row.innerText)")
         assert [row.split("\t")[0] for row in rows] == ["WebAssembly", "WebGPU"]
         # By keys alone: a black canvas, and a white stroke on it.
         tab.evaluate("document.querySelector('#clear').click(); document.querySelector('#picture').focus()")

@@ -1,50 +1,24 @@
 """What 16 bits, in which phones' GPUs compute, do to a model: how near it comes to their end, what rounding costs."""
 
 import math
-from dataclasses import dataclass
 
 import keras
 import numpy as np
 from keras import layers, ops
 
 from keraslayers._rewrite import calls, first, graph_of
+from keraslayers.export.convert.largest import Largest
 from keraslayers.export.convert.layer_errors import LayerError, decibels
 from keraslayers.export.measures import powers, signal
 from keraslayers.export.passes._graph import laid_open, owner
 from keraslayers.export.progress import each
 from keraslayers.export.source.layer_names import labels_of
 
-# Beyond it float16 has infinity alone.
-FLOAT16_MAX = 65504.0
 # More samples than these are not measured: a network is run on them layer by layer.
 MOST_SAMPLES = 32
 # Stands for infinity and for what is no number: reports hold numbers.
 MOST = float(np.finfo("float32").max)
 _SUMS = (layers.GlobalAveragePooling1D, layers.GlobalAveragePooling2D, layers.GlobalAveragePooling3D)
-
-
-@dataclass(frozen=True)
-class Largest:
-    """The largest absolute value that any layer computes on the first samples, 32 at most.
-
-    Measured is what layers give, and within them the sums that a global average pooling divides, and the squares that
-    a layer normalization takes; what other layers add up inside is not.
-
-    Attributes:
-        layer: which one.
-        value: its size.
-        inside: whether it stays inside of the layer.
-    """
-
-    layer: str
-    value: float
-    inside: bool = False
-
-    def __str__(self):
-        return (
-            f"the largest value on the samples is {self.value:.4g}, {'inside' if self.inside else 'out'} of layer "
-            f"`{self.layer}`; float16, in which phones' GPUs compute, ends at {FLOAT16_MAX:.0f}"
-        )
 
 
 def largest_value(interface, samples):

@@ -146,7 +146,7 @@ def prove_blob(blob, graph, samples, runtimes, *, expected=None, precision=None,
         proof = _judge(name, runtime, outcome, graph, meaning, expected, precision, count, trained)
         proofs.append(_tested(proof, inputs, silent, graph, expected is None, made_up))
     pairs = zip(proofs, runtimes, strict=True)
-    return tuple(replace(proof, arithmetic=_arithmetic(runtime, graph)) for proof, runtime in pairs)
+    return tuple(replace(proof, arithmetic=arithmetic_of(runtime, graph)) for proof, runtime in pairs)
 
 
 def _silent(inputs):
@@ -169,15 +169,18 @@ def _tested(proof, inputs, silent, graph, alone, made_up):
         return replace(proof, verdict=Verdict.UNTESTED, reason=reason)
     if proof.verdict is not Verdict.PROVEN or not silent:
         return proof
-    if len(silent) == len(inputs) and not _states(graph):
-        what = "are all alike" if proof.samples > 1 else "hold one number all over"
-        return replace(
-            proof,
-            verdict=Verdict.UNTESTED,
-            reason=f"the samples {what}, as the file takes them: they test nothing. Give typical ones",
-        )
+    if nothing := tests_nothing(inputs, graph, proof.samples):
+        return replace(proof, verdict=Verdict.UNTESTED, reason=nothing)
     same = ", ".join(f"`{name}`" for name in silent)
     return replace(proof, note=f"input {same} is the same in every sample: what depends on it was not tested")
+
+
+def tests_nothing(inputs, graph, count):
+    """Why so many samples test nothing, as the file takes them; empty if they do."""
+    if len(_silent(inputs)) < len(inputs) or not inputs or _states(graph):
+        return ""
+    what = "are all alike" if count > 1 else "hold one number all over"
+    return f"the samples {what}, as the file takes them: they test nothing. Give typical ones"
 
 
 def _states(graph):
@@ -209,7 +212,7 @@ def _judge(name, runtime, outcome, graph, meaning, expected, precision, count, t
         return _compare(name, runtime, outcome, figures, graph, meaning, expected, precision, count, trained)
 
 
-def _arithmetic(runtime, graph):
+def arithmetic_of(runtime, graph):
     """What a runtime computes a file in. A GPU computes in floats whatever the file holds."""
     floats = f"float{of(runtime).FLOATS}"
     if kind(runtime) in ("gpu", "browser-gpu") or not (graph.integer or graph.hybrid):

@@ -2,11 +2,13 @@
 
 import base64
 import gzip
+import hashlib
 import math
 from pathlib import Path
 
 from keraslayers.export.app.metadata import normalization_of
 from keraslayers.export.progress import step
+from keraslayers.export.proof import evidence as evidences
 from keraslayers.export.report import page
 from keraslayers.export.runtimes import browser
 
@@ -17,16 +19,20 @@ RUNTIME = "litert_wasm_jspi_internal"
 LEAST, MOST_CHANNELS = 4, 4
 
 
-def render(who, blob, graph, *, name, precision, labels=None, normalization=None, pixels=False):
+def render(
+    who, blob, graph, *, name, precision, evidence=None, labels=None, normalization=None, pixels=False, send=None
+):
     """The page as bytes of HTML.
 
     Args:
         who: for messages.
         blob, graph: the file, and what `read_graph` says of it.
         name, precision: of the file, for people.
+        evidence: an `Evidence` on which the page proves the file where it is opened; without it there is no proof.
         labels: names of the classes, or of a mask's.
         normalization: (mean, std) of an image's pixels, as in `Artifact.save`.
         pixels: whether the file takes pixels of 0 to 255 as they are.
+        send: where the page sends what it found, an address beside its own; by default nowhere.
 
     Raises:
         TypeError, ValueError: if the labels or the normalization do not fit, or web pages do not take such a file.
@@ -43,8 +49,16 @@ def render(who, blob, graph, *, name, precision, labels=None, normalization=None
         image = {"mean": mean, "std": std}
     elif normalization is not None:
         raise ValueError(f"`{who}`: `normalization` is for files of one input, an image; give none.")
+    proof, arrays = {"why": "the page carries no samples"}, b""
+    if evidence is not None:
+        with step("choosing what the page is proven on"):
+            proof, arrays = evidences.packed(evidence, blob, graph)
     about = {
         "name": name,
+        "sha256": hashlib.sha256(blob).hexdigest(),
+        "version": browser.version(),
+        "proof": proof,
+        "send": send,
         "key": graph.signatures[0] if graph.signatures else "",
         "inputs": list(map(_told, graph.inputs)),
         "outputs": [{**_told(output), "kind": kind_of(output, graph, labels)} for output in graph.outputs],
@@ -56,6 +70,7 @@ def render(who, blob, graph, *, name, precision, labels=None, normalization=None
         wasm = folder / browser.PACKAGE / "wasm"
         parts = {
             "model": _packed(blob),
+            "evidence": _packed(arrays),
             "loader": _packed((wasm / f"{RUNTIME}.js").read_bytes()),
             "wasm": _packed((wasm / f"{RUNTIME}.wasm").read_bytes()),
         }
@@ -69,7 +84,6 @@ def render(who, blob, graph, *, name, precision, labels=None, normalization=None
             imports={"imports": addresses},
             size=len(blob),
             precision=precision,
-            version=browser.version(),
         ).encode()
 
 

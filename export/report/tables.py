@@ -95,7 +95,8 @@ def of_report(report):
         show_edge=False,
         padding=0,
     )
-    for column in ("runtime", "arithmetic", "verdict"):
+    proofs.add_column("runtime")  # another machine's has its name
+    for column in ("arithmetic", "verdict"):
         proofs.add_column(column, no_wrap=True)
     for column in ("operators", "parts", "max error", "SNR dB", "top-1", "ms"):
         proofs.add_column(column, justify="right", no_wrap=True)
@@ -159,7 +160,7 @@ def of_report(report):
         parts.append(_text(f"in floats: {', '.join(f'{n} {count}x' for n, count in report.float_operators.items())}"))
     off = "a probability is off by {:.2g} at most"
     parts += _each_once(report, lambda proof: [off.format(e)] if (e := proof.probability_error) is not None else [])
-    reference = next((proof.reference for proof in report.proofs if proof.reference), "the reference")
+    reference = " or ".join(dict.fromkeys(proof.reference for proof in report.proofs if proof.reference)) or "the reference"
     samples = " to ".join(str(n) for n in sorted({proof.samples for proof in report.proofs if proof.samples})) or "no"
     parts.append(
         _text(
@@ -174,6 +175,30 @@ def of_report(report):
         absent = "; ".join(f"{name} ({remedy})" for name, remedy in report.absent.items())
         parts.append(_text(f"not on this machine: {absent}"))
     return Group(*parts)
+
+
+def of_answers(answers):
+    """What devices found, one row a runtime."""
+    made = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=0, pad_edge=False, collapse_padding=True)
+    for column in ("device", "browser", "GPU"):
+        made.add_column(column)
+    for column in ("runtime", "verdict"):
+        made.add_column(column, no_wrap=True)
+    for column in ("SNR dB", "top-1", "ms"):
+        made.add_column(column, justify="right", no_wrap=True)
+    for answer in answers:
+        for i, found in enumerate(answer.runtimes):
+            about = (answer.device, answer.browser, answer.gpu) if i == 0 else ("", "", "")
+            exact = found.max_error is not None and found.snr_db is None
+            made.add_row(
+                *map(_text, about),
+                found.runtime,
+                verdict(found),
+                "exact" if exact else number(found.snr_db, ".1f"),
+                number(found.agreement, ".1%"),
+                number(found.latency_ms, ".2f"),
+            )
+    return made
 
 
 def to_text(renderable, width=88):

@@ -1,15 +1,20 @@
 // The page: starts LiteRT.js out of itself, runs the file on what a person gives it, and tells how long that takes.
 
 import { getWebGpuDevice, loadLiteRt } from "@litertjs/core";
-import { caller, compile, latency } from "app/calls.js";
+import { answer, hand } from "app/answer.js";
+import { ARRAYS, caller, compile, latency } from "app/calls.js";
 import { pictures } from "app/pictures.js";
 import { numbers } from "app/numbers.js";
 import { show } from "app/outputs.js";
+import { evidence, prove } from "app/proof.js";
 
 const $ = (id) => document.getElementById(id);
 const about = JSON.parse($("about").textContent);
 const NAMES = { wasm: "WebAssembly", webgpu: "WebGPU" };
+const RUNTIMES = { wasm: "browser", webgpu: "browser-gpu" }; // as proofs name them
 const calls = {};
+const found = [];
+let given = null;
 let chosen = "wasm";
 let waiting = null;
 let running = false;
@@ -37,35 +42,48 @@ async function start() {
       calls[accelerator] = caller(await compile(bytes, accelerator), about.inputs, about.outputs, about.key);
       document.querySelector(`[value=${accelerator}]`).disabled = false;
     } catch (error) {
-      row(NAMES[accelerator], error.message);
+      tell(accelerator, { verdict: "REJECTED", reason: error.message });
     }
   }
-  if (!calls.webgpu && !$("latencies").children.length) row(NAMES.webgpu, "this browser has none for pages");
+  if (!whole || !getWebGpuDevice()) tell("webgpu", { verdict: "UNTESTED", reason: "this browser has no WebGPU for pages, or no JSPI" });
+  if (!about.proof.why) given = evidence(about.proof, about, await stored("evidence"));
 }
 
-function row(name, first, median) {
-  const line = $("latencies").insertRow();
-  const cells = median === undefined ? [name, first] : [name, first.toFixed(2), median.toFixed(2)];
-  for (const [i, each] of cells.entries()) {
-    const cell = line.insertCell();
-    cell.textContent = each;
-    cell.className = i && cells.length > 2 ? "number" : "";
-    if (cells.length === 2 && i) cell.colSpan = 2;
-  }
-}
-
-/** How long the file takes here, on each that can run it. */
-async function measure() {
-  const nothing = about.inputs.map(({ dtype, size }) => new { float32: Float32Array, int32: Int32Array, uint8: Uint8Array }[dtype](size));
+/** What the file does here, on each that can run it, and how long it takes. */
+async function measure(asked) {
+  const nothing = about.inputs.map(({ dtype, size }) => new ARRAYS[dtype](size));
   for (const [name, call] of Object.entries(calls)) {
+    $("state").textContent = `${NAMES[name]}: proving`;
     const before = performance.now();
     await call(nothing);
-    const first = performance.now() - before;
-    row(NAMES[name], first, await latency(call, nothing, 200));
+    const first_ms = performance.now() - before;
+    const found = asked.why ? { verdict: "UNTESTED", reason: asked.why } : await attempt(() => prove(call, asked, about, given));
+    tell(name, { ...found, first_ms, latency_ms: await latency(call, nothing, 200) });
   }
-  const { vendor, architecture, device, description } = getWebGpuDevice()?.adapterInfo ?? {};
-  const gpu = [vendor, architecture, device, description].filter(Boolean).join(" ");
-  $("device").textContent = `${gpu ? `GPU: ${gpu}, 32-bit floats. ` : ""}${navigator.userAgent}`;
+}
+
+/** What a function gives; a verdict where it throws. */
+async function attempt(f) {
+  try {
+    return await f();
+  } catch (error) {
+    return { verdict: "REJECTED", reason: error.message ?? `${error}` };
+  }
+}
+
+/** A line of the table, and of the answer. */
+function tell(name, { verdict, reason = "", snr_db = null, max_error = null, agreement = null, samples = 0, first_ms = null, latency_ms = null }) {
+  found.push({ runtime: RUNTIMES[name], verdict, reason, snr_db, max_error, agreement, samples, first_ms, latency_ms });
+  const decibels = snr_db !== null ? snr_db.toFixed(1) : max_error !== null ? "exact" : "-";
+  const line = $("proofs").insertRow();
+  for (const [i, each] of [NAMES[name], verdict, decibels, ...[first_ms, latency_ms].map((ms) => ms?.toFixed(2) ?? "-")].entries()) {
+    const cell = line.insertCell();
+    cell.textContent = each;
+    cell.className = i > 1 ? "number" : i ? `verdict ${verdict}` : "";
+  }
+  if (!reason) return;
+  const cell = $("proofs").insertRow().insertCell();
+  Object.assign(cell, { textContent: reason, colSpan: 5, className: "note" });
 }
 
 /** Runs the file on values; of several that come meanwhile the last. */
@@ -101,8 +119,9 @@ $("accelerators").addEventListener("change", (event) => {
 });
 try {
   await start();
-  await measure();
+  await measure(about.proof);
   $("state").textContent = about.image ? "ready: draw" : "ready";
+  await hand(about, await answer(about, found), $("save"), $("sent"));
   again();
   document.body.dataset.ready = "yes";
 } catch (error) {

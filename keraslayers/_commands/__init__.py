@@ -1,0 +1,1 @@
+"""The commands: each imports what is slow to import when it is called."""

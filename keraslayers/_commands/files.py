@@ -1,0 +1,155 @@
+"""Commands that make, prove and mend files."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from keraslayers import _arguments, _checks
+from keraslayers._commands.terminal import FORCE, NOT_PROVEN, PROVEN, err, page_path, show, writable, wrote
+from keraslayers._printable import printable
+from keraslayers._quiet import quiet
+
+
+def export(
+    model: Annotated[Path, typer.Argument(metavar="MODEL.keras", help="A saved Keras 3 model.")],
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="By default MODEL.tflite.")] = None,
+    target: Annotated[str, typer.Option(help="cpu, gpu, gpu-fp32, browser, browser-gpu or micro.")] = "cpu",
+    precision: Annotated[
+        str, typer.Option(help="float32, float16, dynamic, int4 (weights), int8 or int16x8 (all integer).")
+    ] = "float32",
+    samples: Annotated[
+        Path | None, typer.Option(help="Typical inputs, prepared as for training: .npy, or .npz by input name.")
+    ] = None,
+    io: Annotated[
+        str, typer.Option(help="Inputs and outputs: float32; int8 or uint8 of an int8 file, int16 of int16x8.")
+    ] = "float32",
+    batch_size: Annotated[int, typer.Option(min=1, help="Batch of the file.")] = 1,
+    skip: Annotated[
+        list[str] | None, typer.Option(help="A layer, or class of layers, to leave in floats in int8; again for more.")
+    ] = None,
+    rescale: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SCALE,OFFSET",
+            help="The file takes pixels of 0 to 255 and computes pixel * SCALE + OFFSET before the model: 1/127.5,-1. "
+            "Samples are pixels then, too.",
+        ),
+    ] = None,
+    labels: Annotated[
+        Path | None, typer.Option(help="Names of the classes, one a line: written into the file for Android.")
+    ] = None,
+    layer_errors: Annotated[
+        bool, typer.Option("--layer-errors", help="Rank the layers by what int8 or float16 costs in each.")
+    ] = False,
+    html: Annotated[Path | None, typer.Option(help="Write the report as a page, too: .html.")] = None,
+    force: Annotated[bool, typer.Option("--force", help=FORCE)] = False,
+):
+    """Export a saved model to TFLite and prove the file."""
+    with quiet():
+        from keraslayers.export import to_tflite
+    read = {"MODEL": model, "samples": samples, "labels": labels}
+    output, html = writable("export", output, model.with_suffix(".tflite"), html, read, force)
+    given = _arguments.load_samples("export", samples)
+    names = labels and _arguments.load_labels("export", labels)
+    preprocessing = None if rescale is None else _arguments.rescaling("export", rescale)
+    loaded = _arguments.load_model("export", model)
+    if names:
+        # An image of uint8 is pixels, too.
+        _arguments.check_labels("export", names, loaded, rescale is not None or io == "uint8")
+    artifact = to_tflite(
+        loaded,
+        target=target,
+        precision=precision,
+        samples=given,
+        io=io,
+        batch_size=batch_size,
+        skip=skip or (),
+        preprocessing=preprocessing,
+        layer_errors=layer_errors,
+    )
+    artifact.save(output, labels=names, force=force)
+    show(artifact.report, html)
+    wrote(output, output.with_suffix(".json"))
+    raise typer.Exit(PROVEN if artifact.report.ok else NOT_PROVEN)
+
+
+def check(
+    file: Annotated[Path, typer.Argument(metavar="FILE.tflite", help="Any .tflite file, from whatever tool.")],
+    runtime: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="all that are installed, or cpu, gpu, gpu-fp16, browser, micro and others; again for more. By default "
+            "the first three."
+        ),
+    ] = None,
+    on: Annotated[
+        str | None,
+        typer.Option(
+            "--on",
+            metavar="USER@HOST",
+            help="Run it there, by ssh, on a Linux machine with Python and ai-edge-litert: on the CPU, and on the GPU "
+            "where it has one, unless --runtime says otherwise.",
+        ),
+    ] = None,
+    python: Annotated[
+        str, typer.Option(help="With --on, the Python there: venv/bin/python, from the user's folder.")
+    ] = "python3",
+    samples: Annotated[Path | None, typer.Option(help="Inputs to run: .npy, or .npz by input name.")] = None,
+    model: Annotated[
+        Path | None, typer.Option(help="The .keras model that the file was made of, to compare with it, too.")
+    ] = None,
+    html: Annotated[Path | None, typer.Option(help="Write the report as a page, too: .html.")] = None,
+):
+    """Prove any .tflite file on the runtimes of a phone, or others, against LiteRT's built-in kernels."""
+    with quiet():
+        from keraslayers.export import prove
+    html = page_path("check", html, {"FILE": file, "samples": samples, "model": model})
+    given = _arguments.load_samples("check", samples)
+    loaded = model and _arguments.load_model("check", model)
+    if on is not None:
+        runtimes = _arguments.elsewhere(on, runtime, python)
+    else:
+        runtimes = "all" if runtime == ["all"] else runtime or None
+    report = prove(file, runtimes=runtimes, samples=given, model=loaded)
+    show(report, html)
+    raise typer.Exit(PROVEN if report.ok else NOT_PROVEN)
+
+
+def repair(
+    file: Annotated[Path, typer.Argument(metavar="FILE.tflite", help="Any .tflite file, from whatever tool.")],
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="By default FILE.repaired.tflite.")] = None,
+    target: Annotated[str, typer.Option(help="cpu, gpu, gpu-fp32, browser, browser-gpu or micro.")] = "gpu",
+    samples: Annotated[Path | None, typer.Option(help="Inputs to run: .npy, or .npz by input name.")] = None,
+    model: Annotated[
+        Path | None, typer.Option(help="The .keras model that the file was made of, to compare with it, too.")
+    ] = None,
+    html: Annotated[Path | None, typer.Option(help="Write the report as a page, too: .html.")] = None,
+    force: Annotated[bool, typer.Option("--force", help=FORCE)] = False,
+):
+    """Rewrite any .tflite file so that a target's runtimes take it and compute it right, and prove the result."""
+    with quiet():
+        from keraslayers.export import repair as repaired
+    read = {"FILE": file, "samples": samples, "model": model}
+    output, html = writable("repair", output, file.with_suffix(".repaired.tflite"), html, read, force)
+    given = _arguments.load_samples("repair", samples)
+    loaded = model and _arguments.load_model("repair", model)
+    artifact = repaired(file, target=target, samples=given, model=loaded)
+    artifact.save(output, force=force)
+    show(artifact.report, html)
+    wrote(output, output.with_suffix(".json"))
+    raise typer.Exit(PROVEN if artifact.report.ok else NOT_PROVEN)
+
+
+def setup(
+    what: Annotated[
+        str,
+        typer.Argument(metavar="WHAT", help="gpu: a Vulkan driver in software. arm64: ARM64 code and its emulator."),
+    ],
+):
+    """Fetch what a runtime needs into a folder of your cache. Needs no root."""
+    with quiet():
+        from keraslayers.export.runtimes import SETUPS
+    folder = SETUPS[_checks.choice("setup", "what", what, SETUPS)].setup()
+    err.print(f"{what} is set up in {escape(printable(str(folder)))}", highlight=False, soft_wrap=True)
