@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import socket
 import ssl
 import threading
 import time
@@ -210,10 +211,16 @@ def server():
         return body
 
     with _serve.Server(b"<p>page", accept, most=100, host="127.0.0.1") as one:
-        thread = threading.Thread(target=lambda: came.extend(one.serve(0.02)))
+        thread = threading.Thread(target=lambda: came.extend(one.serve(1)))
         thread.start()
         yield one, came
+        one.last = 0
         thread.join()
+
+
+def test_the_server_stops_by_itself():
+    with _serve.Server(b"", bytes, most=1, host="127.0.0.1") as one:
+        assert list(one.serve(0.001)) == []
 
 
 def ask(server, method, path, body=None, headers={}):  # noqa: B006
@@ -245,8 +252,6 @@ def test_the_server_hands_out_its_page_takes_answers_and_nothing_else(server):
     for length in ("", "-1", "1e9", "9" * 400):
         assert ask(server, "POST", path + "answer", b"", {"Content-Length": length})[0] == 413
     # What is no TLS, and who is silent, stop nobody.
-    import socket
-
     with (
         socket.create_connection(("127.0.0.1", server.server_port)) as plain,
         socket.create_connection(("127.0.0.1", server.server_port)),
