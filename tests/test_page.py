@@ -1,6 +1,7 @@
 """A saved page in real headless Chromium: a digit is drawn, an image dropped, and nothing is asked of anybody."""
 
 import base64
+import dataclasses
 import io
 import json
 
@@ -11,8 +12,9 @@ from keras import layers
 from matplotlib import image as images
 
 from keraslayers.__main__ import main
-from keraslayers.export import to_tflite
+from keraslayers.export import Verdict, to_tflite
 from keraslayers.export.file.graph import read_graph
+from keraslayers.export.proof.proof import prove_blob
 from keraslayers.export.runtimes import browser, chromium
 from tests.export_models import dense, enliven, needs_browser, run_reference, samples
 
@@ -37,12 +39,52 @@ def colors():
 
 
 @pytest.fixture(scope="module")
-def page(tmp_path_factory):
+def made():
     x = np.random.default_rng(0).uniform(size=(16, 8, 8, 3)).astype("float32")
     made = to_tflite(colors(), target="browser-gpu", samples=x)
     made.report.require()
+    return made
+
+
+@pytest.fixture(scope="module")
+def page(made, tmp_path_factory):
     path = tmp_path_factory.mktemp("page") / "colors.html"
     return made.save_page(path, labels=["red", "green", "blue"], normalization=(0, 255))
+
+
+@needs_browser
+def test_its_verdict_is_that_of_a_proof(made, page, tmp_path):
+    """Of the right file, and of one of which something else is wanted: a channel of one output, 5 % more of it."""
+    graph = read_graph(made.tflite)
+    wrong = {name: values.copy() for name, values in made.evidence.expected.items()}
+    wrong["mask"][..., 2] *= 1.05
+    other = dataclasses.replace(made, evidence=dataclasses.replace(made.evidence, expected=wrong))
+    pages = {page: made, other.save_page(tmp_path / "wrong.html", normalization=(0, 255)): other}
+    with chromium.Chromium(*chromium.SOFTWARE_GPU) as tab:
+        for path, artifact in pages.items():
+            tab.open(path.as_uri())
+            tab.evaluate(READY)
+            told = json.loads(tab.evaluate("document.body.dataset.answer"))
+            assert told["sha256"] == made.report.sha256
+            (proof,) = prove_blob(
+                made.tflite,
+                graph,
+                made.evidence.samples,
+                ["cpu"],
+                expected=artifact.evidence.expected,
+                precision="float32",
+            )
+            assert proof.verdict is (Verdict.PROVEN if artifact is made else Verdict.WRONG)
+            assert [each["runtime"] for each in told["runtimes"]] == ["browser", "browser-gpu"]
+            for here in told["runtimes"]:
+                assert (here["verdict"], here["samples"]) == (str(proof.verdict), 16)
+                if artifact is other:  # of the right one there is nothing but rounding
+                    assert here["max_error"] == pytest.approx(proof.max_error, rel=1e-3)
+                    assert here["snr_db"] == pytest.approx(proof.snr_db, abs=0.1)
+        assert "`mask`" in here["reason"]
+        shown = tab.evaluate("document.querySelector('#proofs').innerText")
+        assert shown.count("WRONG") == 2
+        assert here["reason"] in shown
 
 
 @needs_browser
@@ -70,6 +112,7 @@ def test_it_shows_what_is_dropped_and_drawn(page, width):
         np.testing.assert_allclose(tab.evaluate(pixel), [0, 0, 128, 255], atol=1)
         rows = tab.evaluate("[...document.querySelectorAll('#proofs tr')].map((row) => row.innerText)")
         assert [row.split("\t")[0] for row in rows] == ["WebAssembly", "WebGPU"]
+        assert [row.split("\t")[1] for row in rows] == ["PROVEN", "PROVEN"]
         # By keys alone: a black canvas, and a white stroke on it.
         tab.evaluate("document.querySelector('#clear').click(); document.querySelector('#picture').focus()")
         for kind in ("keyDown", "keyUp"):

@@ -160,7 +160,8 @@ def of_report(report):
         parts.append(_text(f"in floats: {', '.join(f'{n} {count}x' for n, count in report.float_operators.items())}"))
     off = "a probability is off by {:.2g} at most"
     parts += _each_once(report, lambda proof: [off.format(e)] if (e := proof.probability_error) is not None else [])
-    reference = " or ".join(dict.fromkeys(proof.reference for proof in report.proofs if proof.reference)) or "the reference"
+    references = dict.fromkeys(proof.reference for proof in report.proofs if proof.reference)
+    reference = " or ".join(references) or "the reference"
     samples = " to ".join(str(n) for n in sorted({proof.samples for proof in report.proofs if proof.samples})) or "no"
     parts.append(
         _text(
