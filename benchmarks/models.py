@@ -1,8 +1,11 @@
-"""Exports every classic network at its paper's size and writes what became of it into the README: `make table-models`.
+"""Exports every network at its paper's size and writes what became of it into the README: `make table-models`.
 
 Each network runs in a process of its own; results are kept in benchmarks/models.json, and only what is missing there is
 run. `python -m benchmarks.models KEY...` runs these anew; a key is a network's name, for what its builder makes by
-itself, or the name and options of a variant, "shufflenet groups=8".
+itself, or the name and options of a variant, "shufflenet groups=8". `--part float32`, `--part int8` or `--part halves`
+runs no other part.
+
+What a GPU of 16-bit floats gives is of smaller images: the driver compiles and computes on the CPU.
 """
 
 import json
@@ -13,13 +16,15 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from rich.progress import track
 
 from benchmarks.readme import write_block
 
 RESULTS = Path(__file__).with_name("models.json")
 PRECISIONS = ("float32", "int8")
 RUNTIMES = ("cpu", "gpu")
+HALVES = "halves"  # the part of the GPU in 16-bit floats
+PARTS = (*PRECISIONS, HALVES)
+HALVES_SIDE = 96  # of its images, at most
 PICTURES = 4
 # Two must do for more multiply-adds: Keras holds all that the layers give, 4 GB a picture of EfficientNetB7.
 LARGE = 20e9
@@ -40,16 +45,18 @@ VARIANTS = (
 )
 
 
-def main(chosen):
+def main(chosen, parts=PARTS):
     from keraslayers import models
 
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     found = rows(models)
     # Those that cost little first, so that a table cut short has the most rows.
     order = sorted(found, key=lambda key: found[key][1].multiply_adds or 0)
-    for key in chosen or [key for key in order if key not in results]:
-        results[key] = _in_a_child(key)
-        RESULTS.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n")
+    for key in chosen or order:
+        for part in parts:
+            if chosen or part not in results.get(key, {}):
+                results.setdefault(key, {})[part] = _in_a_child(key, part)
+                RESULTS.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n")
     write_block("models", _table(found, results))
 
 
@@ -71,42 +78,52 @@ def options_of(reference):
     return [key if value is True else f"{key}={value}" for key, value in options.items()]
 
 
-def _in_a_child(key):
+def _in_a_child(key, part):
+    print(key, part, flush=True)
     with tempfile.NamedTemporaryFile(suffix=".json") as file:
-        command = [sys.executable, "-m", "benchmarks.models", "--child", key, file.name]
+        command = [sys.executable, "-m", "benchmarks.models", "--child", key, part, file.name]
         subprocess.run(command, cwd=RESULTS.parent.parent, timeout=TIME_LIMIT, check=True)
         return json.loads(Path(file.name).read_text())
 
 
-def measure(key):
-    """What becomes of a row's network on each runtime in each precision."""
+def measure(key, part):
+    """What becomes of a row's network: in a precision on the CPU and the GPU, or on a GPU of 16-bit floats."""
     import keras
 
     from keraslayers import models
-    from keraslayers.export import to_tflite
+    from keraslayers.export import Target, to_tflite
 
     keras.utils.set_random_seed(0)
     spec, reference = rows(models)[key]
-    model = models.create(spec.name, **reference.options, classifier_activation=None)
+    options = {**reference.options, "classifier_activation": None}
+    target, precision, runtimes = "gpu-fp32", part, RUNTIMES
+    if part == HALVES:
+        target, precision, runtimes = (
+            Target("halves", ("gpu-fp16",), "a GPU in 16-bit floats"),
+            "float32",
+            ("gpu-fp16",),
+        )
+        if len(spec.input_shape) == 3:
+            sides = (min(side, HALVES_SIDE) for side in (options.get("input_shape") or spec.input_shape)[:2])
+            options["input_shape"] = (*sides, spec.input_shape[2])
+    model = models.create(spec.name, **options)
     if len(spec.input_shape) == 3:
         x = pictures(model.input_shape[1:], PICTURES if (reference.multiply_adds or 0) < LARGE else 2)
     else:
         x = np.random.default_rng(0).integers(0, reference.options["vocabulary"], (PICTURES, 64)).astype("int32")
     settle(model, x)
-    found = {}
-    for precision in track(PRECISIONS, key):
-        report = to_tflite(model, target="gpu", precision=precision, samples=x).report
-        found[precision] = {"bytes": report.size}
-        for runtime in RUNTIMES:
-            proof = report.proof(runtime)
-            found[precision][runtime] = {
-                "verdict": str(proof.verdict),
-                "reason": proof.reason,
-                "delegated": proof.delegated,
-                "operators": proof.operators,
-                "partitions": proof.partitions,
-                "snr_db": proof.snr_db and round(proof.snr_db, 1),
-            }
+    report = to_tflite(model, target=target, precision=precision, samples=x).report
+    found = {"bytes": report.size}
+    for runtime in runtimes:
+        proof = report.proof(runtime)
+        found[runtime] = {
+            "verdict": str(proof.verdict),
+            "reason": proof.reason,
+            "delegated": proof.delegated,
+            "operators": proof.operators,
+            "partitions": proof.partitions,
+            "snr_db": proof.snr_db and round(proof.snr_db, 1),
+        }
     return found
 
 
@@ -181,8 +198,8 @@ def _fit_classifier(keras, model, x, random):
 
 def _table(found, results):
     lines = [
-        "| network | options | parameters | multiply-adds | float32 | cpu | gpu | int8 | cpu | gpu |",
-        "|---|---|--:|--:|--:|---|---|--:|---|---|",
+        "| network | options | parameters | multiply-adds | float32 | cpu | gpu | in 16 bits | int8 | cpu | gpu |",
+        "|---|---|--:|--:|--:|---|---|---|--:|---|---|",
     ]
     reasons = []
     for key, (spec, reference) in found.items():
@@ -190,32 +207,32 @@ def _table(found, results):
         multiply_adds = f"{millions:,.0f} M" if millions >= 10 else f"{millions:.1f} M" if millions else ""
         options = ", ".join(options_of(reference))
         cells = [f"`{spec.name}`", options and f"`{options}`", f"{reference.trainable_parameters:,}", multiply_adds]
-        for precision in PRECISIONS:
-            row = results.get(key, {}).get(precision)
-            if row is None:
-                cells += ["", "not run", "not run"]
-            else:
-                cells += [f"{row['bytes'] / 2**20:.1f} MiB", *(_verdict(row[runtime]) for runtime in RUNTIMES)]
-                reasons += [
-                    f"`{key}` in {precision} on {runtime}: {row[runtime]['reason']}."
-                    for runtime in RUNTIMES
-                    if row[runtime]["verdict"] != "PROVEN"
-                ]
+        for part, runtimes in (("float32", RUNTIMES), (HALVES, ("gpu-fp16",)), ("int8", RUNTIMES)):
+            row = results.get(key, {}).get(part)
+            if part != HALVES:
+                cells.append(f"{row['bytes'] / 2**20:.1f} MiB" if row else "")
+            cells += [_verdict(row[runtime]) if row else "not run" for runtime in runtimes]
+            reasons += [
+                f"`{key}` in {'float32' if part == HALVES else part} on {runtime}: {row[runtime]['reason']}."
+                for runtime in (runtimes if row else ())
+                if row[runtime]["verdict"] != "PROVEN"
+            ]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n\n".join([_summary(found, results), "\n".join(lines), *reasons, "</details>"]) + "\n"
 
 
 def _summary(found, results):
     """The line that stands for the table until the reader opens it."""
-    verdicts = [
-        results[key][precision][runtime]["verdict"]
+    proofs = [
+        proof
         for key in found
-        for precision in results.get(key, ())
-        for runtime in RUNTIMES
+        for part in results.get(key, {}).values()
+        for proof in part.values()
+        if isinstance(proof, dict)  # and no size
     ]
-    proven = f"{verdicts.count('PROVEN')} of {len(verdicts)} verdicts are PROVEN"
-    told = f"{len(found)} networks in float32 and int8, on cpu and gpu: {proven}"
-    return f"<details>\n<summary>{told}</summary>"
+    proven = sum(proof["verdict"] == "PROVEN" for proof in proofs)
+    told = f"{len(found)} networks in float32 and int8, on cpu and gpu, in 32 bits and in 16"
+    return f"<details>\n<summary>{told}: {proven} of {len(proofs)} verdicts are PROVEN</summary>"
 
 
 def _verdict(proof):
@@ -227,6 +244,8 @@ def _verdict(proof):
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--child"]:
-        Path(sys.argv[3]).write_text(json.dumps(measure(sys.argv[2])))
+        Path(sys.argv[4]).write_text(json.dumps(measure(*sys.argv[2:4])))
+    elif sys.argv[1:2] == ["--part"]:
+        main(sys.argv[3:], (sys.argv[2],))
     else:
         main(sys.argv[1:])

@@ -18,6 +18,7 @@ from tests.cases import CASES, DepthwiseByItself, PooledAndBack
 from tests.test_export_layers import network
 
 PRECISIONS = ("float32", "int8")
+COLUMNS = [(runtime, precision) for runtime in ("cpu", "gpu", "gpu-fp16") for precision in PRECISIONS]
 # An int8 file of free offsets is another layer's: what the samples show bounds them.
 FREE = "bounded by the samples"
 # What the rows of cases.py stand for that are no layers of ours.
@@ -33,8 +34,8 @@ def main():
     for case in CASES:
         first.setdefault((case.layer.__name__, case.options.get("max_offset") is None), case)
     lines = [
-        "| layer | what it is | paper | cpu float32 | cpu int8 | gpu float32 | gpu int8 |",
-        "|---|---|---|---|---|---|---|",
+        f"| layer | what it is | paper | {' | '.join(f'{runtime} {precision}' for runtime, precision in COLUMNS)} |",
+        f"|---|---|---|{'---|' * len(COLUMNS)}",
     ]
     for key in track(sorted(first), "proving the layers"):
         case = first[key]
@@ -45,8 +46,7 @@ def main():
         }
         verdicts = [
             verdict(reports[precision].proof(runtime), case.left_out.get(precision)) if precision in reports else FREE
-            for runtime in ("cpu", "gpu")
-            for precision in PRECISIONS
+            for runtime, precision in COLUMNS
         ]
         shown = PAIRS.get(case.layer, (case.layer,))
         name = ", ".join(f"`{each.__name__}`" for each in shown)

@@ -124,14 +124,14 @@ def test_the_table_of_networks_has_a_row_for_each_and_for_variants():
     assert set(json.loads(networks.RESULTS.read_text())) <= set(found)
     wrong = {"verdict": "WRONG", "partitions": 1, "reason": "it is off"}
     row = {"bytes": 2**21, "cpu": {"verdict": "PROVEN", "partitions": 5}, "gpu": wrong}
-    lines = networks._table(found, {"nin version=cifar10": dict.fromkeys(networks.PRECISIONS, row)}).splitlines()
+    halves = {"bytes": 2**21, "gpu-fp16": {"verdict": "PROVEN", "partitions": 1}}
+    parts = {**dict.fromkeys(networks.PRECISIONS, row), networks.HALVES: halves}
+    lines = networks._table(found, {"nin version=cifar10": parts}).splitlines()
     assert sum(line.startswith("|") for line in lines) == 2 + len(found)
-    assert (
-        f"<summary>{len(found)} networks in float32 and int8, on cpu and gpu: 2 of 4 verdicts are PROVEN</summary>"
-        in lines
-    )
+    told = f"{len(found)} networks in float32 and int8, on cpu and gpu, in 32 bits and in 16"
+    assert f"<summary>{told}: 3 of 5 verdicts are PROVEN</summary>" in lines
     assert (lines[0], lines[-1]) == ("<details>", "</details>")
     assert "`nin version=cifar10` in int8 on gpu: it is off." in lines
     verdicts = "2.0 MiB | PROVEN, 5 parts | WRONG"
-    assert f"| `nin` | `version=cifar10` | 966,986 | 222 M | {verdicts} | {verdicts} |" in lines
-    assert "| `lenet5` |  | 61,706 | 0.4 M |  | not run | not run |  | not run | not run |" in lines
+    assert f"| `nin` | `version=cifar10` | 966,986 | 222 M | {verdicts} | PROVEN | {verdicts} |" in lines
+    assert "| `lenet5` |  | 61,706 | 0.4 M |  | not run | not run | not run |  | not run | not run |" in lines

@@ -10,7 +10,19 @@ from keraslayers.export.file.graph import read_graph
 from tests.export_models import needs_gpu
 
 # What the benchmark has beside these, and no other operator is in: blocks that another row has, in larger networks.
-ALIKE = {"InceptionV3", "MobileNetV3Large", "SqueezeNet", "keras.applications.MobileNetV2"}
+ALIKE = {
+    "DenseNet121",
+    "GoogLeNet",
+    "InceptionV3",
+    "MobileNet",
+    "MobileNetV3Large",
+    "NiN",
+    "ResNeXt50",
+    "ShuffleNet",
+    "SqueezeNet",
+    "Xception",
+    "keras.applications.MobileNetV2",
+}
 
 
 @needs_gpu

@@ -107,8 +107,8 @@ def test_what_was_refused_is_proven(case):
     before = case.make()
     assert prove(before, runtimes="gpu").proofs[0].verdict.name == case.without
     after, _ = rewrite(before, TARGETS["gpu"], "int8" if read_graph(before).integer else "float32")
-    report = prove(after, runtimes=["gpu", "cpu"])
-    assert [proof.verdict.name for proof in report.proofs] == ["PROVEN", "PROVEN"], report
+    report = prove(after, runtimes="gpu")  # test_outputs_stay runs it on the CPU
+    assert report.proofs[0].verdict.name == "PROVEN", report
 
 
 @needs_gpu
