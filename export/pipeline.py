@@ -12,6 +12,7 @@ from keraslayers.export.progress import step
 from keraslayers.export.proof.blame import all_blamed
 from keraslayers.export.proof.evidence import Evidence
 from keraslayers.export.proof.match import LOST
+from keraslayers.export.proof.parts import SEVERAL_SCALES
 from keraslayers.export.proof.proof import FEWEST_SAMPLES, calls_of, chosen, prove_blob
 from keraslayers.export.report.report import describe
 from keraslayers.export.rewrites.rewrite import rewrite
@@ -283,6 +284,8 @@ def _kept(plan, ready, made, proofs, tested, expected):
         ranked = plan.precision == "float16" and graph_of(plan.model) is not None
         errors = float16_errors(plan.interface, plan.samples) if ranked else ()
         return made, _adding(proofs, advice(plan.precision, errors))
+    if plan.io != "float32" and any(SEVERAL_SCALES in proof.reason for proof in proofs):
+        return made, _adding(proofs, f"An {plan.io} has one scale for all of them: io='float32' keeps each")
     with _calibrated(plan, ready) as again:
         if other := in_floats(again.given):
             return made, other

@@ -119,6 +119,13 @@ def test_a_detector_finds_in_int8_what_it_finds_in_keras(trained, unseen):
     assert set(made.report.float_operators) == {"ADD", "CONCATENATION", "MUL"}
 
 
+def test_integers_for_an_output_cannot_hold_both_and_it_says_what_can(trained):
+    model, images = trained
+    (proof,) = to_tflite(model, precision="int8", samples=images[:100], io="int8").report.proofs
+    assert proof.verdict is Verdict.WRONG
+    assert proof.reason.endswith("An int8 has one scale for all of them: io='float32' keeps each")
+
+
 def stock(model, x):
     """What TensorFlow's own converter makes of it in int8."""
     import tensorflow as tf

@@ -32,6 +32,7 @@ TYPICAL, LEAST_TYPICAL = 6.0, 1.5
 CHANCE = 1e-4
 # One sample in so many may be lost altogether, though of most of them little is.
 LOST_SAMPLES = 1 / 16
+SEVERAL_SCALES = "numbers of several scales in one tensor"
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,7 @@ def fault_of_part(wanted, got, least, factor, *, rough, joined=False, drowns=Tru
         if np.sum(lost) >= most * len(lost):
             return (
                 f"loses {np.sum(lost)} of {len(lost)} parts along axis {axis}, which are smaller than the roundings of "
-                "the others: numbers of several scales in one tensor. Give each an output of its own"
+                f"the others: {SEVERAL_SCALES}. Give each an output of its own"
             )
         judged &= ~drowned
         ratio = 10 * np.log10(np.maximum(f.signal, 1e-200) / np.maximum(f.noise, 1e-200))
