@@ -38,7 +38,8 @@ def prove(tflite, runtimes=None, samples=None, model=None):
             default a phone's, the first three. `"all"` are those that are on this machine; the report says what the
             others want.
         samples: inputs to run, as in `to_tflite`; made up from a fixed seed by default. Of a file of several signatures
-            they are for the first; the others are run on what is made up, too.
+            they are for the first, or a dict of such by the name of a signature; those that have none are run on what
+            is made up.
         model: the Keras model that the file was made of: its outputs must match, too, as far as the file's precision
             lets them. Inputs and outputs are matched by their names, else in their order.
 
@@ -58,21 +59,34 @@ def prove(tflite, runtimes=None, samples=None, model=None):
     if not runtimes:
         raise ValueError(f"`{who}`: `runtimes` is empty: nothing would be proven. Give some of {', '.join(RUNTIMES)}.")
     blob, name, graph = opened(who, tflite)
-    tested = samples_for(who, graph, samples)
+    given = _by_signature(graph, samples)
+    first, *_ = graph.signatures or [""]
+    tested = samples_for(who, graph, given.get(first))
     expected = None if model is None else expected_of(who, graph, model, tested)
-    proofs = prove_all(blob, graph, tested, runtimes, expected=expected, made_up=samples is None)
+    proofs = prove_all(blob, graph, tested, runtimes, given, expected=expected, made_up=first not in given)
     proofs = half_blamed(proofs, runtimes, blob, tested, model)
     return describe(blob, graph, without_cause(proofs), name=name, absent=absent, signatures=graph.signatures)
 
 
-def prove_all(blob, graph, samples, runtimes, **of_first):
+def _by_signature(graph, samples):
+    """Samples by the signature that they are for."""
+    keys = graph.signatures or [""]
+    if samples is None:
+        return {}
+    inputs = {tensor.name for tensor in graph.inputs}
+    named = len(keys) > 1 and isinstance(samples, dict) and set(samples) != inputs and set(samples) <= set(keys)
+    return samples if named else {keys[0]: samples}
+
+
+def prove_all(blob, graph, samples, runtimes, others=None, **of_first):
     """Proves a file with all of its signatures, each as a file of its own; of a file without, what its graph does.
 
     Args:
         blob: the file.
         graph: what `read_graph` says of it, of its first signature.
-        samples: by input name of that one; for the others they are made up.
+        samples: by input name of that one.
         runtimes: their names; or what runs elsewhere, `ssh(...)`.
+        others: samples by signature; for those that it has not they are made up.
         **of_first: further arguments of `prove_blob`, for that one.
 
     Returns:
@@ -82,17 +96,19 @@ def prove_all(blob, graph, samples, runtimes, **of_first):
     found = [("", prove_blob(blob, graph, samples, runtimes, precision=precision, **of_first))]
     if len(graph.signatures) > 1:
         found = [(graph.signatures[0], found[0][1])]
-        found += [(key, _prove_alone(part, key, runtimes)) for key, part in by_signature(blob)[1:]]
+        given = others or {}
+        found += [(key, _prove_alone(part, key, runtimes, given.get(key))) for key, part in by_signature(blob)[1:]]
     return tuple(_worst([(key, proofs[i]) for key, proofs in found]) for i in range(len(runtimes)))
 
 
-def _prove_alone(blob, key, runtimes):
+def _prove_alone(blob, key, runtimes, samples):
     graph = read_graph(blob)
     try:
         _check_borders("prove", f"signature {key}", graph)
     except ValueError as error:
         return tuple(Proof(str(runtime), Verdict.UNTESTED, str(error)) for runtime in runtimes)
-    return prove_blob(blob, graph, chosen(make_up(graph.inputs)), runtimes, precision=precision_of(graph), made_up=True)
+    tested = samples_for("prove", graph, samples)
+    return prove_blob(blob, graph, tested, runtimes, precision=precision_of(graph), made_up=samples is None)
 
 
 def _worst(proofs):

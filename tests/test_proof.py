@@ -341,6 +341,16 @@ def test_several_signatures_and_none(tmp_path):
     report = prove(tflite, "cpu").require()  # the first
     assert [entry["name"] for entry in (*report.inputs, *report.outputs)] == ["u", "a"]
 
+    given = {"zeta": {"v": samples(16, (3,))}, "alpha": samples(16, (2,))}
+    prove(tflite, "cpu", given).require()
+    silent = {"alpha": given["alpha"], "zeta": np.zeros((16, 3), "float32")}
+    (proof,) = prove(tflite, "cpu", silent).proofs
+    assert (proof.verdict, proof.reason.split(":")[0]) == (Verdict.UNTESTED, "signature `zeta`")
+    with pytest.raises(ValueError, match="`prove`: `samples` for input `v`"):
+        prove(tflite, "cpu", {"zeta": samples(16, (5,))})
+    with pytest.raises(ValueError, match="`prove`: `samples`"):
+        prove(tflite, "cpu", {"zeta": samples(16, (3,)), "beta": samples(16, (5,))})
+
     tflite = tf.lite.TFLiteConverter.from_concrete_functions([module.zeta.get_concrete_function()], module).convert()
     model = schema.ModelT.InitFromObj(schema.Model.GetRootAsModel(tflite, 0))
     model.signatureDefs = None
