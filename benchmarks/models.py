@@ -191,7 +191,8 @@ def _fit_classifier(keras, model, x, random):
     features = np.array(keras.Model(model.input, last.input)(x), "float64").reshape(len(x), -1)
     wanted = random.normal(size=(len(x), last.kernel.shape[-1]))
     mean = features.mean(0)
-    kernel = np.linalg.pinv(features - mean) @ (wanted - wanted.mean(0))
+    # A direction in which they do not differ but by rounding is none: normalized vectors have one.
+    kernel = np.linalg.pinv(features - mean, rcond=1e-6) @ (wanted - wanted.mean(0))
     last.kernel.assign(kernel.reshape(last.kernel.shape))
     last.bias.assign(wanted.mean(0) - mean @ kernel)
 

@@ -1,10 +1,10 @@
 """Maps cut into windows, and attention within these, which may be shifted against those of the layer before."""
 
 import keras
-import numpy as np
 from keras import ops
 
 from keraslayers import _checks
+from keraslayers._window_bias import WindowBias
 from keraslayers.analysis import cost
 from keraslayers.analysis.cost import Cost, Window
 
@@ -81,10 +81,6 @@ def _sizes(who, shape, window):
     return height, width, channels
 
 
-# What is added to the score of places that are no neighbours: after softmax next to nothing, and no infinity.
-MASKED = -100.0
-
-
 @_checks.register
 class WindowAttention(keras.layers.Layer):
     """Multi-head attention among the places of a window, with a learnt bias for the offset of each pair.
@@ -133,16 +129,14 @@ class WindowAttention(keras.layers.Layer):
 
     def build(self, input_shape):
         *_, channels = self._sizes(input_shape)
+        full, shifts = self._geometry(input_shape)
+        self.bias = WindowBias(self.num_heads, self.window_size, full, shifts, dtype=self.dtype_policy, name="bias")
+        tokens = self.window_size[0] * self.window_size[1]
+        self.bias.build((None, self.num_heads, tokens, tokens))
         self.qkv = keras.layers.Dense(3 * channels, use_bias=self.use_bias, dtype=self.dtype_policy, name="qkv")
         self.qkv.build((None, channels))
         self.project = keras.layers.Dense(channels, dtype=self.dtype_policy, name="project")
         self.project.build((None, channels))
-        tall, wide = self.window_size
-        self.bias_table = self.add_weight(
-            name="bias_table",
-            shape=((2 * tall - 1) * (2 * wide - 1), self.num_heads),
-            initializer=keras.initializers.TruncatedNormal(stddev=0.02),
-        )
         self.drop = keras.layers.Dropout(self.dropout, dtype=self.dtype_policy)
 
     def _sizes(self, shape):
@@ -176,7 +170,7 @@ class WindowAttention(keras.layers.Layer):
             self._heads(x_part) for x_part in ops.split(window_partition(self.qkv(x), self.window_size), 3, axis=-1)
         )
         query = query * (channels // self.num_heads) ** -0.5
-        scores = self._with_bias(ops.matmul(query, ops.transpose(key, (0, 1, 3, 2))), full, shifts)
+        scores = self.bias(ops.matmul(query, ops.transpose(key, (0, 1, 3, 2))))
         mixed = ops.matmul(self.drop(ops.softmax(scores, axis=-1), training=training), value)
         mixed = ops.reshape(ops.transpose(mixed, (0, 2, 1, 3)), (-1, mixed.shape[2], channels))
         x = _rolled(window_merge(mixed, self.window_size, full), [-shift for shift in shifts])
@@ -187,18 +181,10 @@ class WindowAttention(keras.layers.Layer):
         x = ops.reshape(x, (-1, x.shape[1], self.num_heads, x.shape[2] // self.num_heads))
         return ops.transpose(x, (0, 2, 1, 3))
 
-    def _with_bias(self, scores, full, shifts):
-        """Scores (windows, heads, tokens, tokens) with the bias of each pair's offset, those of strangers masked."""
-        tokens = scores.shape[2]
-        bias = ops.take(ops.cast(self.bias_table, scores.dtype), _offsets(*self.window_size), axis=0)
-        scores = scores + ops.reshape(ops.transpose(bias, (1, 0)), (1, self.num_heads, tokens, tokens))
-        if not any(shifts):
-            return scores
-        mask = _strangers(full, self.window_size, shifts) * MASKED
-        # The windows of each image meet theirs; the pairs share one axis, so that there are four.
-        shape = (-1, len(mask), self.num_heads, tokens * tokens)
-        mask = ops.convert_to_tensor(mask.reshape(len(mask), 1, tokens * tokens), scores.dtype)
-        return ops.reshape(ops.reshape(scores, shape) + mask, (-1, self.num_heads, tokens, tokens))
+    @property
+    def bias_table(self):
+        """The bias of each offset, for each head."""
+        return self.bias.table
 
     def compute_output_shape(self, input_shape):
         self._sizes(input_shape)
@@ -235,20 +221,3 @@ def _rolled(x, shifts):
             ends = (x[:, shift:], x[:, :shift]) if axis == 1 else (x[:, :, shift:], x[:, :, :shift])
             x = ops.concatenate(ends, axis=axis)
     return x
-
-
-def _offsets(tall, wide):
-    """For each pair of tokens of a window the row of the bias table: of the offset from the second to the first."""
-    rows, columns = (axis.reshape(-1) for axis in np.mgrid[:tall, :wide])
-    down = rows[:, None] - rows + tall - 1
-    right = columns[:, None] - columns + wide - 1
-    return (down * (2 * wide - 1) + right).reshape(-1).astype("int32")
-
-
-def _strangers(full, window, shifts):
-    """For each window of shifted maps and pair of its tokens whether one came around an end and the other did not."""
-    sides = [np.arange(side) >= side - shift for side, shift in zip(full, shifts, strict=True)]
-    around = 2 * sides[0][:, None] + sides[1]
-    rows, columns = full[0] // window[0], full[1] // window[1]
-    parts = around.reshape(rows, window[0], columns, window[1]).transpose(0, 2, 1, 3).reshape(rows * columns, -1)
-    return (parts[:, :, None] != parts[:, None]).astype("float32")

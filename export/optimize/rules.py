@@ -4,12 +4,16 @@ import keras
 from keras import layers
 
 from keraslayers import _checks
+from keraslayers._window_bias import WindowBias
+from keraslayers.affine import Affine, LayerScale
 from keraslayers.channel_shuffle import ChannelShuffle
+from keraslayers.class_token import ClassToken
 from keraslayers.export.optimize._tfmot import tfmot
 from keraslayers.export.optimize.floats import Kept, Passing
 from keraslayers.export.optimize.kernels import has_kernel
 from keraslayers.export.optimize.origins import labels_of
 from keraslayers.export.passes._relu import NOTHING, relu_kind
+from keraslayers.learned_positions import LearnedPositions
 from keraslayers.maxout import Maxout
 from keraslayers.resample import Resample2D
 from keraslayers.table_activation import TableActivation
@@ -77,7 +81,12 @@ CONVOLUTIONS = {"Conv": 1, "DepthwiseConv": 2}
 TAKES_RELU = {"Add", "Conv", "DepthwiseConv", "Multiply", "Subtract"}
 # Layers whose files compute in floats, between integers: LiteRT has no integer kernels for a part of them.
 IN_FLOATS = (
+    Affine,
+    ClassToken,
+    LayerScale,
+    LearnedPositions,
     TableActivation,
+    WindowBias,
     layers.GroupNormalization,
     layers.LayerNormalization,
     layers.RMSNormalization,
