@@ -10,16 +10,21 @@ from tests.cases import CASES
 from tests.export_models import enliven, needs_gpu
 
 
-def network(case):
-    """The layer between two others, as it stands in a network; they mix its channels, so that none can hide."""
+def network(*cases):
+    """A layer between two others, as it stands in a network; they mix its channels, so that none can hide.
+
+    Several layers that take the same stand side by side, each with an output of its own.
+    """
 
     def mix(filters, name):
-        return layers.Conv2D(filters, 1, name=name) if len(case.input_shape) == 3 else layers.Dense(filters, name=name)
+        images = len(cases[0].input_shape) == 3
+        return layers.Conv2D(filters, 1, name=name) if images else layers.Dense(filters, name=name)
 
-    inputs = keras.Input(case.input_shape, name="x")
-    x = mix(case.input_shape[-1], "before")(inputs)
-    x = case.make(name="judged")(x)
-    return enliven(keras.Model(inputs, mix(5, "after")(x)))
+    inputs = keras.Input(cases[0].input_shape, name="x")
+    x = mix(cases[0].input_shape[-1], "before")(inputs)
+    if len(cases) == 1:
+        return enliven(keras.Model(inputs, mix(5, "after")(cases[0].make(name="judged")(x))))
+    return enliven(keras.Model(inputs, [mix(5, f"after_{case.name}")(case.make(name=case.name)(x)) for case in cases]))
 
 
 # Whose files differ from another row's in numbers alone.
@@ -39,11 +44,24 @@ ALIKE = {
     "squeeze_excite_ratio",
     "table_silu",
 }
-ROWS = [
-    pytest.param(case, precision, id=f"{case.name}-{precision}")
-    for case in CASES
+MOST = 6  # layers side by side
+
+
+def side_by_side():
+    """The rows by what their files have in common, a few in each file, since each takes seconds."""
+    groups = {}
+    for case in CASES:
+        if case.name not in ALIKE:
+            common = (case.input_shape, case.kinks, case.int8, case.int8_db, tuple(sorted(case.left_out)))
+            groups.setdefault(common, []).append(case)
+    return [tuple(found[i : i + MOST]) for found in groups.values() for i in range(0, len(found), MOST)]
+
+
+FILES = [
+    pytest.param(cases, precision, id=f"{'-'.join(case.name for case in cases)}-{precision}")
+    for cases in side_by_side()
     for precision in ("float32", "int8")
-    if case.name not in ALIKE and (case.int8 or precision != "int8")
+    if cases[0].int8 or precision != "int8"
 ]
 
 
@@ -52,23 +70,20 @@ def test_names_are_those_of_rows():
 
 
 @needs_gpu
-@pytest.mark.parametrize(
-    ("case", "precision"),
-    ROWS,
-)
-def test_proven_on_gpu_and_cpu(case, precision):
-    model, x = network(case), case.inputs(32)
+@pytest.mark.parametrize(("cases", "precision"), FILES)
+def test_proven_on_gpu_and_cpu(cases, precision):
+    model, x, first = network(*cases), cases[0].inputs(32), cases[0]
     assert all(np.ptp(x[:16], axis=0).ravel() > 0), "constant inputs prove nothing"
     report = to_tflite(model, target="gpu-fp32", precision=precision, samples=x).report.require()
     for proof in report.proofs:
-        if proof.runtime == "cpu" and precision in case.left_out:
-            assert proof.delegated < proof.operators, f"no longer so: {case.left_out[precision]}"
+        if proof.runtime == "cpu" and precision in first.left_out:
+            assert proof.delegated < proof.operators, f"no longer so: {first.left_out[precision]}"
         else:
             assert proof.delegated == proof.operators, f"{proof.runtime} left operators out"
             assert proof.partitions == 1
         # Measured: 131 dB and more in float32, 25 and more in int8 (hard-swish; 29 without it). A layer that is left
         # out or computed otherwise gives 20 and less.
-        assert proof.snr_db is None or proof.snr_db > {"float32": 100, "int8": case.int8_db}[precision]
+        assert proof.snr_db is None or proof.snr_db > {"float32": 100, "int8": first.int8_db}[precision]
 
 
 def test_the_layer_reaches_the_output():

@@ -8,6 +8,7 @@ from keraslayers._window_bias import WindowBias
 from keraslayers.affine import Affine, LayerScale
 from keraslayers.channel_shuffle import ChannelShuffle
 from keraslayers.class_token import ClassToken
+from keraslayers.dynamic_depthwise import DynamicDepthwiseConv2D
 from keraslayers.export.optimize._tfmot import tfmot
 from keraslayers.export.optimize.floats import Kept, Passing
 from keraslayers.export.optimize.kernels import has_kernel
@@ -79,10 +80,12 @@ FIXED = {"Sigmoid": (0.0, 255 / 256), "Softmax": (0.0, 255 / 256), "Tanh": (-1.0
 CONVOLUTIONS = {"Conv": 1, "DepthwiseConv": 2}
 # Operators that the converter makes one with a ReLU behind them.
 TAKES_RELU = {"Add", "Conv", "DepthwiseConv", "Multiply", "Subtract"}
-# Layers whose files compute in floats, between integers: LiteRT has no integer kernels for a part of them.
+# Layers whose files compute in floats, between integers: LiteRT has no integer kernels for a part of them, or what they
+# add and multiply by has no range of its own.
 IN_FLOATS = (
     Affine,
     ClassToken,
+    DynamicDepthwiseConv2D,
     LayerScale,
     LearnedPositions,
     TableActivation,
