@@ -13,6 +13,7 @@ from keraslayers.export.convert.layer_errors import LayerError, decibels
 from keraslayers.export.convert.several_scales import several_scales
 from keraslayers.export.convert.widen import widen
 from keraslayers.export.file import edit
+from keraslayers.export.file.graph import WITH_KERNEL
 from keraslayers.export.measures import signal
 from keraslayers.export.progress import each
 from keraslayers.export.rewrites.rewrite import rewrite
@@ -91,7 +92,13 @@ class Calibrated:
         nodes = [*self._floats, *nodes]
         blob = self._ask("quantize", given=self._ranged, io=self._io, nodes=nodes)
         if names := torn(blob):
-            blob = self._ask("quantize", given=self._ranged, io=self._io, nodes=[*nodes, *names])
+            nodes += names
+            blob = self._ask("quantize", given=self._ranged, io=self._io, nodes=nodes)
+        if _left_in_floats(blob, nodes):
+            file = edit.read(self._ranged)
+            _forget_rejoined(file.main)
+            again = self._ask("quantize", given=file.write(), io=self._io, nodes=nodes)
+            blob = blob if _left_in_floats(again, nodes) else again
         return blob
 
 
@@ -116,6 +123,31 @@ def _forget_ranges(operators):
         for tensor in operator.outputs:
             if operators.issuperset(tensor.readers):
                 tensor.quantize(None)
+
+
+def _left_in_floats(blob, nodes):
+    """Whether an operator with a kernel is in floats though nobody asked for that."""
+    return any(
+        op.name in WITH_KERNEL and op.output.dtype == "float32" and op.output.name not in nodes
+        for op in edit.read(blob).main.operators
+    )
+
+
+def _forget_rejoined(graph):
+    """Takes the ranges from what puts a tensor beside parts of itself, as padding at the edge does: they are its own.
+
+    With them the quantizer may leave in floats what else moves that tensor, and what reads this; without them it may
+    round more.
+    """
+
+    def source(tensor):
+        while tensor.maker is not None and tensor.maker.name in ("SLICE", "STRIDED_SLICE"):
+            tensor = tensor.maker.inputs[0]
+        return tensor
+
+    for operator in graph.operators:
+        if operator.name == "CONCATENATION" and len({source(x) for x in operator.inputs}) == 1:
+            operator.output.quantize(None)
 
 
 def _refuse_loops(graph, model, layer_of):
