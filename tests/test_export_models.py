@@ -1,4 +1,4 @@
-"""Kinds of networks, small, become files that are PROVEN on cpu and gpu; all of them, large, are in `make table-models`."""
+"""Kinds of networks, small, become files that are PROVEN on cpu and gpu; `make table-models` has all of them, large."""
 
 import pytest
 
@@ -8,8 +8,8 @@ from keraslayers.export import to_tflite
 from tests.cases_models import MODELS
 from tests.export_models import needs_gpu
 
-# Those with operators, or an order of these, that no other row has: each takes seconds. What keras.applications has stands
-# in test_export_applications.py.
+# Those with operators, or an order of these, that no other row has: each takes seconds. What keras.applications has
+# stands in test_export_applications.py.
 IN_FLOATS = {
     "AlexNet-grouped_True-units_64",
     "EfficientNetB0-width_0.25-depth_0.5",
