@@ -397,7 +397,7 @@ def test_the_bounded_form_equals_the_layer(options):
 @needs_gpu
 @pytest.mark.parametrize(
     ("options", "precision"),
-    [*((options, "float32") for options in EXPORTS[:2]), *((options, "int8") for options in EXPORTS)],
+    [*((options, "float32") for options in EXPORTS[1:3]), *((options, "int8") for options in EXPORTS[::2])],
     ids=str,
 )
 def test_the_bounded_form_is_proven(options, precision):
@@ -414,7 +414,6 @@ def test_the_bounded_form_is_proven(options, precision):
 @pytest.mark.parametrize(
     ("options", "precision"),
     [
-        ({"max_offset": 3, "padding": "same"}, "float32"),
         ({"max_offset": 3, "padding": "same"}, "int8"),
         ({"max_offset": 4, "modulated": True, "offset_groups": 2}, "int8"),
         ({"max_offset": 1, "kernel_size": 7, "padding": "same"}, "float32"),

@@ -326,8 +326,7 @@ def test_open_sizes_come_from_the_samples():
 
 
 @needs_gpu
-@pytest.mark.parametrize("precision", ["float32", "int8"])
-@pytest.mark.parametrize("count", [8, 10])  # 10 leaves the last call half empty
+@pytest.mark.parametrize(("precision", "count"), [("float32", 10), ("int8", 10)])  # the last call is half empty
 def test_batches(precision, count):
     report = to_tflite(
         cnn(), target="gpu-fp32", precision=precision, samples=samples(count), batch_size=4
@@ -359,8 +358,9 @@ def mixed_net():
 
 
 @needs_gpu
-@pytest.mark.parametrize("precision", ["float32", "int8"])
-@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16", "float64"])
+@pytest.mark.parametrize(
+    ("policy", "precision"), [("mixed_float16", "int8"), ("mixed_bfloat16", "float32"), ("float64", "float32")]
+)
 def test_models_of_other_floats_become_float32(policy, precision):
     model = enliven(under(policy, mixed_net))
     report = to_tflite(model, target="gpu-fp32", precision=precision, samples=samples()).report.require()
