@@ -12,20 +12,26 @@ if __name__ != "keraslayers.models":
 from keraslayers import _checks
 from keraslayers.models import (
     alexnet,
+    convnext,
     densenet,
     dpcnn,
     dwnet,
     efficientnet,
+    efficientnet_v2,
+    ghostnet,
     googlenet,
     inception_v3,
     lenet,
     mlp_mixer,
+    mnasnet,
     mobilenet,
     mobilenet_v2,
     mobilenet_v3,
     mobilenet_v4,
     mobileone,
     nin,
+    pp_lcnet,
+    regnet,
     repvgg,
     resmlp,
     resnet,
@@ -42,6 +48,7 @@ from keraslayers.models import (
 from keraslayers.models._spec import Reference, Spec
 from keraslayers.models._variants import check_options as _check_options
 from keraslayers.models.alexnet import AlexNet
+from keraslayers.models.convnext import ConvNeXtAtto, ConvNeXtFemto, ConvNeXtNano, ConvNeXtPico, ConvNeXtTiny
 from keraslayers.models.densenet import DenseNet121, DenseNet169, DenseNet201
 from keraslayers.models.dpcnn import DPCNN
 from keraslayers.models.dwnet import DDWNetB, DDWNetT, DWNetB, DWNetT, IDDWNetB, IDDWNetT
@@ -60,17 +67,39 @@ from keraslayers.models.efficientnet import (
     EfficientNetLite3,
     EfficientNetLite4,
 )
+from keraslayers.models.efficientnet_v2 import (
+    EfficientNetV2B0,
+    EfficientNetV2B1,
+    EfficientNetV2B2,
+    EfficientNetV2B3,
+    EfficientNetV2S,
+)
 from keraslayers.models.features import features
+from keraslayers.models.ghostnet import GhostNet
 from keraslayers.models.googlenet import GoogLeNet
 from keraslayers.models.inception_v3 import InceptionV3
 from keraslayers.models.lenet import LeNet5
 from keraslayers.models.mlp_mixer import MixerB16, MixerB32, MixerH14, MixerL16, MixerL32, MixerS16, MixerS32
+from keraslayers.models.mnasnet import MnasNetA1, MnasNetB1
 from keraslayers.models.mobilenet import MobileNet
 from keraslayers.models.mobilenet_v2 import MobileNetV2
 from keraslayers.models.mobilenet_v3 import MobileNetV3Large, MobileNetV3Small
 from keraslayers.models.mobilenet_v4 import MobileNetV4ConvL, MobileNetV4ConvM, MobileNetV4ConvS, MobileNetV4HybridM
 from keraslayers.models.mobileone import MobileOneS0, MobileOneS1, MobileOneS2, MobileOneS3, MobileOneS4
 from keraslayers.models.nin import NiN
+from keraslayers.models.pp_lcnet import PPLCNet
+from keraslayers.models.regnet import (
+    RegNetX200MF,
+    RegNetX400MF,
+    RegNetX600MF,
+    RegNetX800MF,
+    RegNetX1600MF,
+    RegNetY200MF,
+    RegNetY400MF,
+    RegNetY600MF,
+    RegNetY800MF,
+    RegNetY1600MF,
+)
 from keraslayers.models.replace_classifier import replace_classifier
 from keraslayers.models.repvgg import RepVGGA0, RepVGGA1, RepVGGB0
 from keraslayers.models.resmlp import ResMLP12, ResMLP24, ResMLP36, ResMLPB24
@@ -92,6 +121,11 @@ __all__ = [
     "VGG16",
     "VGG19",
     "AlexNet",
+    "ConvNeXtAtto",
+    "ConvNeXtFemto",
+    "ConvNeXtNano",
+    "ConvNeXtPico",
+    "ConvNeXtTiny",
     "DDWNetB",
     "DDWNetT",
     "DWNetB",
@@ -112,6 +146,12 @@ __all__ = [
     "EfficientNetLite2",
     "EfficientNetLite3",
     "EfficientNetLite4",
+    "EfficientNetV2B0",
+    "EfficientNetV2B1",
+    "EfficientNetV2B2",
+    "EfficientNetV2B3",
+    "EfficientNetV2S",
+    "GhostNet",
     "GoogLeNet",
     "IDDWNetB",
     "IDDWNetT",
@@ -124,6 +164,8 @@ __all__ = [
     "MixerL32",
     "MixerS16",
     "MixerS32",
+    "MnasNetA1",
+    "MnasNetB1",
     "MobileNet",
     "MobileNetV2",
     "MobileNetV3Large",
@@ -138,7 +180,18 @@ __all__ = [
     "MobileOneS3",
     "MobileOneS4",
     "NiN",
+    "PPLCNet",
     "Reference",
+    "RegNetX200MF",
+    "RegNetX400MF",
+    "RegNetX600MF",
+    "RegNetX800MF",
+    "RegNetX1600MF",
+    "RegNetY200MF",
+    "RegNetY400MF",
+    "RegNetY600MF",
+    "RegNetY800MF",
+    "RegNetY1600MF",
     "RepVGGA0",
     "RepVGGA1",
     "RepVGGB0",
@@ -209,13 +262,19 @@ _SPECS = _table(
         mobilenet_v2,
         shufflenet_v2,
         mobilenet_v3,
+        mnasnet,
         efficientnet,
+        ghostnet,
+        regnet,
         vit,
         mlp_mixer,
         resmlp,
         swin,
         dwnet,
+        efficientnet_v2,
         repvgg,
+        pp_lcnet,
+        convnext,
         mobileone,
         mobilenet_v4,
     )

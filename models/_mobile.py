@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import math
 import re
 from dataclasses import dataclass
 
@@ -63,13 +64,7 @@ class Frame:
 
     def stages(self, least=1, **given):
         """Returns arguments of a number for each stage as tuples: of `least` or more each, and as many of each."""
-        checked = [_tokens.stages(self.who, argument, value, least) for argument, value in given.items()]
-        if len({len(numbers) for numbers in checked}) > 1:
-            names = " and ".join(f"`{argument}`" for argument in given)
-            raise ValueError(
-                f"`{self.who}`: {names} must have one number a stage; got {' and '.join(map(str, checked))}."
-            )
-        return checked
+        return _tokens.paired(self.who, least, **given)
 
     def leave(self, inputs, x, dropout_rate=0.0):
         """The usual way out, and the keras.Model."""
@@ -86,6 +81,12 @@ class Frame:
     def model(self, inputs, outputs):
         """The keras.Model."""
         return _blocks.model(self.who, inputs, outputs, weights=self.weights, name=self.name)
+
+
+def thinned(rows, depth):
+    """Returns a share of the units of a stage, spread over it, the first among them."""
+    kept = math.ceil(len(rows) * depth)
+    return [rows[unit * len(rows) // kept] for unit in range(kept)]
 
 
 def framed(build):

@@ -46,6 +46,15 @@ def stages(who, argument, value, least=1):
     return tuple(_checks.whole_number(who, argument, number, least) for number in value)
 
 
+def paired(who, least=1, **given):
+    """Several of those, with as many numbers each."""
+    checked = [stages(who, argument, value, least) for argument, value in given.items()]
+    if len({len(numbers) for numbers in checked}) > 1:
+        names = " and ".join(f"`{argument}`" for argument in given)
+        raise ValueError(f"`{who}`: {names} must have one number a stage; got {' and '.join(map(str, checked))}.")
+    return checked
+
+
 def embed(x, channels, patch_size):
     """Maps of a vector for each patch, which a convolution with a stride as large as its kernel computes."""
     return _blocks.conv(x, channels, patch_size, strides=patch_size, padding="valid", use_bias=True, name="patches")

@@ -1,13 +1,11 @@
 """MobileNetV4: inverted residuals with depthwise convolutions before, between or nowhere, and attention of one key."""
 
-import math
-
 from keras import layers
 
 from keraslayers import _checks
 from keraslayers.affine import LayerScale
 from keraslayers.models import _blocks
-from keraslayers.models._mobile import framed
+from keraslayers.models._mobile import framed, thinned
 from keraslayers.models._spec import Reference, Spec
 from keraslayers.models._variants import variant
 
@@ -160,9 +158,7 @@ def _mobilenet_v4(
     stem = stem if alpha < 1 else _blocks.make_divisible(stem * alpha)
     x = _blocks.conv_bn_act(x, stem, 3, strides=2, activation="relu", name="stem", **common)
     for stage, rows in enumerate(stages, start=1):
-        built = math.ceil(len(rows) * depth)
-        for unit in range(1, built + 1):
-            block, filters, *numbers = rows[(unit - 1) * len(rows) // built]
+        for unit, (block, filters, *numbers) in enumerate(thinned(rows, depth), start=1):
             place, strides = f"stage{stage}_unit{unit}", 2 if unit == 1 else 1
             if block != "mqa":
                 numbers += [_blocks.make_divisible(filters * alpha), strides]
@@ -230,7 +226,7 @@ def _mqa(x, heads, stride, *, scale, common, name):
 
 BLOCKS = {"conv": _conv, "fused": _fused, "uib": _uib, "mqa": _mqa}
 
-# Channels of the stem, side of the images: arXiv:2404.10518, appendix D and table 5.
+# Channels of the stem, side of the images: arXiv:2404.10518, appendix D and section 6.1.
 _TABLE = {"ConvS": (CONV_S, 32, 224), "ConvM": (CONV_M, 32, 256), "ConvL": (CONV_L, 24, 384)}
 _TABLE["HybridM"] = (HYBRID_M, 32, 256)
 MobileNetV4ConvS, MobileNetV4ConvM, MobileNetV4ConvL, MobileNetV4HybridM = (
@@ -253,7 +249,7 @@ def _spec(builder, side, reference):
         year=2024,
         url="https://arxiv.org/abs/2404.10518",
         input_shape=(side, side, 3),
-        references=(Reference({}, *reference, "arXiv:2404.10518, table 5"),),
+        references=(Reference({}, *reference, "arXiv:2404.10518, section 6.1"),),
     )
 
 

@@ -8,7 +8,7 @@ from keraslayers.models._spec import Reference, Spec
 from keraslayers.models._variants import variant
 
 INPUT_SHAPE = (224, 224, 3)
-WIDEST_STEM = 64  # arXiv:2206.04040, table 2: stage 1
+WIDEST_STEM = 64  # arXiv:2206.04040, section 3.3: stage 1
 SQUEEZE = 1 / 16  # of the published code
 
 
@@ -37,8 +37,7 @@ def _mobileone(
         branches: the paper's k: how many convolutions with normalization stand side by side for each that runs.
         deploy: whether to build the form that runs, of one convolution with a bias each, in place of that which trains.
 
-    Source: Vasu et al. 2022, MobileOne: An improved one millisecond mobile backbone, arXiv:2206.04040, section 3,
-    tables 2 and 3.
+    Source: Vasu et al. 2022, MobileOne: An improved one millisecond mobile backbone, arXiv:2206.04040, section 3.
     """
     units, channels = frame.stages(units=units, channels=channels)
     _, gated = frame.stages(least=0, units=units, gated=gated)
@@ -56,7 +55,7 @@ def _mobileone(
     return frame.leave(inputs, x)
 
 
-# arXiv:2206.04040, tables 2 and 3: stages of 64, 128, 256 and 512 channels times alpha; k; units with SE in S4.
+# arXiv:2206.04040, section 3.3: stages of 64, 128, 256 and 512 channels times alpha; k; units with SE in S4.
 _WIDTHS = {
     "S0": (0.75, 1.0, 1.0, 2.0),
     "S1": (1.5, 1.5, 2.0, 2.5),
@@ -89,7 +88,7 @@ def _spec(builder, trained, deployed, top1):
         url="https://arxiv.org/abs/2206.04040",
         input_shape=INPUT_SHAPE,
         references=tuple(
-            Reference({"deploy": deploy}, *counts, top1, "arXiv:2206.04040, table 9")
+            Reference({"deploy": deploy}, *counts, top1, "github.com/apple/ml-mobileone")
             for deploy, counts in ((False, trained), (True, deployed))
         ),
     )

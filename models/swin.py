@@ -63,9 +63,7 @@ def _swin(
     _checks.positive_int(who, "channels", channels)
     _checks.positive_int(who, "window_size", window_size)
     _checks.rate(who, "drop_rate", drop_rate)
-    blocks, heads = (_tokens.stages(who, argument, value) for argument, value in (("blocks", blocks), ("heads", heads)))
-    if len(blocks) != len(heads):
-        raise ValueError(f"`{who}`: `blocks` and `heads` must have one number a stage; got {blocks} and {heads}.")
+    blocks, heads = _tokens.paired(who, blocks=blocks, heads=heads)
     inputs = _tokens.image_of_maps(
         who,
         INPUT_SHAPE if input_shape is None else input_shape,

@@ -307,4 +307,42 @@ MODELS = [
         open_size=False,
         open_maps=False,
     ),
+    ModelCase(
+        builder=models.EfficientNetV2B0,
+        options={"width": 0.25, "depth": 0.1},
+        maps=(1, 1, 320),
+        channels={2: 8, 4: 8, 8: 16, 16: 32, 32: 48},
+    ),
+    ModelCase(
+        builder=models.MnasNetA1,
+        options={"alpha": 0.25, "depth": 0.25},
+        maps=(1, 1, 1280),
+        channels={2: 8, 4: 8, 8: 16, 16: 32, 32: 80},
+    ),
+    ModelCase(
+        builder=models.GhostNet,
+        options={"alpha": 0.25, "depth": 0.1},
+        input_shape=(64, 64, 3),
+        maps=(2, 2, 240),
+        channels={2: 4, 4: 8, 8: 12, 16: 20, 32: 40},
+    ),
+    ModelCase(
+        builder=models.RegNetY200MF,
+        options={"units": (1, 2), "channels": (8, 16)},
+        maps=(4, 4, 16),
+        channels={2: 32, 4: 8, 8: 16},
+    ),
+    ModelCase(
+        builder=models.PPLCNet,
+        options={"alpha": 0.25, "depth": 0.3},
+        maps=(1, 1, 128),
+        channels={2: 8, 4: 16, 8: 32, 16: 64, 32: 128},
+    ),
+    ModelCase(
+        builder=models.ConvNeXtAtto,
+        options={"blocks": (1, 1), "channels": (16, 32), "initial_scale": 0.1},
+        maps=(4, 4, 32),
+        smallest=8,
+        channels={4: 16, 8: 32},
+    ),
 ]

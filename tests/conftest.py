@@ -25,7 +25,7 @@ LEFT_OUT = (
 collect_ignore_glob = [f"test_{name}.py" for name in LEFT_OUT.split()] if backend.BACKEND != "tensorflow" else []
 # Other people's networks, which `make test-zoo` installs; they need PyTorch.
 if not all(importlib.util.find_spec(package) for package in ("timm", "torchvision")):
-    collect_ignore_glob.append("test_zoo.py")
+    collect_ignore_glob.append("test_zoo*.py")
 
 
 # Files of few tests that take minutes. Two processes share the files in this order: one of these at the end would have

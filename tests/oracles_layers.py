@@ -114,9 +114,10 @@ class Network:
         return y + bias[0] if bias else y
 
     def depthwise(self, x, name, stride=1):
-        (kernel,) = self.take(name)
+        kernel, *bias = self.take(name)
         x = pad(x, kernel.shape[:2], stride, self.padding)
-        return sum(part * kernel[i, j, :, 0] for i, j, part in windows(x, kernel.shape[:2], stride))
+        y = sum(part * kernel[i, j, :, 0] for i, j, part in windows(x, kernel.shape[:2], stride))
+        return y + bias[0] if bias else y
 
     def norm(self, x, name):
         *gamma, beta, mean, variance = self.take(name)

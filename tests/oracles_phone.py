@@ -5,7 +5,9 @@ Each returns logits. `weights` maps a layer's name to its list of arrays. `paddi
 
 import numpy as np
 
-from tests.oracles_layers import Network, linear, relu, sigmoid
+from tests.oracles_layers import Network, hard_sigmoid, hard_swish, linear, relu, sigmoid, swish
+from tests.oracles_residual import inverted
+from tests.oracles_tokens import Tokens, gelu
 
 
 def branched(net, x, place, stride=1, *, copies=1, depthwise=False):
@@ -47,8 +49,8 @@ def mobileone(x, weights, units, channels, branches, gated, *, padding):
 
 # arXiv:2404.10518, appendix D, a line a resolution. C: convolution and its kernel; F: FusedIB; A: attention and the
 # stride of its keys; else the kernels of both depthwise convolutions, 0 for none. Of Hybrid-M an eighth.
-V4_CONV_S = ("C3 C1", "C3 C1", "55 03 03 03 03 30", "33 55 05 05 03 03")
-V4_HYBRID_M_IN_PART = ("F3", "35", "35 A2", "55 A1")
+V4_S = ("C3 C1", "C3 C1", "55 03 03 03 03 30", "33 55 05 05 03 03")
+V4_HYBRID_IN_PART = ("F3", "35", "35 A2", "55 A1")
 
 
 def attention(net, x, place, stride):
@@ -104,3 +106,118 @@ def mobilenet_v4(x, weights, stages, *, padding):
                 x = universal(net, x, place, tuple(map(int, text)), stride)
     x = net.unit(x, "head").mean((1, 2), keepdims=True)
     return net.finish(net.dense(net.unit(x, "features")[:, 0, 0], "predictions"))
+
+
+def efficientnet_v2(x, weights, units, *, padding):
+    """EfficientNetV2, arXiv:2104.00298, table 4: Fused-MBConv in the first three stages, figure 2."""
+    net = Network(weights, padding=padding, epsilon=1e-3)
+    x = net.unit(x, "stem", 2, swish)
+    for stage, (count, first) in enumerate(zip(units, (1, 2, 2, 2, 1, 2), strict=True), start=1):
+        for unit in range(1, count + 1):
+            place, stride, given = f"stage{stage}_unit{unit}", first if unit == 1 else 1, x
+            if stage > 3:
+                x = inverted(net, x, place, stride, swish, swish, sigmoid)
+                continue
+            if stage == 1:
+                x = net.unit(x, place, stride, swish)
+            else:
+                x = net.unit(net.unit(x, f"{place}_expand", stride, swish), f"{place}_project", act=linear)
+            x = given + x if stride == 1 and given.shape == x.shape else x
+    return net.finish(net.dense(net.unit(x, "head", act=swish).mean((1, 2)), "predictions"))
+
+
+# arXiv:1807.11626, figure 7: units, stride, kernel, gates of each stage behind the separable convolution. Of B1 half.
+MNASNET_A1 = ((2, 2, 3, 0), (3, 2, 5, 1), (4, 2, 3, 0), (2, 1, 3, 1), (3, 2, 5, 1), (1, 1, 3, 0))
+MNASNET_B1_IN_PART = ((2, 2, 3, 0), (2, 2, 5, 0), (2, 2, 5, 0), (1, 1, 3, 0), (2, 2, 5, 0), (1, 1, 3, 0))
+
+
+def mnasnet(x, weights, rows, *, padding):
+    net = Network(weights, padding=padding, epsilon=1e-3)
+    x = net.unit(x, "stem", 2)
+    x = relu(net.norm(net.depthwise(x, "stage1_unit1_depthwise"), "stage1_unit1_depthwise_bn"))
+    x = net.unit(x, "stage1_unit1_project", act=linear)
+    for stage, (units, stride, kernel, gated) in enumerate(rows, start=2):
+        for unit in range(1, units + 1):
+            place = f"stage{stage}_unit{unit}"
+            assert weights[f"{place}_depthwise"][0].shape[0] == kernel
+            x = inverted(net, x, place, stride if unit == 1 else 1, relu, relu if gated else None, sigmoid)
+    return net.finish(net.dense(net.unit(x, "head").mean((1, 2)), "predictions"))
+
+
+def ghostnet(x, weights, *, padding):
+    """GhostNet, arXiv:1911.11907, figures 2 and 3; table 1: kernel and SE of the bottlenecks, a line a resolution."""
+    net = Network(weights, padding=padding)
+
+    def ghost(x, place, act):
+        first = net.unit(x, place, act=act)
+        cheap = act(net.norm(net.depthwise(first, f"{place}_cheap"), f"{place}_cheap_bn"))
+        return np.concatenate([first, cheap], -1)
+
+    x = net.unit(x, "stem", 2)
+    for stage, row in enumerate(("3", "3 3", "5S 5S", "3 3 3 3 3S 3S", "5S 5 5S 5 5S"), start=1):
+        for unit, text in enumerate(row.split(), start=1):
+            place, stride = f"stage{stage}_unit{unit}", 2 if stage > 1 and unit == 1 else 1
+            y = ghost(x, f"{place}_expand", relu)
+            if stride == 2:
+                assert weights[f"{place}_depthwise"][0].shape[0] == int(text[0])
+                y = net.norm(net.depthwise(y, f"{place}_depthwise", 2), f"{place}_depthwise_bn")
+            if text.endswith("S"):
+                y = net.gates(y, f"{place}_squeeze_excite", relu, hard_sigmoid)
+            y = ghost(y, f"{place}_project", linear)
+            if stride == 2 or x.shape != y.shape:
+                left = f"{place}_shortcut"
+                assert weights[f"{left}_depthwise"][0].shape[0] == int(text[0])
+                x = net.norm(net.depthwise(x, f"{left}_depthwise", stride), f"{left}_depthwise_bn")
+                x = net.unit(x, f"{left}_project", act=linear)
+            x = x + y
+    x = net.unit(x, "head").mean((1, 2), keepdims=True)
+    return net.finish(net.dense(relu(net.conv(x, "features"))[:, 0, 0], "predictions"))
+
+
+def regnet(x, weights, units, width, *, padding):
+    """RegNet, arXiv:2003.13678, figure 4: groups of `width` channels; Y has gates behind them."""
+    net = Network(weights, padding=padding)
+    x = net.unit(x, "stem", 2)
+    for stage, count in enumerate(units, start=1):
+        for unit in range(1, count + 1):
+            place, stride = f"stage{stage}_unit{unit}", 2 if unit == 1 else 1
+            y = net.unit(x, f"{place}_reduce")
+            y = net.unit(y, f"{place}_conv", stride, groups=y.shape[-1] // width)
+            if f"{place}_squeeze_excite" in weights:
+                assert weights[f"{place}_squeeze_excite"][0].shape[-1] == round(x.shape[-1] / 4)
+                y = net.gates(y, f"{place}_squeeze_excite", relu, sigmoid)
+            y = net.unit(y, f"{place}_expand", act=linear)
+            x = net.unit(x, f"{place}_shortcut", 2, linear) if unit == 1 else x
+            x = relu(x + y)
+    return net.finish(net.dense(x.mean((1, 2)), "predictions"))
+
+
+def pp_lcnet(x, weights, *, padding):
+    """PP-LCNet, arXiv:2109.15099, table 1: kernel and SE, a line a resolution."""
+    net = Network(weights, padding=padding)
+    x = net.unit(x, "stem", 2, hard_swish)
+    for stage, row in enumerate(("3", "3 3", "3 3", "3 5 5 5 5 5", "5S 5S"), start=1):
+        for unit, text in enumerate(row.split(), start=1):
+            place, stride = f"stage{stage}_unit{unit}", 2 if stage > 1 and unit == 1 else 1
+            assert weights[f"{place}_depthwise"][0].shape[0] == int(text[0])
+            x = hard_swish(net.norm(net.depthwise(x, f"{place}_depthwise", stride), f"{place}_depthwise_bn"))
+            if text.endswith("S"):
+                x = net.gates(x, f"{place}_squeeze_excite", relu, hard_sigmoid)
+            x = net.unit(x, f"{place}_pointwise", act=hard_swish)
+    x = hard_swish(net.conv(x.mean((1, 2), keepdims=True), "features"))
+    return net.finish(net.dense(x[:, 0, 0], "predictions"))
+
+
+def convnext(x, weights, blocks):
+    """ConvNeXt, arXiv:2201.03545, figure 4 and table 9."""
+    net = Tokens(weights)
+    for stage, count in enumerate(blocks, start=1):
+        if stage == 1:
+            x = net.layer_norm(net.conv(x, "stem", 4, padding="valid"), "stem_norm")
+        else:
+            x = net.conv(net.layer_norm(x, f"stage{stage}_down_norm"), f"stage{stage}_down", 2, padding="valid")
+        for block in range(1, count + 1):
+            place = f"stage{stage}_block{block}"
+            y = net.layer_norm(net.depthwise(x, f"{place}_depthwise"), f"{place}_norm")
+            x = x + net.mlp(y, place, gelu) * net.take(f"{place}_scale")[0]
+    return net.finish(net.dense(net.layer_norm(x.mean((1, 2)), "head_norm"), "predictions"))

@@ -76,6 +76,24 @@ def test_efficientnet_equals_keras_applications(builder):
     assert_equal_both_ways(builder(**common), theirs_of(builder, **common))
 
 
+def test_efficientnet_v2_equals_keras_applications():
+    common = {"input_shape": (33, 40, 3), "classes": 11, "classifier_activation": None}
+    theirs = keras.applications.EfficientNetV2B0(weights=None, include_preprocessing=False, **common)
+    assert_equal_both_ways(models.EfficientNetV2B0(**common), theirs)
+
+
+def test_convnext_equals_keras_applications():
+    common = {"input_shape": (33, 40, 3), "classes": 11, "classifier_activation": None}
+    theirs = keras.applications.ConvNeXtTiny(weights=None, include_preprocessing=False, **common)
+    ours = models.ConvNeXtTiny(**common)
+    randomize(theirs)
+    # Its depthwise convolutions are grouped ones, whose kernels have the channels last.
+    pairs = zip(theirs.get_weights(), ours.weights, strict=True)
+    ours.set_weights([value if value.shape == own.shape else value.transpose(0, 1, 3, 2) for value, own in pairs])
+    x = image((33, 40, 3))
+    assert_close(outputs(ours, x), outputs(theirs, x))
+
+
 @pytest.mark.parametrize(
     ("builder", "alpha"),
     [

@@ -19,6 +19,8 @@ UNITS_121 = (6, 12, 24, 16)
 SIZES = {"size": 8, "blocks": 2}
 TOKENS = {"patch_size": 8, "blocks": 2, "channels": 24}
 PHONE = {"units": (1, 2), "channels": (6, 8)}
+ONE = {"branches": 3, "gated": (0, 1)}
+GROUPS = {"group_width": 2}
 SWIN = {"blocks": (2, 2, 2), "heads": (1, 2, 2)}
 
 # (builder, its options, (height, width), oracle). Sides are odd and even, as paddings differ there.
@@ -186,26 +188,49 @@ ROWS = [
             (models.IDDWNetT, "inhomogeneous"),
         )
     ),
+    # Of the phone, each with one of both paddings.
     *(
-        (build, {**options, "padding": padding}, (16, 21), partial(oracle, **options, padding=padding))
-        for build, options, oracle in (
-            (models.RepVGGA0, PHONE, phone.repvgg),
-            (models.MobileOneS0, {**PHONE, "branches": 3, "gated": (0, 1)}, phone.mobileone),
+        (build, {**options, "padding": padding}, sides, partial(oracle, padding=padding, **more))
+        for build, options, padding, sides, oracle, more in (
+            (models.RepVGGA0, PHONE, "symmetric", (16, 21), phone.repvgg, PHONE),
+            (models.MobileOneS0, {**PHONE, **ONE}, "same", (16, 21), phone.mobileone, {**PHONE, **ONE}),
+            (models.MobileNetV4ConvS, {"alpha": 0.25}, "same", (64, 45), phone.mobilenet_v4, {"stages": phone.V4_S}),
+            (
+                models.MobileNetV4HybridM,
+                {"alpha": 0.25, "depth": 0.12},
+                "symmetric",
+                (64, 45),
+                phone.mobilenet_v4,
+                {"stages": phone.V4_HYBRID_IN_PART},
+            ),
+            (
+                models.EfficientNetV2B0,
+                {"width": 0.25, "depth": 0.4},
+                "symmetric",
+                (64, 45),
+                phone.efficientnet_v2,
+                {"units": (1, 1, 1, 2, 2, 4)},
+            ),
+            (models.MnasNetA1, {"alpha": 0.25}, "same", (64, 45), phone.mnasnet, {"rows": phone.MNASNET_A1}),
+            (
+                models.MnasNetB1,
+                {"alpha": 0.25, "depth": 0.5},
+                "symmetric",
+                (64, 45),
+                phone.mnasnet,
+                {"rows": phone.MNASNET_B1_IN_PART},
+            ),
+            (models.GhostNet, {"alpha": 0.25}, "same", (64, 45), phone.ghostnet, {}),
+            (models.RegNetX400MF, PHONE | GROUPS, "same", (16, 21), phone.regnet, {"units": (1, 2), "width": 2}),
+            (models.RegNetY200MF, PHONE | GROUPS, "symmetric", (16, 21), phone.regnet, {"units": (1, 2), "width": 2}),
+            (models.PPLCNet, {"alpha": 0.25}, "symmetric", (64, 45), phone.pp_lcnet, {}),
         )
-        for padding in BOTH
     ),
-    *(
-        (
-            build,
-            {"alpha": 0.25, "depth": depth, "padding": padding},
-            (64, 45),
-            partial(phone.mobilenet_v4, stages=stages, padding=padding),
-        )
-        for build, depth, stages in (
-            (models.MobileNetV4ConvS, 1.0, phone.V4_CONV_S),
-            (models.MobileNetV4HybridM, 0.12, phone.V4_HYBRID_M_IN_PART),
-        )
-        for padding in BOTH
+    (
+        models.ConvNeXtAtto,
+        {"blocks": (2, 1), "channels": (8, 12)},
+        (16, 21),
+        partial(phone.convnext, blocks=(2, 1)),
     ),
     (models.ResMLP12, TOKENS, (16, 24), partial(tokens.resmlp, **SIZES)),
     *(

@@ -13,65 +13,7 @@ from timm.models.mlp_mixer import Affine, MlpMixer, ResBlock
 from timm.models.vision_transformer import VisionTransformer
 
 from keraslayers import models
-from tests.model_tools import image
-
-CLASSES = 5
-
-
-class Theirs:
-    """A network of PyTorch and its weights, of which each is taken once."""
-
-    def __init__(self, network):
-        self.network = network.eval()
-        random = np.random.default_rng(0)
-        self.state = {}
-        with torch.no_grad():
-            for name, tensor in network.state_dict().items():
-                if not tensor.is_floating_point() or name.endswith("attn_mask"):
-                    continue
-                value = random.normal(0, 0.2, tuple(tensor.shape))
-                if name.endswith("running_var"):
-                    value = random.uniform(0.5, 1.5, tuple(tensor.shape))
-                elif "norm" in name and name.endswith("weight"):
-                    value = 1 + value
-                tensor.copy_(torch.from_numpy(value.astype("float32")))
-                self.state[name] = tensor.numpy().copy()
-
-    def take(self, name):
-        return self.state.pop(name)
-
-    def linear(self, name):
-        """Kernel and bias of a Dense layer."""
-        bias = [self.take(f"{name}.bias")] if f"{name}.bias" in self.state else []
-        return [self.take(f"{name}.weight").T, *bias]
-
-    def conv(self, name):
-        return [self.take(f"{name}.weight").transpose(2, 3, 1, 0), self.take(f"{name}.bias")]
-
-    def norm(self, name):
-        return [self.take(f"{name}.weight"), self.take(f"{name}.bias")]
-
-    def affine(self, name):
-        return [self.take(f"{name}.alpha").ravel(), self.take(f"{name}.beta").ravel()]
-
-    def compare(self, model):
-        """Outputs on one image are equal, and no weight of theirs is left."""
-        assert not self.state
-        x = image(model.input_shape[1:])
-        with torch.no_grad():
-            expected = self.network(torch.from_numpy(x.transpose(0, 3, 1, 2))).numpy()
-        assert np.std(expected) > 1e-2
-        # Sums of some hundred products in another order.
-        found = keras.ops.convert_to_numpy(model(x, training=False))
-        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4 * np.abs(expected).max())
-
-
-def give(model, name, arrays):
-    model.get_layer(name).set_weights(arrays)
-
-
-def options(**more):
-    return {"classes": CLASSES, "classifier_activation": None, **more}
+from tests.zoo import CLASSES, Theirs, give, options
 
 
 @pytest.mark.parametrize("source", ["timm", "torchvision"])
@@ -200,6 +142,7 @@ def test_swin(side):
 def test_full_sizes_have_as_many_weights(name, of_timm):
     with torch.device("meta"):
         theirs = timm.create_model(of_timm)
-    with keras.StatelessScope():  # weights are counted, never made
+    with keras.StatelessScope(initialize_variables=False):  # weights are counted, never made
         ours = models.create(name)
+    keras.utils.clear_session(free_memory=False)  # which remembers what is to be made
     assert ours.count_params() == sum(parameter.numel() for parameter in theirs.parameters())
