@@ -75,7 +75,7 @@ from keraslayers.models.efficientnet_v2 import (
     EfficientNetV2S,
 )
 from keraslayers.models.features import features
-from keraslayers.models.ghostnet import GhostNet
+from keraslayers.models.ghostnet import GhostNet, GhostNetV2
 from keraslayers.models.googlenet import GoogLeNet
 from keraslayers.models.inception_v3 import InceptionV3
 from keraslayers.models.lenet import LeNet5
@@ -152,6 +152,7 @@ __all__ = [
     "EfficientNetV2B3",
     "EfficientNetV2S",
     "GhostNet",
+    "GhostNetV2",
     "GoogLeNet",
     "IDDWNetB",
     "IDDWNetT",

@@ -327,6 +327,17 @@ MODELS = [
         channels={2: 4, 4: 8, 8: 12, 16: 20, 32: 40},
     ),
     ModelCase(
+        builder=models.GhostNetV2,
+        # By a small epsilon nothing hangs on the scale of what is normalized again right behind.
+        options={"alpha": 0.25, "depth": 0.1, "bn_epsilon": 0.1},
+        input_shape=(64, 64, 3),
+        maps=(2, 2, 240),
+        smallest=33,
+        channels={2: 4, 4: 8, 8: 12, 16: 20, 32: 40},
+        open_size=False,
+        open_maps=False,
+    ),
+    ModelCase(
         builder=models.RegNetY200MF,
         options={"units": (1, 2), "channels": (8, 16)},
         maps=(4, 4, 16),

@@ -5,7 +5,7 @@ Each returns logits. `weights` maps a layer's name to its list of arrays. `paddi
 
 import numpy as np
 
-from tests.oracles_layers import Network, hard_sigmoid, hard_swish, linear, relu, sigmoid, swish
+from tests.oracles_layers import Network, average_pool, hard_sigmoid, hard_swish, linear, relu, sigmoid, swish
 from tests.oracles_residual import inverted
 from tests.oracles_tokens import Tokens, gelu
 
@@ -144,6 +144,15 @@ def mnasnet(x, weights, rows, *, padding):
     return net.finish(net.dense(net.unit(x, "head").mean((1, 2)), "predictions"))
 
 
+def long_range(net, x, place):
+    """DFC attention, arXiv:2211.12905, eq. 5 and 6, on halved maps; its gates by PyTorch's nearest neighbours."""
+    y = net.unit(average_pool(x, 2, 2), place, act=linear)
+    for part in ("row", "column"):
+        y = net.norm(net.depthwise(y, f"{place}_{part}"), f"{place}_{part}_bn")
+    rows, columns = (np.arange(side) * (side // 2) // side for side in x.shape[1:3])
+    return sigmoid(y)[:, rows][:, :, columns]
+
+
 def ghostnet(x, weights, *, padding):
     """GhostNet, arXiv:1911.11907, figures 2 and 3; table 1: kernel and SE of the bottlenecks, a line a resolution."""
     net = Network(weights, padding=padding)
@@ -158,6 +167,8 @@ def ghostnet(x, weights, *, padding):
         for unit, text in enumerate(row.split(), start=1):
             place, stride = f"stage{stage}_unit{unit}", 2 if stage > 1 and unit == 1 else 1
             y = ghost(x, f"{place}_expand", relu)
+            if f"{place}_attention" in weights:
+                y = y * long_range(net, x, f"{place}_attention")
             if stride == 2:
                 assert weights[f"{place}_depthwise"][0].shape[0] == int(text[0])
                 y = net.norm(net.depthwise(y, f"{place}_depthwise", 2), f"{place}_depthwise_bn")

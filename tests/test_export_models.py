@@ -19,6 +19,7 @@ IN_FLOATS = {
 IN_INTEGERS = {
     "AlexNet-grouped_True-units_64",
     "EfficientNetB0-width_0.25-depth_0.5",
+    "GhostNetV2-alpha_0.25-depth_0.1-bn_epsilon_0.1",
     "GoogLeNet",
     "IDDWNetT-blocks_(1, 1)-channels_32",
     "LeNet5",

@@ -221,6 +221,8 @@ ROWS = [
                 {"rows": phone.MNASNET_B1_IN_PART},
             ),
             (models.GhostNet, {"alpha": 0.25}, "same", (64, 45), phone.ghostnet, {}),
+            # Of an odd width.
+            (models.GhostNetV2, {"alpha": 0.25}, "symmetric", (64, 70), phone.ghostnet, {}),
             (models.RegNetX400MF, PHONE | GROUPS, "same", (16, 21), phone.regnet, {"units": (1, 2), "width": 2}),
             (models.RegNetY200MF, PHONE | GROUPS, "symmetric", (16, 21), phone.regnet, {"units": (1, 2), "width": 2}),
             (models.PPLCNet, {"alpha": 0.25}, "symmetric", (64, 45), phone.pp_lcnet, {}),

@@ -17,7 +17,7 @@ class Pair:
 
     def __init__(self, name, of_timm, **more):
         self.theirs = Theirs(timm.create_model(of_timm, num_classes=CLASSES))
-        self.ours = models.create(name, input_shape=SIDES, **options(**more))
+        self.ours = models.create(name, **options(**{"input_shape": SIDES, **more}))
 
     def has(self, name):
         return any(layer.name == name for layer in self.ours.layers)
@@ -170,13 +170,19 @@ def test_networks_of_inverted_residuals(name, of_timm, more):
     pair.compare()
 
 
-def test_ghostnet():
-    pair = Pair("ghostnet", "ghostnet_100")
+@pytest.mark.parametrize(("name", "side"), [("ghostnet", 64), ("ghostnet_v2", 96)])
+def test_ghostnet(name, side):
+    """At 96 the last maps are 3x3: an odd side, to which gates of one place grow."""
+    pair = Pair(name, f"{name.replace('_', '')}_100", input_shape=(side, side, 3))
     pair.unit("stem", "conv_stem", "bn1")
     for place, at in pair.blocks():
         for step, of_theirs in (("expand", "ghost1"), ("project", "ghost2")):
             for name, part in (("", "primary_conv"), ("_cheap", "cheap_operation")):
                 pair.unit(f"{place}_{step}{name}", f"{at}.{of_theirs}.{part}.0", f"{at}.{of_theirs}.{part}.1")
+        if pair.has(f"{place}_attention"):
+            for number, part in enumerate(("", "_row", "_column")):
+                convolution = f"{at}.ghost1.short_conv.{2 * number}"
+                pair.unit(f"{place}_attention{part}", convolution, f"{at}.ghost1.short_conv.{2 * number + 1}")
         if pair.has(f"{place}_depthwise"):
             pair.unit(f"{place}_depthwise", f"{at}.conv_dw", f"{at}.bn_dw")
         pair.gates(f"{place}_squeeze_excite", f"{at}.se.conv_reduce", f"{at}.se.conv_expand")
