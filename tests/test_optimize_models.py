@@ -3,8 +3,9 @@
 import keras
 import pytest
 
+from benchmarks.models import pictures, settle
 from benchmarks.trained import NETWORKS, prepared
-from keraslayers import export
+from keraslayers import export, models
 from keraslayers.export import optimize
 from keraslayers.export.file.graph import read_graph
 from tests.export_models import needs_gpu
@@ -44,3 +45,27 @@ def test_the_same_function_before_and_a_proven_file_of_integers_after(name):
     # XNNPACK has no LOG and EXP of 8 bits, of which local response normalization is made, two in a network.
     assert file.report.proof("cpu").partitions == (5 if "LOG" in graph.operators else 1)
     keras.backend.clear_session()
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        # Affine, LayerScale; class token, positions, attention; attention within windows and its bias; products of maps
+        # and of kernels that are computed.
+        lambda **options: models.ResMLP12(patch_size=8, blocks=1, channels=32, **options),
+        lambda **options: models.ViTTi16(patch_size=8, blocks=1, channels=32, heads=2, **options),
+        lambda **options: models.SwinT(blocks=(2,), channels=16, heads=(2,), window_size=4, **options),
+        lambda **options: models.DDWNetT(blocks=(1,), channels=16, **options),
+    ],
+    ids=["ResMLP", "ViT", "Swin", "DDWNet"],
+)
+def test_what_holds_numbers_of_its_own_stays_in_floats_between_integers(build):
+    model = build(input_shape=(32, 32, 3), include_top=False, pooling="avg")
+    x = pictures((32, 32, 3), 16)
+    settle(model, x)
+    made = optimize.quantize_aware(model, samples=x)
+    assert made.plan.difference < 1e-5
+    assert len(made.trainable_weights) == len(model.trainable_weights)
+    report = export.to_tflite(made, precision="int8", samples=x).report.require()
+    assert report.proof("cpu").partitions == 1
+    assert not set(report.float_operators) & {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"}
