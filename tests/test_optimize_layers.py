@@ -325,3 +325,41 @@ def test_clusters_train_on_several_devices_as_on_one():
     off, clusters = done.stdout.split()
     assert float(off) < 1e-5  # sums in another order
     assert int(clusters) == 4
+
+
+@register
+class Scale(layers.Layer):
+    """Numbers of its own, which it multiplies and adds: there is no kernel to round."""
+
+    def build(self, input_shape):
+        self.gamma = self.add_weight(shape=input_shape[-1:], initializer="ones", name="gamma")
+        self.beta = self.add_weight(shape=input_shape[-1:], name="beta")
+
+    def call(self, inputs):
+        return inputs * self.gamma + self.beta
+
+
+@register
+class Product(Scale):
+    """A product of matrices with a weight: a kernel that no rule knows."""
+
+    def build(self, input_shape):
+        self.gamma = self.add_weight(shape=(input_shape[-1], 4), name="gamma")
+
+    def call(self, inputs):
+        return ops.matmul(inputs, self.gamma)
+
+
+def test_what_adds_and_multiplies_weights_stays_in_floats_and_a_product_is_refused():
+    image = keras.Input((8, 8, 3))
+    x = Scale()(layers.Conv2D(6, 3, activation="relu")(image))
+    model = enliven(keras.Model(image, layers.Conv2D(4, 3)(layers.ReLU()(x))))
+    given = samples(32)
+    made = optimize.quantize_aware(model, samples=given)
+    assert len(made.trainable_weights) == len(model.trainable_weights)
+    report = export.to_tflite(made, precision="int8", samples=given).report.require()
+    assert report.proof("cpu").partitions == 1
+    with pytest.raises(
+        ValueError, match=r"'judged' \(Product\) cannot be quantized: it computes with its weights .*gamma"
+    ):
+        optimize.quantize_aware(keras.Model(image, Product(name="judged")(x)), samples=given)

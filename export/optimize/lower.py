@@ -11,7 +11,7 @@ from keraslayers.export.optimize.floats import Computed, Kept, Passing, call_kep
 from keraslayers.export.optimize.kernels import has_kernel, plain
 from keraslayers.export.optimize.matrix_part import in_matrices
 from keraslayers.export.optimize.mixture_part import mixed
-from keraslayers.export.optimize.opening import RAISED, opened, passes
+from keraslayers.export.optimize.opening import RAISED, OwnNumbersError, opened, passes
 from keraslayers.export.optimize.rules import (
     IN_FLOATS,
     OPERATIONS_IN_FLOATS,
@@ -112,7 +112,10 @@ def _open(layer, fresh, *args, **kwargs):
     kwargs = {name: value for name, value in kwargs.items() if name != "training"}
     if passes(layer, args, kwargs):
         return Passing(layer, fresh(layer.name))(first(args, kwargs))
-    outputs = opened(layer, args, kwargs, PASSING)
+    try:
+        outputs = opened(layer, args, kwargs, PASSING)
+    except OwnNumbersError:
+        return call_kept(layer, fresh, *args, **kwargs)
     _rename(layer, fresh, keras.tree.flatten((args, kwargs)), keras.tree.flatten(outputs))
     return outputs
 

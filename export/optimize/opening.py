@@ -8,6 +8,14 @@ from keras import layers
 RAISED = (AttributeError, NotImplementedError, TypeError, ValueError)
 
 
+# Operations that add or multiply number by number.
+ONE_BY_ONE = {"Add", "Multiply", "Subtract"}
+
+
+class OwnNumbersError(NotImplementedError):
+    """A layer that does nothing but add its weights to numbers, or multiply them: a scale, a bias, positions."""
+
+
 class _Watch(keras.StatelessScope):
     """Notes the variables whose numbers a call reads, and those that it changes."""
 
@@ -112,14 +120,19 @@ def _computed(layer, args, kwargs, training):
     changed = [variable.path for variable in made.watch.changed.values()]
     if changed:
         raise NotImplementedError(f"it changes {changed}, or draws random numbers with them, in its own `call`")
-    read = dict(made.watch.read)
+    read, simple = dict(made.watch.read), not made.watch.read
     for node in _nodes(made.outputs, args, kwargs):
-        if not isinstance(node.operation, layers.Layer):
-            given = keras.tree.flatten((node.arguments.args, node.arguments.kwargs))
-            read |= {id(value): value for value in given if isinstance(value, keras.Variable)}
+        if isinstance(node.operation, layers.Layer):
+            simple = False
+            continue
+        given = keras.tree.flatten((node.arguments.args, node.arguments.kwargs))
+        variables = {id(value): value for value in given if isinstance(value, keras.Variable)}
+        simple &= not variables or type(node.operation).__name__ in ONE_BY_ONE
+        read |= variables
     trained = [variable.path for variable in read.values() if variable.trainable]
     if trained:
-        raise NotImplementedError(f"it computes with its weights {trained} in a way that cannot be followed")
+        kind = OwnNumbersError if simple else NotImplementedError
+        raise kind(f"it computes with its weights {trained} in a way that cannot be followed")
     return made.outputs
 
 
