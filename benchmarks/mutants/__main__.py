@@ -6,6 +6,7 @@ one that has imported what is slow to import, but nothing of this library.
 
     make mutate                                   all groups
     .venv-mutate/bin/python -m benchmarks.mutants match cost    some of them
+    .venv-mutate/bin/python -m benchmarks.mutants --again       those that were not seen, since tests came
 
 Results go into `benchmarks/mutants/results.json`, and the table and the list of those not seen into
 `benchmarks/mutants/README.md`. Reasons are written by hand, in the field `reason`, and stay while the fault does.
@@ -54,8 +55,8 @@ def copied(root):
     return folder
 
 
-def drawn(path, count):
-    """Some of the faults that a module may have, at most one a line."""
+def every(path):
+    """All the faults that a module may have, by line."""
     with tempfile.TemporaryDirectory() as folder, use_db(Path(folder) / "db", mode=WorkDB.Mode.create) as db:
         init([path], db, {})
         found = [item.mutations[0] for item in db.work_items]
@@ -63,10 +64,31 @@ def drawn(path, count):
     for fault in found:
         if not fault.operator_name.startswith(LEFT_OUT):
             by_line.setdefault(fault.start_pos[0], []).append(fault)
+    return by_line
+
+
+def drawn(path, count):
+    """Some of the faults that a module may have, at most one a line."""
+    by_line = every(path)
     chance = random.Random(f"{SEED} {path}")
     lines = sorted(by_line)
     chosen = sorted(chance.sample(lines, min(count, len(lines))))
     return [chance.choice(sorted(by_line[line], key=lambda f: (f.operator_name, f.occurrence))) for line in chosen]
+
+
+def found_again(row):
+    """A fault by the line before and after it, wherever that stands now; None if the code is another."""
+    path = Path(row["module"])
+    lines = path.read_text().splitlines()
+    for number, faults in every(path).items():
+        if lines[number - 1].strip() != row["before"]:
+            continue
+        for fault in faults:
+            operator = get_operator(fault.operator_name)(**(fault.operator_args or {}))
+            with use_mutation(path, operator, fault.occurrence) as (_, after):
+                if after.splitlines()[number - 1].strip() == row["after"]:
+                    return fault
+    return None
 
 
 def passes(tests):
@@ -130,6 +152,24 @@ def prepare(folder):
     import tensorflow  # noqa: F401
 
 
+def again(known):
+    """Tries those that were not seen; a fault that the code has no more is gone."""
+    for group in GROUPS:
+        rows = []
+        for row in known.get(group.name, ()):
+            if row["seen"]:
+                rows.append(row)
+            elif (fault := found_again(row)) is not None:
+                rows.append(row | tried(Path(row["module"]), fault, group))
+                print(group.name, "seen" if rows[-1]["seen"] else "NOT SEEN", row["module"], row["after"], flush=True)
+                if rows[-1]["seen"]:
+                    rows[-1].pop("reason", None)
+        if rows:
+            known[group.name] = rows
+            RESULTS.write_text(json.dumps(known, indent=1, ensure_ascii=False) + "\n")
+    write(known)
+
+
 def main(chosen):
     if unknown := set(chosen) - {group.name for group in GROUPS}:
         sys.exit(f"no groups {sorted(unknown)}; there are {[group.name for group in GROUPS]}")
@@ -171,4 +211,12 @@ def main(chosen):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    if sys.argv[1:] == ["--again"]:
+        copy = copied(ROOT)
+        try:
+            prepare(copy)
+            again(json.loads(RESULTS.read_text()))
+        finally:
+            shutil.rmtree(copy, ignore_errors=True)
+    else:
+        main(sys.argv[1:])
