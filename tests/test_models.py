@@ -78,17 +78,15 @@ def test_a_fit_step_changes_every_weight(case, tmp_path):
     unchanged = [w.path for w, old in zip(model.weights, before, strict=True) if np.array_equal(w.numpy(), old)]
     assert unchanged == []
 
-    # Loaded in Keras's safe mode, and as weights into a new model.
+    # Loaded in Keras's safe mode, and as weights into a new model; test_models_weights has files of weights alone.
     x = image(gray(case))
     expected = np.array(first(model(x, training=False)))
     model.save(tmp_path / "model.keras")
-    model.save_weights(tmp_path / "model.weights.h5")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
     np.testing.assert_array_equal(first(loaded(x, training=False)), expected)
     assert [operation.name for operation in loaded.operations] == [operation.name for operation in model.operations]
-    for path in (tmp_path / "model.keras", str(tmp_path / "model.weights.h5")):
-        again = case.make(input_shape=gray(case), classes=3, weights=path)
-        np.testing.assert_array_equal(first(again(x, training=False)), expected)
+    again = case.make(input_shape=gray(case), classes=3, weights=tmp_path / "model.keras")
+    np.testing.assert_array_equal(first(again(x, training=False)), expected)
 
 
 def test_without_top_and_with_unknown_sizes(case, network):
