@@ -18,7 +18,7 @@ def _mobileone(
     *,
     units=(2, 8, 10, 1),
     channels=(48, 128, 256, 1024),
-    gated=(0, 0, 0, 0),
+    gated=None,
     branches=1,
     deploy=False,
 ):
@@ -33,14 +33,15 @@ def _mobileone(
         padding: of strided layers: `"symmetric"` as PyTorch and the published weights, or `"same"` as TensorFlow.
         units: of each stage, a depthwise and a pointwise convolution each; the first of each halves the size.
         channels: of each stage. The stem has those of the first, 64 at most.
-        gated: how many units of each stage, the last ones, have squeeze-and-excitation behind both convolutions.
+        gated: how many units of each stage, the last ones, have squeeze-and-excitation behind both convolutions; None
+            for none.
         branches: the paper's k: how many convolutions with normalization stand side by side for each that runs.
         deploy: whether to build the form that runs, of one convolution with a bias each, in place of that which trains.
 
     Source: Vasu et al. 2022, MobileOne: An improved one millisecond mobile backbone, arXiv:2206.04040, section 3.
     """
     units, channels = frame.stages(units=units, channels=channels)
-    _, gated = frame.stages(least=0, units=units, gated=gated)
+    _, gated = frame.stages(least=0, units=units, gated=(0,) * len(units) if gated is None else gated)
     branches = _checks.positive_int(frame.who, "branches", branches)
     common = {"deploy": deploy, **frame.common(0.9)}
     inputs, x = frame.enter(INPUT_SHAPE, _blocks.IMAGENET)
@@ -71,7 +72,7 @@ MobileOneS0, MobileOneS1, MobileOneS2, MobileOneS3, MobileOneS4 = (
         name=f"mobileone_{size.lower()}",
         channels=tuple(int(base * width) for base, width in zip((64, 128, 256, 512), widths, strict=True)),
         branches=4 if size == "S0" else 1,
-        gated=(0, 0, 5, 1) if size == "S4" else (0, 0, 0, 0),
+        gated=(0, 0, 5, 1) if size == "S4" else None,
         padding="symmetric",
         bn_epsilon=1e-5,
     )

@@ -1,5 +1,6 @@
 """Networks made for phones: equal to keras.applications with the same weights."""
 
+import inspect
 from functools import partial
 
 import keras
@@ -197,6 +198,33 @@ def test_the_stem_of_shufflenet_is_a_multiple_of_its_groups():
         assert model.get_layer("stem").filters == filters
 
 
+def test_regnets_are_those_of_the_published_tables():
+    published = {
+        models.RegNetX400MF: ((1, 2, 7, 12), (32, 64, 160, 384)),
+        models.RegNetX1600MF: ((2, 4, 10, 2), (72, 168, 408, 912)),
+        models.RegNetY200MF: ((1, 1, 4, 7), (24, 56, 152, 368)),
+        models.RegNetY1600MF: ((2, 6, 17, 2), (48, 120, 336, 888)),
+    }
+    for build, (units, channels) in published.items():
+        parameters = inspect.signature(build).parameters
+        assert (parameters["units"].default, parameters["channels"].default) == (units, channels)
+
+
+def test_a_share_of_the_units_is_spread_over_the_stage():
+    model = models.PPLCNet(input_shape=(32, 32, 3), depth=0.5)
+    units = [layer for layer in model.layers if layer.name.startswith("stage4") and "kernel_size" in layer.get_config()]
+    # Of six units the first, third and fifth.
+    assert [layer.kernel_size[0] for layer in units if layer.name.endswith("depthwise")] == [3, 5, 5]
+
+
+def test_branches_that_train_leave_no_trace_in_what_is_deployed():
+    options = {"input_shape": (32, 32, 3), "units": (1,), "channels": (8,)}
+    trained, deployed = (models.MobileOneS0(deploy=deploy, **options) for deploy in (False, True))
+    kinds = [{type(layer).__name__ for layer in model.layers} for model in (trained, deployed)]
+    assert kinds[0] - kinds[1] == {"BatchNormalization", "Add"}
+    assert trained.get_layer("stage1_unit1_pointwise_branch4").kernel_size == (1, 1)
+
+
 # Errors
 
 
@@ -231,6 +259,30 @@ def test_the_stem_of_shufflenet_is_a_multiple_of_its_groups():
             ValueError,
             r"`alpha` must give stage 2 a multiple of 8 channels.*got alpha=0\.75, which makes 150 of 200",
         ),
+        (
+            lambda: models.RegNetX200MF(channels=(24, 56, 152, 370)),
+            ValueError,
+            r"`RegNetX200MF`: `channels` must be multiples of `group_width`; got \(24, 56, 152, 370\) and 8",
+        ),
+        (
+            lambda: models.RepVGGA0(units=(1, 2)),
+            ValueError,
+            r"`RepVGGA0`: `units` and `channels` must have one number a stage; got \(1, 2\) and \(48, 96, 192, 1280\)",
+        ),
+        (lambda: models.RepVGGA0(units=3), TypeError, r"`RepVGGA0`: `units` must be a list of whole numbers.*got 3"),
+        (lambda: models.MobileOneS4(branches=0), ValueError, r"`MobileOneS4`: `branches` must be at least 1; got 0"),
+        (lambda: models.MobileOneS4(gated=(0, 0, -1, 0)), ValueError, r"`MobileOneS4`: `gated` must be at least 0"),
+        (
+            lambda: models.MobileNetV4ConvS(depth=1.5),
+            ValueError,
+            r"`MobileNetV4ConvS`: `depth` must be within \(0, 1\]",
+        ),
+        (
+            lambda: models.MobileNetV4HybridM(input_shape=(32, 40, 3)),
+            ValueError,
+            r"`MobileNetV4HybridM`: the smallest `input_shape` is \(33, 33, 3\), since too little is left",
+        ),
+        (lambda: models.ConvNeXtAtto(blocks=(2, 2)), ValueError, r"`ConvNeXtAtto`: `blocks` and `channels` must have"),
         (lambda: models.EfficientNetB3(width=0), ValueError, r"`EfficientNetB3`: `width` must be above 0"),
         (lambda: models.EfficientNetLite1(depth=0), ValueError, r"`EfficientNetLite1`: `depth` must be above 0"),
         (
