@@ -25,7 +25,7 @@ PACKAGE = pathlib.Path(keraslayers.__file__).parent
 SOURCES = sorted([*PACKAGE.glob("*.py"), *PACKAGE.glob("analysis/*.py")])
 
 # The command line is built on everything, the layers on nothing.
-FRONT = ("__main__.py", "_arguments.py", "_demo.py", "_serve.py")
+FRONT = ("__main__.py", "_arguments.py", "_demo.py", "_demo_digits.py", "_demo_stock.py", "_serve.py")
 # What an analysis needs to be shown, imported when it is.
 SHOWN = {"table.py": {"rich"}, "plot.py": {"matplotlib"}}
 # The layers train on every backend of Keras, so they see no backend; and arrows never point back at export or models.
