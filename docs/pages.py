@@ -4,6 +4,7 @@ import ast
 import inspect
 import re
 
+import live
 import model_pages
 import pictures
 import usage
@@ -41,6 +42,10 @@ def made():
     yield "limits-table.md", _limits()
     yield "trained-table.md", _trained()
     yield "demo-block-table.md", block("README.md", "demo")
+    words, app = live.made()
+    yield "live-table.md", words
+    if app:
+        yield "live/digits.html", app
     silent = block("benchmarks/README.md", "silent").splitlines()
     yield "silent-files-table.md", "\n".join(line for line in silent if line.startswith("|"))
 

@@ -63,7 +63,7 @@ class Artifact:
         files.write({path.with_suffix(".json"): report.to_json().encode(), path: blob})
         return path
 
-    def save_page(self, path, *, labels=None, normalization=None):
+    def save_page(self, path, *, labels=None, normalization=None, boxes=None):
         """Writes the file as a page: one HTML file of some 4 MB that opens from a folder or a mail, without a network.
 
         It holds the model, LiteRT.js and all else: nothing is fetched, nothing is sent. A person draws, chooses, drops
@@ -77,13 +77,17 @@ class Artifact:
             labels: a name for each class, of an output of (1, classes) or of a mask.
             normalization: (mean, std), as in `save`, if the input is an image, unless the file was exported with
                 `preprocessing`.
+            boxes: of a detector, that gives boxes of (1, boxes, 4) and scores of (1, boxes, classes), what the four
+                numbers of a box are: `"yxyx"` or `"xyxy"` (its sides), `"xywh"` (left, top and size) or `"cxcywh"`
+                (middle and size), as parts of the image or in pixels. Scores may also be of (1, boxes), beside classes,
+                integers of (1, boxes). Shown are boxes of a score of 0.5 and more; of those that overlap, the best.
 
         Returns:
             The path, as a `pathlib.Path`.
 
         Raises:
-            TypeError, ValueError: if the path has another ending, labels or normalization do not fit, or LiteRT.js
-                takes no such file.
+            TypeError, ValueError: if the path has another ending, what is told of the file does not fit it, or
+                LiteRT.js takes no such file.
             ImportError: if LiteRT.js or jinja2 is not installed.
             OSError: if the path cannot be written.
         """
@@ -96,6 +100,7 @@ class Artifact:
             evidence=self.evidence,
             labels=labels,
             normalization=normalization,
+            boxes=boxes,
             pixels=self.report.preprocessing is not None,
         )
 

@@ -1,15 +1,21 @@
 """The demo, with a small network and few epochs: everything it prints and writes."""
 
+import base64
 import io
 import json
 import re
 
+import numpy as np
 import pytest
+from matplotlib import image as images
 from rich.console import Console
 
 from keraslayers import _demo
 from keraslayers._demo_stock import NAMES
-from keraslayers.export.runtimes import gpu
+from keraslayers.export.file.graph import read_graph
+from keraslayers.export.runtimes import browser, chromium, gpu
+from tests.export_models import needs_browser, run_reference
+from tests.test_page import DROP, QUIET, READY
 
 FILES = [f"lenet5_{target}_{precision}" for target in ("cpu", "gpu") for precision in ("float16", "float32", "int8")]
 
@@ -55,9 +61,8 @@ def test_it_writes_files_labels_and_one_page(ran):
     folder = ran[2]
     names = [f"{name}.{ending}" for name in FILES for ending in ("tflite", "json")]
     names += [path for name in NAMES for path in (name, name.replace(".tflite", ".json"))]
-    assert sorted(path.name for path in folder.iterdir()) == sorted(
-        [*names, "labels.txt", "report.html", "digits.html"]
-    )
+    names += ["labels.txt", "report.html", *(["digits.html"] if browser.packages() else [])]
+    assert sorted(path.name for path in folder.iterdir()) == sorted(names)
     assert (folder / "labels.txt").read_text().split() == [str(digit) for digit in range(10)]
     assert all(json.loads((folder / f"{name}.json").read_text())["ok"] for name in FILES)
 
@@ -71,13 +76,33 @@ def test_the_page_holds_all_its_pictures_itself(ran):
     assert "viewport" in page
 
 
+@needs_browser
+def test_the_live_page_reads_a_digit_as_the_file_does(ran):
+    digits, path = _demo.load_digits(), ran[2] / "lenet5_gpu_float16.tflite"
+    graph = read_graph(path.read_bytes())
+    (scores,) = run_reference(path.read_bytes(), **{graph.inputs[0].name: digits.x_test[:1]}).values()
+    png = io.BytesIO()
+    images.imsave(png, digits.x_test[0, :, :, 0], cmap="gray", vmin=0, vmax=1, format="png")
+    with chromium.Chromium() as tab:
+        tab.open((ran[2] / "digits.html").as_uri())
+        tab.evaluate(READY)
+        assert tab.evaluate("document.querySelector('#proofs .verdict').textContent") == "PROVEN"
+        tab.evaluate(DROP % base64.b64encode(png.getvalue()).decode())
+        tab.evaluate(QUIET)
+        assert tab.evaluate("document.querySelector('dl dt').textContent") == str(int(np.argmax(scores)))
+        assert tab.refused == []
+
+
 def test_without_a_driver_it_says_what_to_install_and_has_not_failed(tmp_path, monkeypatch):
     monkeypatch.setattr(gpu, "drivers", list)
+    monkeypatch.setenv(browser.SETTING, str(tmp_path))
     printed = Console(file=io.StringIO(), width=80)
     assert _demo.run("lenet5", 1, tmp_path, printed)
     words = " ".join(printed.file.getvalue().split())
     assert words.count("UNTESTED") == 8  # six rows of the table, and two reasons
     assert "install Debian's package `chromium`" in words
+    assert "no page to draw a digit in: LiteRT.js is not installed: `npm install @litertjs/core`" in words
+    assert not (tmp_path / "digits.html").exists()
     assert "UNTESTED" in (tmp_path / "report.html").read_text()
 
 
@@ -88,7 +113,15 @@ def test_an_unknown_network_is_refused_before_anything_is_made(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name", ["lenet5_gpu_int8.tflite", "lenet5_cpu_float32.json", "labels.txt", "report.html", "digits.html"]
+    "name",
+    [
+        "lenet5_gpu_int8.tflite",
+        "lenet5_cpu_float32.json",
+        "stock_int8.tflite",
+        "labels.txt",
+        "report.html",
+        "digits.html",
+    ],
 )
 def test_what_it_did_not_write_it_does_not_replace(name, tmp_path, monkeypatch):
     monkeypatch.setattr(_demo, "load_digits", lambda: pytest.fail("it set to work before it looked"))

@@ -186,3 +186,57 @@ def test_what_does_not_fit_is_told(tmp_path, monkeypatch):
     with pytest.raises(ImportError, match="npm install @litertjs/core"):
         made.save_page(path, normalization=(0, 1))
     assert not path.exists()
+
+
+BOXES = [[0.25, 0.125, 0.75, 0.5], [0.25, 0.125, 0.8, 0.5], [0.5, 0.5, 0.75, 0.875]]
+
+
+def detector():
+    """Finds three boxes, top, left, bottom and right, in any picture; the first two overlap, and are of one class."""
+    image = keras.Input((8, 8, 3), name="image")
+    nothing = 0 * layers.GlobalAveragePooling2D(keepdims=True)(image)[:, 0]
+    boxes = nothing[..., :1] + keras.ops.convert_to_tensor([BOXES], "float32")
+    scores = nothing[..., :1] + keras.ops.convert_to_tensor([[[0.9, 0.1], [0.8, 0.1], [0.2, 0.7]]], "float32")
+    return keras.Model(image, {"boxes": boxes, "scores": scores})
+
+
+@needs_browser
+def test_boxes_are_laid_over_the_picture(tmp_path):
+    x = np.random.default_rng(0).uniform(size=(4, 8, 8, 3)).astype("float32")
+    made = to_tflite(detector(), samples=x)
+    about = {"normalization": (0, 255), "labels": ["cat", "dog"]}
+    with pytest.raises(ValueError, match="`boxes` must be one of 'yxyx', 'xyxy', 'xywh', 'cxcywh'; got 'xyx'"):
+        made.save_page(tmp_path / "x.html", boxes="xyx", **about)
+    with pytest.raises(ValueError, match=r"must be one a class.*got 3"):
+        made.save_page(tmp_path / "x.html", boxes="yxyx", normalization=(0, 255), labels=["a", "b", "c"])
+    path = made.save_page(tmp_path / "x.html", boxes="yxyx", **about)
+    with chromium.Chromium() as tab:
+        tab.open(path.as_uri())
+        tab.evaluate(READY)
+        tab.evaluate(QUIET)
+        assert tab.evaluate("document.querySelector('#results').innerText").split("\n")[-1] == "2 found"
+        pixels = "document.querySelector('#results canvas').getContext('2d')"
+        colors = [tab.evaluate(f"[...{pixels}.getImageData({x}, {y}, 1, 1).data]") for x, y in ((35, 150), (245, 150))]
+        assert colors[0][:3] != colors[1][:3]
+        assert all(max(color[:3]) == 255 for color in colors)
+        # The same boxes in every form; in pixels of a picture of 80 x 80, too.
+        top, left, bottom, right = BOXES[0]
+        forms = {
+            "yxyx": BOXES[0],
+            "xyxy": [left, top, right, bottom],
+            "xywh": [left, top, right - left, bottom - top],
+            "cxcywh": [(left + right) / 2, (top + bottom) / 2, right - left, bottom - top],
+        }
+        for form, numbers in forms.items():
+            for size in (1, 80):
+                values = f"new Float32Array({[size * number for number in numbers]})"
+                asked = f"m.found({values}, {{form: '{form}', size: [80, 80]}}, new Float32Array([0.6]), null)"
+                (one,) = tab.evaluate(f"import('app/boxes.js').then((m) => {asked})")
+                assert one["box"] == pytest.approx([left, top, right, bottom])
+
+
+def test_boxes_need_a_detector(tmp_path):
+    image = keras.Input((8, 8, 1), name="image")
+    made = to_tflite(enliven(keras.Model(image, layers.Dense(3)(layers.Flatten()(image)))))
+    with pytest.raises(ValueError, match=r"`boxes` are for files of an image.*got `\w+` \(1, 3\)"):
+        made.save_page(tmp_path / "x.html", normalization=(0, 1), boxes="yxyx")

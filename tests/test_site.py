@@ -13,6 +13,9 @@ import pytest
 import keraslayers
 from benchmarks.plots import PLOTS
 from keraslayers import models
+from keraslayers.export.runtimes import chromium
+from tests.export_models import needs_browser
+from tests.test_page import READY
 
 ROOT = Path(__file__).parent.parent
 sys.path.append(str(ROOT / "docs"))
@@ -133,6 +136,16 @@ def test_tables_stand_where_pages_have_their_marks(site):
     assert "narrow_transpose" in text_of(site / "quantization.html")
     assert "60 dB" in text_of(site / "proof.html")
     assert "phone GPU" in text_of(site / "targets.html")
+
+
+@needs_browser
+def test_a_page_of_the_site_is_an_app(site):
+    assert 'href="live/digits.html"' in (site / "targets.html").read_text()
+    with chromium.Chromium() as tab:
+        tab.open((site / "live" / "digits.html").as_uri())
+        tab.evaluate(READY)
+        assert tab.evaluate("document.querySelector('#proofs .verdict').textContent") == "PROVEN"
+        assert tab.evaluate("document.querySelectorAll('dl dt').length") == 5
 
 
 def test_the_benchmarks_are_shown_with_their_pictures(site):

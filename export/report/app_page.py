@@ -6,6 +6,7 @@ import hashlib
 import math
 from pathlib import Path
 
+from keraslayers import _checks
 from keraslayers.export.app.metadata import normalization_of
 from keraslayers.export.progress import step
 from keraslayers.export.proof import evidence as evidences
@@ -15,12 +16,25 @@ from keraslayers.export.runtimes import browser
 HERE = Path(__file__).parent / "app"
 # The one build that has WebGPU; where a browser lacks what it needs of JavaScript, it computes in WebAssembly.
 RUNTIME = "litert_wasm_jspi_internal"
+# What the four numbers of a box are: its sides, its corner and size, or its middle and size.
+BOXES = ("yxyx", "xyxy", "xywh", "cxcywh")
 # Of an input of so few rows and columns a picture can be drawn.
 LEAST, MOST_CHANNELS = 4, 4
 
 
 def render(
-    who, blob, graph, *, name, precision, evidence=None, labels=None, normalization=None, pixels=False, send=None
+    who,
+    blob,
+    graph,
+    *,
+    name,
+    precision,
+    evidence=None,
+    labels=None,
+    normalization=None,
+    pixels=False,
+    boxes=None,
+    send=None,
 ):
     """The page as bytes of HTML.
 
@@ -32,6 +46,7 @@ def render(
         labels: names of the classes, or of a mask's.
         normalization: (mean, std) of an image's pixels, as in `Artifact.save`.
         pixels: whether the file takes pixels of 0 to 255 as they are.
+        boxes: of a detector what the four numbers of a box are, one of `BOXES`.
         send: where the page sends what it found, an address beside its own; by default nowhere.
 
     Raises:
@@ -61,7 +76,7 @@ def render(
         "send": send,
         "key": graph.signatures[0] if graph.signatures else "",
         "inputs": list(map(_told, graph.inputs)),
-        "outputs": [{**_told(output), "kind": kind_of(output, graph, labels)} for output in graph.outputs],
+        "outputs": _outputs(who, graph, labels, boxes),
         "labels": None if labels is None else list(labels),
         "image": image,
     }
@@ -85,6 +100,35 @@ def render(
             size=len(blob),
             precision=precision,
         ).encode()
+
+
+def _outputs(who, graph, labels, boxes):
+    """What is told of the outputs; those of a detector belong together."""
+    told = [{**_told(output), "kind": kind_of(output, graph, labels)} for output in graph.outputs]
+    if boxes is None:
+        return told
+    _checks.choice(who, "boxes", boxes, BOXES)
+    shapes = [tuple(output.shape) for output in graph.outputs]
+    places = [i for i, shape in enumerate(shapes) if len(shape) == 3 and shape[0] == 1 and shape[2] == 4]
+    # Of boxes and scores of four classes the boxes come first, as in every detector that we know.
+    rows = shapes[places[0]][:2] if places else None
+    others = [i for i, shape in enumerate(shapes) if i not in places[:1] and len(shape) < 4 and shape[:2] == rows]
+    scores = [i for i in others if not graph.outputs[i].counted]
+    classes = [i for i in others if i not in scores and len(shapes[i]) == 2]
+    if not places or len(scores) != 1 or not is_image(graph.inputs):
+        given = ", ".join(f"`{output.name}` {output.shape}" for output in graph.outputs)
+        raise ValueError(
+            f"`{who}`: `boxes` are for files of an image that give boxes of (1, boxes, 4), scores of (1, boxes) or "
+            f"(1, boxes, classes), and with the former classes, integers of (1, boxes); got {given}."
+        )
+    size = graph.inputs[0].shape[1:3]
+    told[places[0]] |= {
+        "kind": "boxes",
+        "boxes": {"form": boxes, "size": size, "scores": scores[0], "classes": classes[0] if classes else None},
+    }
+    for place in (*scores, *classes):
+        told[place]["kind"] = "part"
+    return told
 
 
 def is_image(inputs):
@@ -116,11 +160,12 @@ def _scores(output, count=None):
 def _check_labels(who, about):
     if about["labels"] is None:
         return
-    named = [output for output in about["outputs"] if output["kind"] in ("classes", "mask")]
-    if not any(output["shape"][-1] == len(about["labels"]) for output in named):
+    named = [output for output in about["outputs"] if output["kind"] in ("classes", "mask", "part")]
+    apart = any(output["kind"] == "boxes" and output["boxes"]["classes"] is not None for output in about["outputs"])
+    if not apart and not any(output["shape"][-1] == len(about["labels"]) for output in named):
         shapes = ", ".join(f"`{output['name']}` {tuple(output['shape'])}" for output in about["outputs"])
         raise ValueError(
-            f"`{who}`: `labels` must be one a class, of an output of (1, classes) or of a mask; got "
+            f"`{who}`: `labels` must be one a class, of an output of (1, classes), of a mask or of boxes' scores; got "
             f"{len(about['labels'])} for {shapes}."
         )
 

@@ -23,6 +23,9 @@ RESCALE = Annotated[
         "Not for a file with a report beside it that says that it takes pixels.",
     ),
 ]
+BOXES = Annotated[
+    str | None, typer.Option(help="Of a detector, what the numbers of a box are: yxyx, xyxy, xywh or cxcywh.")
+]
 SAMPLES = Annotated[Path | None, typer.Option(help="Inputs that the page proves it on: .npy, or .npz by input name.")]
 MODEL = Annotated[Path | None, typer.Option(help="The .keras model it was made of: what these must give.")]
 
@@ -32,6 +35,7 @@ def page(
     output: Annotated[Path | None, typer.Option("-o", "--output", help="By default FILE.html.")] = None,
     labels: LABELS = None,
     rescale: RESCALE = None,
+    boxes: BOXES = None,
     samples: SAMPLES = None,
     model: MODEL = None,
 ):
@@ -40,7 +44,7 @@ def page(
         from keraslayers.export.artifact import save_page
     read = {"FILE": file, "labels": labels, "samples": samples, "model": model}
     output = page_path("page", file.with_suffix(".html") if output is None else output, read)
-    given = _given("page", file, labels, rescale, samples, model)
+    given = _given("page", file, labels, rescale, boxes, samples, model)
     wrote(save_page("page", given.blob, output, **given.about))
 
 
@@ -73,6 +77,7 @@ def serve(
     file: FILE,
     labels: LABELS = None,
     rescale: RESCALE = None,
+    boxes: BOXES = None,
     samples: SAMPLES = None,
     model: MODEL = None,
     minutes: Annotated[float, typer.Option(min=0.1, max=1440, help="Stop when nobody came for so long.")] = 15,
@@ -91,7 +96,7 @@ def serve(
         from keraslayers.export.artifact import check_beside
         from keraslayers.export.report import answers, app_page, tables
     check_beside("serve", file)
-    given = _given("serve", file, labels, rescale, samples, model)
+    given = _given("serve", file, labels, rescale, boxes, samples, model)
     made = _beside("serve", file, given.blob, given.graph, given.about["name"], begin=True)
     content = app_page.render("serve", given.blob, given.graph, send="answer", **given.about)
     host = _serve.own_address() if address is None else address
@@ -135,7 +140,7 @@ class _Given:
     about: dict
 
 
-def _given(who, file, labels, rescale, samples, model):
+def _given(who, file, labels, rescale, boxes, samples, model):
     from keraslayers.export.prove_file import evidence_of, opened
     from keraslayers.export.report.report import beside
 
@@ -154,6 +159,7 @@ def _given(who, file, labels, rescale, samples, model):
         "pixels": told.get("preprocessing") is not None,
         "labels": names,
         "normalization": scaled,
+        "boxes": boxes,
         "evidence": evidence_of(who, graph, arrays, loaded),
     }
     return _Given(blob, graph, about)

@@ -12,12 +12,15 @@ const $ = (id) => document.getElementById(id);
 const about = JSON.parse($("about").textContent);
 const NAMES = { wasm: "WebAssembly", webgpu: "WebGPU" };
 const RUNTIMES = { wasm: "browser", webgpu: "browser-gpu" }; // as proofs name them
+const LETTERS = 1000; // of a reason
 const calls = {};
+const refused = {};
 const found = [];
 let given = null;
 let chosen = "wasm";
 let waiting = null;
 let running = false;
+let ready = false;
 
 /** What is stored in the page under a name, unpacked. */
 async function stored(name) {
@@ -40,40 +43,52 @@ async function start() {
   for (const accelerator of whole && getWebGpuDevice() ? ["wasm", "webgpu"] : ["wasm"]) {
     try {
       calls[accelerator] = caller(await compile(bytes, accelerator), about.inputs, about.outputs, about.key);
-      document.querySelector(`[value=${accelerator}]`).disabled = false;
     } catch (error) {
-      tell(accelerator, { verdict: "REJECTED", reason: error.message });
+      refused[accelerator] = { verdict: "REJECTED", reason: error.message };
     }
   }
-  if (!whole || !getWebGpuDevice()) tell("webgpu", { verdict: "UNTESTED", reason: "this browser has no WebGPU for pages, or no JSPI" });
+  if (!whole || !getWebGpuDevice()) refused.webgpu = { verdict: "UNTESTED", reason: "this browser has no WebGPU for pages, or no JSPI" };
   if (!about.proof.why) given = evidence(about.proof, about, await stored("evidence"));
 }
 
-/** What the file does here, on each that can run it, and how long it takes. */
-async function measure(asked) {
-  const nothing = about.inputs.map(({ dtype, size }) => new ARRAYS[dtype](size));
-  for (const [name, call] of Object.entries(calls)) {
+/** What the file does here, on each that can run it, and how long it takes; of one that throws, why. */
+async function measure() {
+  for (const name of Object.keys(NAMES)) {
     $("state").textContent = `${NAMES[name]}: proving`;
-    const before = performance.now();
-    await call(nothing);
-    const first_ms = performance.now() - before;
-    const found = asked.why ? { verdict: "UNTESTED", reason: asked.why } : await attempt(() => prove(call, asked, about, given));
-    tell(name, { ...found, first_ms, latency_ms: await latency(call, nothing, 200) });
+    if (calls[name]) {
+      try {
+        tell(name, await measured(calls[name], about.proof));
+        continue;
+      } catch (error) {
+        delete calls[name];
+        refused[name] = { verdict: "REJECTED", reason: error.message ?? `${error}` };
+      }
+    }
+    tell(name, refused[name]);
   }
 }
 
-/** What a function gives; a verdict where it throws. */
-async function attempt(f) {
-  try {
-    return await f();
-  } catch (error) {
-    return { verdict: "REJECTED", reason: error.message ?? `${error}` };
-  }
+async function measured(call, asked) {
+  const nothing = about.inputs.map(({ dtype, size }) => new ARRAYS[dtype](size));
+  const before = performance.now();
+  await call(nothing);
+  const first_ms = performance.now() - before;
+  const proof = asked.why ? { verdict: "UNTESTED", reason: asked.why } : await prove(call, asked, about, given);
+  return { ...proof, first_ms, latency_ms: await latency(call, nothing, 200) };
+}
+
+/** Has a person choose among those that run the file; it throws where none does. */
+function choose() {
+  const names = Object.keys(calls);
+  if (!names.length) throw new Error("this file does not run in this browser");
+  for (const name of names) document.querySelector(`[value=${name}]`).disabled = false;
+  chosen = names[0];
+  document.querySelector(`[value=${chosen}]`).checked = true;
 }
 
 /** A line of the table, and of the answer. */
 function tell(name, { verdict, reason = "", snr_db = null, max_error = null, agreement = null, samples = 0, first_ms = null, latency_ms = null }) {
-  found.push({ runtime: RUNTIMES[name], verdict, reason, snr_db, max_error, agreement, samples, first_ms, latency_ms });
+  found.push({ runtime: RUNTIMES[name], verdict, reason: reason.slice(0, LETTERS), snr_db, max_error, agreement, samples, first_ms, latency_ms });
   const decibels = snr_db !== null ? snr_db.toFixed(1) : max_error !== null ? "exact" : "-";
   const line = $("proofs").insertRow();
   for (const [i, each] of [NAMES[name], verdict, decibels, ...[first_ms, latency_ms].map((ms) => ms?.toFixed(2) ?? "-")].entries()) {
@@ -89,7 +104,7 @@ function tell(name, { verdict, reason = "", snr_db = null, max_error = null, agr
 /** Runs the file on values; of several that come meanwhile the last. */
 async function run(values) {
   waiting = values;
-  if (running || !calls[chosen]) return;
+  if (running || !ready) return;
   running = true;
   while (waiting) {
     const now = waiting;
@@ -99,7 +114,7 @@ async function run(values) {
       const results = await calls[chosen](now);
       $("state").className = "";
       $("state").textContent = `${NAMES[chosen]}: ${(performance.now() - before).toFixed(1)} ms`;
-      $("results").replaceChildren(...about.outputs.map((output, i) => show(output, results[i], about, $("picture"))));
+      $("results").replaceChildren(...show(results, about, $("picture")));
     } catch (error) {
       fail(error);
     }
@@ -119,9 +134,11 @@ $("accelerators").addEventListener("change", (event) => {
 });
 try {
   await start();
-  await measure(about.proof);
-  $("state").textContent = about.image ? "ready: draw" : "ready";
+  await measure();
   await hand(about, await answer(about, found), $("save"), $("sent"));
+  choose();
+  ready = true;
+  $("state").textContent = about.image ? "ready: draw" : "ready";
   again();
   document.body.dataset.ready = "yes";
 } catch (error) {

@@ -1,15 +1,22 @@
-// What the file gives, shown by its kind: the likeliest classes, a mask, a heat map, an image, numbers.
+// What the file gives, shown by its kind: the likeliest classes, a mask, boxes, a heat map, an image, numbers.
+
+import { drawn, found } from "app/boxes.js";
 
 const TOP = 5;
 const MOST = 50; // numbers that are shown
 const OPAQUE = 150; // of 255, a mask laid over the picture
 
-/** An element that shows an output. */
-export function show(output, raw, about, picture) {
-  const { scale, zero_point } = output;
-  const values = scale === null ? raw : Float32Array.from(raw, (x) => (x - zero_point) * scale);
-  const kinds = { classes, mask, heat, image, numbers };
-  const shown = kinds[output.kind](values, output, about, picture);
+/** Elements that show the outputs, of `results` one each. */
+export function show(results, about, picture) {
+  const values = results.map((raw, i) => real(raw, about.outputs[i]));
+  return about.outputs.flatMap((output, i) => (output.kind === "part" ? [] : [shown(output, values[i], values, about, picture)]));
+}
+
+const real = (raw, { scale, zero_point }) => (scale === null ? raw : Float32Array.from(raw, (x) => (x - zero_point) * scale));
+
+function shown(output, values, all, about, picture) {
+  const kinds = { classes, mask, boxes, heat, image, numbers };
+  const shown = kinds[output.kind](values, output, about, picture, all);
   if (about.outputs.length === 1) return shown;
   const whole = element("figure");
   whole.append(element("figcaption", output.name, "note"), shown);
@@ -52,6 +59,16 @@ function painted([, height, width], color, picture) {
     if (below) brush.drawImage(picture, 0, 0);
     brush.drawImage(layer, 0, 0, canvas.width, canvas.height);
   }];
+}
+
+function boxes(values, output, about, picture, all) {
+  const { scores, classes } = output.boxes;
+  const kept = found(values, output.boxes, all[scores], classes === null ? null : all[classes]);
+  const count = classes === null ? about.outputs[scores].shape[2] ?? 1 : about.labels?.length ?? 0;
+  const color = (i) => `rgb(${rgb((i / 8) % 1)})`;
+  const whole = element("div");
+  whole.append(drawn(kept, picture, (i) => named(about, count, i), color), element("p", kept.length ? `${kept.length} found` : "nothing found", "note"));
+  return whole;
 }
 
 function mask(values, { shape }, about, picture) {
