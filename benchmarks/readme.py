@@ -30,13 +30,14 @@ def machine():
 
 
 def main():
+    busy = ", busy with other work, too" if os.getloadavg()[1] > os.cpu_count() else ""
     command = [sys.executable, "-m", "keraslayers", "demo"]
     environment = {**os.environ, "COLUMNS": "80"}
     done = subprocess.run(command, cwd=README.parent, env=environment, stdout=subprocess.PIPE, text=True, check=True)
     # Progress is for those who wait; here only what it came to is of use.
     lines = [line.rstrip() for line in done.stdout.splitlines() if not line.startswith("training")]
     table = "\n".join(lines).strip("\n")
-    write_block("demo", f"What `make demo` printed on {machine()}:\n\n```text\n{table}\n```\n")
+    write_block("demo", f"What `make demo` printed on {machine()}{busy}:\n\n```text\n{table}\n```\n")
 
 
 if __name__ == "__main__":

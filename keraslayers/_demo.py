@@ -113,7 +113,7 @@ def run(name, epochs, folder, console, force=False):
     if browser.packages():
         # Training saw values of 0 to 1.
         made["gpu", "float16"].save_page(live, labels=LABELS.decode().split(), normalization=(0, 255))
-        console.print(f"open {live} in a browser, or on a phone, and draw a digit")
+        console.print(f"open {live} in a browser, or on a phone, and draw a digit as large as its field")
     else:
         console.print(f"no page to draw a digit in: {browser.REMEDY}", highlight=False)
     console.print(f"{time.monotonic() - started:.0f} s in all", highlight=False)
