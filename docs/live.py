@@ -5,8 +5,8 @@ from pathlib import Path
 
 EPOCHS = 6
 WORDS = """
-[Draw a digit](live/digits.html), as large as the field: a network of {parameters:,} parameters, which learned 1,400 scanned
-digits when this site was built and has {accuracy:.0%} of 397 others right, in one page that proves it on your device.
+[Draw a digit](live/digits.html), as large as the field: a network of {parameters:,} parameters learned 1,400 scanned
+digits when this site was built and has {accuracy:.0%} of 397 others right. The page proves it on your device.
 """
 
 
