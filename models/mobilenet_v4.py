@@ -136,6 +136,8 @@ def _mobilenet_v4(
     Args:
         input_shape: (height, width, channels); height and width may be None where nothing attends, else they must be
             known, and 33 at least. Default: 3 channels of the size that the variant was published with.
+        preprocessing: whether the model takes pixels of 0 to 255 and normalizes them by the mean and the standard
+            deviation of ImageNet; else they are expected so.
         alpha: width multiplier; below 1 the first convolution keeps its width.
         depth: share of the units of each stage that is built, within (0, 1]; they are spread over the stage, the first
             is among them.

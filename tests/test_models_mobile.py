@@ -134,6 +134,7 @@ def test_layers_are_those_of_keras_applications(builder, alpha):
             lambda x: (x / 255 - np.array([0.485, 0.456, 0.406])) / np.array([0.229, 0.224, 0.225]),
         ),
         (models.EfficientNetLite0, lambda x: (x - 127) / 128),
+        (models.EfficientNetV2S, lambda x: (x - 128) / 128),
     ],
 )
 def test_preprocessing(builder, expected):
