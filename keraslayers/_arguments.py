@@ -1,5 +1,6 @@
 """What the words of a command line stand for: files that are read, without running code out of them, and numbers."""
 
+import ipaddress
 import struct
 import zipfile
 import zlib
@@ -20,6 +21,14 @@ def shape(who, text):
         return tuple(int(size) for size in text.split(","))
     except ValueError:
         raise ValueError(f"`{who}`: `input_shape` must be sizes such as 224,224,3; got {text!r}.") from None
+
+
+def ip_address(who, text):
+    """An address of IPv4, as it is written."""
+    try:
+        return str(ipaddress.IPv4Address(text))
+    except ValueError:
+        raise ValueError(f"`{who}`: `address` must be one of IPv4 such as 192.168.1.2; got {text!r}.") from None
 
 
 def rescaling(who, text):

@@ -220,6 +220,11 @@ def server():
         thread.join()
 
 
+def test_an_address_to_listen_at_is_a_number(made, capsys):
+    assert run("serve", made, "--address", "localhost") == 2
+    assert "`address` must be one of IPv4 such as 192.168.1.2; got 'localhost'" in capsys.readouterr().err
+
+
 def test_the_server_stops_by_itself():
     with _serve.Server(b"", bytes, most=1, host="127.0.0.1") as one:
         assert list(one.serve(0.001)) == []

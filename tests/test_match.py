@@ -25,14 +25,21 @@ window.verdicts = (cases) => cases.map(({ asked, outputs }) => judge(outputs.map
 R = np.random.default_rng(7)
 
 
-def case(wanted, got, precision="float32", meaning=None, expected=True, rounded=None, **tensor):
+def case(wanted, got, precision="float32", meaning=None, expected=True, rounded=None, most_steps=None, **tensor):
     """What both are asked: of one output, or of several in lists."""
     rounded = precision in ("int8", "int16x8", "dynamic", "int4") if rounded is None else rounded
     several = isinstance(wanted, list)
     wanted, got = ([np.asarray(v, "float64") for v in (each if several else [each])] for each in (wanted, got))
     tensor = {"counted": False, "joined": False, "step": None, **tensor}
     return SimpleNamespace(
-        wanted=wanted, got=got, precision=precision, meaning=meaning, expected=expected, rounded=rounded, tensor=tensor
+        wanted=wanted,
+        got=got,
+        precision=precision,
+        meaning=meaning,
+        expected=expected,
+        rounded=rounded,
+        tensor=tensor,
+        most_steps=most_steps,
     )
 
 
@@ -90,6 +97,14 @@ def several():
             flat[:off] = (flat[:off] + 1) % 4
             yield case(ids, flat.reshape(ids.shape), precision, counted=True)
         yield case(ids, np.where(ids == 3, 2, ids), precision, counted=True)
+    for off in (15, 25):  # of a model that trained with rounding
+        yield case(
+            x, x + 0.01 * off * R.choice([-1, 1], x.shape), "int8", step=0.01, most_steps=match.MAX_TRAINED_STEPS
+        )
+    flat = features(64, 40)
+    yield case(flat, changed(noisy(flat, 40), slice(0, 6), lambda v: v[::-1]), "int4")  # some samples are lost
+    huge = changed(flat, 0, lambda v: 60 * v)
+    yield case(huge, changed(noisy(huge, 45), slice(1, None), np.zeros_like), "int4")  # all but one are
     large = changed(features(16, 8), 0, lambda v: 1e4 * v)
     yield case(large, changed(large, slice(1, None), np.zeros_like))
     yield case(features(16, 8, scale=1e-9), np.zeros((16, 8)))
@@ -133,6 +148,9 @@ def in_python(case):
     meaning = None if case.meaning is None else {"y0": np.asarray(case.meaning, "float64")}
     with np.errstate(all="ignore"):
         reason = match.fault(got, wanted, meaning, graph, case.precision, plain=False)
+        if not reason and case.most_steps:
+            off = np.sqrt(np.mean(np.square(got["y0"] - wanted["y0"]))) / case.tensor["step"]
+            reason = f"it is {off:.1f} steps of its outputs (rms)" if off > case.most_steps else ""
         nothing = "" if reason or case.expected else match.nothing_said(got, meaning, graph)
         ratios = [ratio for key in got if (ratio := snr_db(wanted[key], got[key])) is not None and np.isfinite(ratio)]
     return "WRONG" if reason else "UNTESTED" if nothing else "PROVEN", reason or nothing, min(ratios, default=None)
@@ -156,7 +174,7 @@ def for_page(case):
         "rounded": case.rounded,
         "drawn": False,
         "made_up": False,
-        "most_steps": None,
+        "most_steps": case.most_steps,
         "untested": "",
         "rules": rules(),
     }

@@ -95,11 +95,11 @@ def serve(
         from keraslayers import _serve
         from keraslayers.export.artifact import check_beside
         from keraslayers.export.report import answers, app_page, tables
+    host = _serve.own_address() if address is None else _arguments.ip_address("serve", address)
     check_beside("serve", file)
     given = _given("serve", file, labels, rescale, boxes, samples, model)
     made = _beside("serve", file, given.blob, given.graph, given.about["name"], begin=True)
     content = app_page.render("serve", given.blob, given.graph, send="answer", **given.about)
-    host = _serve.own_address() if address is None else address
 
     def accept(body):
         return answers.read(body, given.blob)
