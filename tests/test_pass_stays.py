@@ -229,7 +229,7 @@ def test_which_file_wants_which_pass(target, precision):
     assert set(TARGETS[target].passes(precision)) == WANTED[target, precision]
 
 
-def test_a_file_gets_the_passes_that_it_wants_and_no_others():
+def test_each_target_gets_its_passes_and_no_others():
     model = around(keraslayers.HardSwish(), IMAGE)
     assert prepare(model, TARGETS["cpu"], "float32") == (model, {})
     assert prepare(model, TARGETS["cpu"], "int8")[1] == {"lower_hard_swish": 1}

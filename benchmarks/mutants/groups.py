@@ -40,7 +40,13 @@ GROUPS = (
     Group("rewrites, shared", ("export/rewrites/_[!_]*.py",), 4, ROWS + "'"),
     Group("passes", ("export/passes/*.py",), 4, f"tests/test_pass_stays.py tests/test_passes.py -k 'not {MADE}'"),
     Group("graph", ("export/file/graph.py",), 24, "tests/test_edit.py tests/test_analyze_file.py"),
-    Group("cost", ("keraslayers/analysis/cost.py",), 24, WINDOWS, "tests/test_analysis.py"),
+    Group(
+        "cost",
+        ("keraslayers/analysis/cost.py",),
+        24,
+        WINDOWS,
+        "tests/test_analysis.py tests/test_receptive_field.py -k 'not sees_more and not classic'",
+    ),
     Group(
         "match",
         ("export/proof/match.py", "export/proof/parts.py"),

@@ -34,7 +34,7 @@ def write(results):
     lines += [
         f"| all | {len(every)} | {seen} | {100 * seen / max(1, len(every)):.0f} % |",
         "",
-        f"Not run yet: {', '.join(left)}." if left else "All groups were run.",
+        f"Not run yet: {'; '.join(left)}." if left else "All groups were run.",
         "",
         f"Not seen were {len(every) - seen}:",
         "",
