@@ -61,7 +61,7 @@ def test_models_lists_every_network_with_its_counts(capfd):
     # At 80 columns every option stands whole.
     assert max(map(len, out.splitlines())) <= 80
     options = {line[2:].split("  ")[0] for line in out.splitlines()}
-    assert {"padding=symmetric", "input_shape=(227, 227, 3)", "width_per_group=4", "vocabulary=20000"} <= options
+    assert {"padding=symmetric", "input_shape=(227,227,3)", "width_per_group=4", "vocabulary=20000"} <= options
 
 
 def test_export_writes_a_proven_file_and_its_report(folder, capfd, tmp_path):

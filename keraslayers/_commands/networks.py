@@ -45,7 +45,9 @@ def models():
             # The first is what the builder makes by itself; of the others what makes them, an option a line.
             first = reference is spec.references[0]
             shown = {} if first and not spec.needed else reference.options
-            options = [f"  {option}" if value is True else f"  {option}={value}" for option, value in shown.items()]
+            # Without spaces in sizes a line of 80 letters holds all.
+            told = {option: str(value).replace(" ", "") for option, value in shown.items()}
+            options = [f"  {option}" if shown[option] is True else f"  {option}={told[option]}" for option in shown]
             table.add_row(
                 "\n".join([name, *options] if first else options),
                 f"{reference.trainable_parameters:,}",
