@@ -23,19 +23,14 @@ def epsilons(model):
     return {layer.epsilon for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)}
 
 
-# The deeper ones see small images, for their time.
+# A deeper one sees small images, for its time; the others have more of the same blocks, which the counts tell.
 @pytest.mark.parametrize(
     ("builder", "theirs", "options", "shape"),
     [
         (models.ResNet50, "ResNet50", {"version": "1-keras", **KERAS}, (65, 96, 3)),
         (models.ResNet101, "ResNet101", {"version": "1-keras", **KERAS}, (33, 32, 3)),
-        (models.ResNet152, "ResNet152", {"version": "1-keras", **KERAS}, (33, 32, 3)),
         (models.ResNet50, "ResNet50V2", {"version": "2-keras", **KERAS}, (65, 96, 3)),
-        (models.ResNet101, "ResNet101V2", {"version": "2-keras", **KERAS}, (33, 32, 3)),
-        (models.ResNet152, "ResNet152V2", {"version": "2-keras", **KERAS}, (33, 32, 3)),
         (models.DenseNet121, "DenseNet121", KERAS, (65, 96, 3)),
-        (models.DenseNet169, "DenseNet169", KERAS, (33, 32, 3)),
-        (models.DenseNet201, "DenseNet201", KERAS, (33, 32, 3)),
         (models.Xception, "Xception", {}, (71, 96, 3)),
     ],
     ids=lambda value: value if isinstance(value, str) else None,
