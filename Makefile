@@ -10,7 +10,7 @@ MADE := $(VENV)/.made
 demo: $(MADE) driver
 	$(BIN)/keraslayers demo
 
-test: lint driver arm64 sshd
+test: lint driver arm64 sshd firefox
 	$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
 
 lint: $(MADE)
@@ -62,7 +62,7 @@ bench-foreign: $(MADE) driver $(FOREIGN:=/.made)
 
 # The lower bounds in pyproject.toml are what this installs and tests.
 LOWEST := .venv-lowest
-test-lowest: $(LOWEST)/.made driver sshd
+test-lowest: $(LOWEST)/.made driver sshd firefox
 	$(LOWEST)/bin/keraslayers setup arm64
 	$(LOWEST)/bin/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
 
@@ -151,6 +151,15 @@ sshd:
 		echo "installing openssh-server for the tests"; \
 		apt-get -qq update && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive \
 			apt-get -qq install --no-install-recommends openssh-server openssh-client > /dev/null; \
+	fi
+
+# Pages must run in another browser than Chromium, too.
+.PHONY: firefox
+firefox:
+	@if ! command -v firefox-esr firefox > /dev/null && [ -e /etc/debian_version ] && [ "$$(id -u)" = 0 ]; then \
+		echo "installing firefox-esr for the tests"; \
+		apt-get -qq update && DEBIAN_FRONTEND=noninteractive \
+			apt-get -qq install --no-install-recommends firefox-esr > /dev/null; \
 	fi
 
 # ARM64 code and qemu, into the user's cache, for the LiteRT of this environment. Without them the verdict on arm64 reads

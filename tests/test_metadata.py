@@ -208,7 +208,7 @@ UNIT = {"normalization": (0, 255)}
             "float32",
             {"labels": LABELS},
             ValueError,
-            SAVE + "`labels` need `normalization`=(mean, std), from which apps compute what the model was trained on, "
+            SAVE + "images need `normalization`=(mean, std), from which apps compute what the model was trained on, "
             "(pixel - mean) / std: (0, 255) for values of 0 to 1, (127.5, 127.5) for -1 to 1, (0, 1) for pixels as "
             "they are. Or export with `preprocessing`.",
         ),

@@ -151,7 +151,7 @@ def normalization_of(who, given, entry, pixels):
         if fixed:
             return fixed
         raise ValueError(
-            f"`{who}`: `labels` need `normalization`=(mean, std), from which apps compute what the model was trained "
+            f"`{who}`: images need `normalization`=(mean, std), from which apps compute what the model was trained "
             "on, (pixel - mean) / std: (0, 255) for values of 0 to 1, (127.5, 127.5) for -1 to 1, (0, 1) for pixels "
             "as they are. Or export with `preprocessing`."
         )
