@@ -13,12 +13,12 @@ from rich.progress import track
 
 import keraslayers
 from benchmarks.readme import write_block
-from keraslayers.export import to_tflite
+from keraslayers.export import Target, to_tflite
 from tests.cases import CASES, DepthwiseByItself, PooledAndBack
 from tests.test_export_layers import network
 
 PRECISIONS = ("float32", "int8")
-COLUMNS = [(runtime, precision) for runtime in ("cpu", "gpu", "gpu-fp16") for precision in PRECISIONS]
+EVERY = Target("every", ("cpu", "gpu", "gpu-fp16", "browser", "browser-gpu"), "phones and web pages")
 # An int8 file of free offsets is another layer's: what the samples show bounds them.
 FREE = "bounded by the samples"
 # What the rows of cases.py stand for that are no layers of ours.
@@ -34,31 +34,39 @@ def main():
     for case in CASES:
         first.setdefault((case.layer.__name__, case.options.get("max_offset") is None), case)
     lines = [
-        f"| layer | what it is | paper | {' | '.join(f'{runtime} {precision}' for runtime, precision in COLUMNS)} |",
-        f"|---|---|---|{'---|' * len(COLUMNS)}",
+        f"| layer | what it is | paper | {' | '.join(EVERY.runtimes)} |",
+        f"|---|---|---|{'---|' * len(EVERY.runtimes)}",
     ]
     for key in track(sorted(first), "proving the layers"):
         case = first[key]
         reports = {
-            precision: to_tflite(network(case), target="gpu", precision=precision, samples=case.inputs(32)).report
+            precision: to_tflite(network(case), target=EVERY, precision=precision, samples=case.inputs(32)).report
             for precision in PRECISIONS
             if case.int8 or precision != "int8"
         }
-        verdicts = [
-            verdict(reports[precision].proof(runtime), case.left_out.get(precision)) if precision in reports else FREE
-            for runtime, precision in COLUMNS
-        ]
+        cells = [_cell(reports, runtime, case.left_out) for runtime in EVERY.runtimes]
         shown = PAIRS.get(case.layer, (case.layer,))
         name = ", ".join(f"`{each.__name__}`" for each in shown)
         name += " with `max_offset`" if case.options.get("max_offset") else ""
-        lines.append(f"| {name} | {summary(shown[-1])} | {paper(shown[0])} | {' | '.join(verdicts)} |")
+        lines.append(f"| {name} | {summary(shown[-1])} | {paper(shown[0])} | {' | '.join(cells)} |")
     print(Counter(re.findall("PROVEN|WRONG|REJECTED|UNTESTED", "\n".join(lines))))
     write_block("layers", "\n".join(lines) + "\n")
 
 
+def _cell(reports, runtime, left_out):
+    """What becomes of the files on a runtime; once where it is the same in both precisions."""
+    told = {
+        precision: verdict(reports[precision].proof(runtime), left_out.get(precision)) if precision in reports else FREE
+        for precision in PRECISIONS
+    }
+    if len(set(told.values())) == 1:
+        return told["float32"]
+    return "; ".join(f"{precision} {words}" for precision, words in told.items())
+
+
 def verdict(proof, reason):
     """The verdict; with the operators that the accelerator left to the built-in kernels and why, if any."""
-    left = (proof.operators or 0) - (proof.delegated or 0)
+    left = 0 if proof.delegated is None else proof.operators - proof.delegated
     return f"{proof.verdict}, {left} left out: {reason}" if proof.samples and left else str(proof.verdict)
 
 

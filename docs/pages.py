@@ -86,7 +86,7 @@ def _verdicts():
     section = readme.split("## Layers\n", 1)[1].split("\n## ", 1)[0]
     lines = [line for line in section.splitlines() if line.startswith("|")]
     header, _, *rows = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
-    columns = [number for number, title in enumerate(header) if title.split()[0] in ("cpu", "gpu")]
+    columns = range(header.index("paper") + 1, len(header))
     verdicts = {name: [] for name in LAYERS}
     for row in rows:
         for name, condition in re.findall(r"`(\w+)`((?: with `\w+`)?)", row[0]):
