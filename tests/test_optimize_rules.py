@@ -9,6 +9,7 @@ from keras import layers, ops
 
 import keraslayers
 from keraslayers import export
+from keraslayers._window_bias import WindowBias
 from keraslayers.export import optimize
 from keraslayers.export.optimize import bounded_deformable, deploy, floats, kernels, lower, rules
 from keraslayers.export.proof.match import MAX_TRAINED_STEPS
@@ -134,6 +135,15 @@ IN_A_TRANSFORMER = {
     "Gelu",
     "Matmul",
 }
+# In the networks of test_optimize_models.py: numbers of a layer's own.
+IN_TOKENS = {
+    keraslayers.Affine,
+    keraslayers.ClassToken,
+    keraslayers.DynamicDepthwiseConv2D,
+    keraslayers.LayerScale,
+    keraslayers.LearnedPositions,
+    WindowBias,
+}
 # Of which the GPU is asked, too; it reverses no slices and takes no tensors of five axes, of which others are made.
 ON_GPU = {
     keraslayers.DeformableConv2D,
@@ -175,7 +185,7 @@ def test_it_trains_and_its_file_is_integers(row):
     made = optimize.quantize_aware(model, samples=x)
     assert made.plan.difference < 1e-5
     made(x, training=True)
-    target = "gpu" if row in ON_GPU and not gpu.available() else "cpu"
+    target = "gpu-fp32" if row in ON_GPU and not gpu.available() else "cpu"
     report = export.to_tflite(made, target=target, precision="int8", samples=x[:4]).report.require()
     assert set(report.float_operators) - {"LEAKY_RELU"} == IN_FLOATS.get(row, set())
     assert row in IN_FLOATS or not report.float_operators
@@ -220,17 +230,22 @@ def test_a_relu_behind_a_separable_convolution_is_no_operator():
     assert not {"MUL", "RELU"} & set(operators)
 
 
+def name_of(row):
+    """What the page calls a rule."""
+    if row is WindowBias:
+        return "WindowAttention"
+    return row if isinstance(row, str) else row.__name__
+
+
 def test_the_page_names_every_rule():
     page = (Path(__file__).parent.parent / "docs" / "training.md").read_text()
     named = set(re.findall(r"`(\w+)`", page.split("## What trains with rounding")[1].split("All else is refused")[0]))
-    assert {
-        row if isinstance(row, str) else row.__name__ for row in [*CLASSES, *OPERATIONS, *IN_A_TRANSFORMER]
-    } == named
+    assert set(map(name_of, [*CLASSES, *OPERATIONS, *IN_A_TRANSFORMER, *IN_TOKENS])) == named
 
 
 def test_the_page_names_what_may_be_floats_and_how_far_a_file_may_be():
     checked = (Path(__file__).parent.parent / "docs" / "training.md").read_text().split("## What is checked")[1]
-    named = (*deploy.ENDS, "LEAKY_RELU", "BATCH_MATMUL", *(kind.__name__ for kind in rules.IN_FLOATS))
+    named = (*deploy.ENDS, "LEAKY_RELU", "BATCH_MATMUL", *map(name_of, rules.IN_FLOATS))
     assert all(f"`{name}`" in checked for name in named)
     assert f"be {MAX_TRAINED_STEPS} steps" in checked
 
@@ -245,4 +260,4 @@ def test_every_rule_has_a_row():
     classes = (classes | set(rules.IN_FLOATS)) - PARTS - passing - {floats.Passing}
     names = {*rules.SAME, *rules.OWN, *rules.FIXED, *rules.ROUNDED_AGAIN, *lower._OPERATIONS} - {"Identity"}
     names |= rules.OPERATIONS_IN_FLOATS | rules.PRODUCTS_IN_FLOATS
-    assert classes | names == {*CLASSES, *OPERATIONS, *IN_A_TRANSFORMER}
+    assert classes | names == {*CLASSES, *OPERATIONS, *IN_A_TRANSFORMER, *IN_TOKENS}
