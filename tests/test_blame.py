@@ -222,6 +222,23 @@ def test_beginnings_run_and_end_in_what_the_rest_reads():
     np.testing.assert_array_equal(got, wanted)
 
 
+def test_a_beginning_has_the_weights_of_16_bits_that_it_reads_and_no_others():
+    model, x = cnn(), samples(1)
+    blob = to_tflite(model, precision="float16").tflite
+    file = edit.read(blob)
+    steps = [op for op in file.main.operators if op.name != "DEQUANTIZE"]
+    assert len(steps) < len(file.main.operators)
+    for count, last in enumerate(steps, start=1):
+        blob = beginning(file, count)
+        part = edit.read(blob)
+        widened = [op.output for op in part.main.operators if op.name == "DEQUANTIZE"]
+        read = {tensor.name for op in part.main.operators for tensor in op.inputs if tensor is not None}
+        assert len(part.main.operators) == count + len(widened)
+        assert {tensor.name for tensor in widened} <= read
+        assert last.output.name in {tensor.name for tensor in part.main.outputs}
+        assert all(np.isfinite(values).all() for values in run_by_tensor(blob, x))  # nothing is missing
+
+
 def run_by_tensor(blob, x):
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 

@@ -54,7 +54,7 @@ GROUPS = (
         f"tests/test_parts.py tests/test_adversary.py tests/test_proof.py -k '{NUMBERS}'",
     ),
     Group("proof", ("export/proof/proof.py",), 16, "tests/test_adversary.py", "tests/test_proof.py"),
-    Group("blame", ("export/proof/blame.py",), 16, PARTS, "tests/test_blame.py"),
+    Group("blame", ("export/proof/blame.py",), 16, PARTS, "tests/test_blame.py tests/test_float16_runtime.py"),
     Group(
         "optimize",
         ("export/optimize/*.py",),
