@@ -156,7 +156,7 @@ sshd:
 # Pages must run in another browser than Chromium, too.
 .PHONY: firefox
 firefox:
-	@if ! command -v firefox-esr firefox > /dev/null && [ -e /etc/debian_version ] && [ "$$(id -u)" = 0 ]; then \
+	@if ! command -v firefox-esr > /dev/null && ! command -v firefox > /dev/null && [ -e /etc/debian_version ] && [ "$$(id -u)" = 0 ]; then \
 		echo "installing firefox-esr for the tests"; \
 		apt-get -qq update && DEBIAN_FRONTEND=noninteractive \
 			apt-get -qq install --no-install-recommends firefox-esr > /dev/null; \
