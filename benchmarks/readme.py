@@ -30,7 +30,7 @@ def machine():
 
 
 def main():
-    busy = ", busy with other work, too" if os.getloadavg()[1] > os.cpu_count() else ""
+    busy = ", busy with other work, too" if os.getloadavg()[0] > os.cpu_count() else ""
     command = [sys.executable, "-m", "keraslayers", "demo"]
     environment = {**os.environ, "COLUMNS": "80"}
     done = subprocess.run(command, cwd=README.parent, env=environment, stdout=subprocess.PIPE, text=True, check=True)
