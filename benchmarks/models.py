@@ -98,11 +98,8 @@ def measure(key, part):
     options = {**reference.options, "classifier_activation": None}
     target, precision, runtimes = "gpu-fp32", part, RUNTIMES
     if part == HALVES:
-        target, precision, runtimes = (
-            Target("halves", ("gpu-fp16",), "a GPU in 16-bit floats"),
-            "float32",
-            ("gpu-fp16",),
-        )
+        precision, runtimes = "float32", ("gpu-fp16",)
+        target = Target(HALVES, runtimes, "a GPU in 16-bit floats")
         if len(spec.input_shape) == 3:
             sides = (min(side, HALVES_SIDE) for side in (options.get("input_shape") or spec.input_shape)[:2])
             options["input_shape"] = (*sides, spec.input_shape[2])

@@ -11,11 +11,21 @@ from keraslayers._commands.terminal import FORCE, NOT_PROVEN, PROVEN, err, page_
 from keraslayers._printable import printable
 from keraslayers._quiet import quiet
 
+# What several commands ask for in the same words.
+FILE = Annotated[Path, typer.Argument(metavar="FILE.tflite", help="Any .tflite file, from whatever tool.")]
+TARGET = Annotated[str, typer.Option(help="cpu, gpu, gpu-fp32, browser, browser-gpu or micro.")]
+INPUTS = Annotated[Path | None, typer.Option(help="Inputs to run: .npy, or .npz by input name.")]
+MADE_OF = Annotated[
+    Path | None, typer.Option(help="The .keras model that the file was made of, to compare with it, too.")
+]
+HTML = Annotated[Path | None, typer.Option(help="Write the report as a page, too: .html.")]
+OVER = Annotated[bool, typer.Option("--force", help=FORCE)]
+
 
 def export(
     model: Annotated[Path, typer.Argument(metavar="MODEL.keras", help="A saved Keras 3 model.")],
     output: Annotated[Path | None, typer.Option("-o", "--output", help="By default MODEL.tflite.")] = None,
-    target: Annotated[str, typer.Option(help="cpu, gpu, gpu-fp32, browser, browser-gpu or micro.")] = "cpu",
+    target: TARGET = "cpu",
     precision: Annotated[
         str, typer.Option(help="float32, float16, dynamic, int4 (weights), int8 or int16x8 (all integer).")
     ] = "float32",
@@ -43,8 +53,8 @@ def export(
     layer_errors: Annotated[
         bool, typer.Option("--layer-errors", help="Rank the layers by what int8 or float16 costs in each.")
     ] = False,
-    html: Annotated[Path | None, typer.Option(help="Write the report as a page, too: .html.")] = None,
-    force: Annotated[bool, typer.Option("--force", help=FORCE)] = False,
+    html: HTML = None,
+    force: OVER = False,
 ):
     """Export a saved model to TFLite and prove the file."""
     with quiet():
@@ -76,7 +86,7 @@ def export(
 
 
 def check(
-    file: Annotated[Path, typer.Argument(metavar="FILE.tflite", help="Any .tflite file, from whatever tool.")],
+    file: FILE,
     runtime: Annotated[
         list[str] | None,
         typer.Option(
@@ -96,11 +106,9 @@ def check(
     python: Annotated[
         str, typer.Option(help="With --on, the Python there: venv/bin/python, from the user's folder.")
     ] = "python3",
-    samples: Annotated[Path | None, typer.Option(help="Inputs to run: .npy, or .npz by input name.")] = None,
-    model: Annotated[
-        Path | None, typer.Option(help="The .keras model that the file was made of, to compare with it, too.")
-    ] = None,
-    html: Annotated[Path | None, typer.Option(help="Write the report as a page, too: .html.")] = None,
+    samples: INPUTS = None,
+    model: MADE_OF = None,
+    html: HTML = None,
 ):
     """Prove any .tflite file on the runtimes of a phone, or others, against LiteRT's built-in kernels."""
     with quiet():
@@ -118,15 +126,13 @@ def check(
 
 
 def repair(
-    file: Annotated[Path, typer.Argument(metavar="FILE.tflite", help="Any .tflite file, from whatever tool.")],
+    file: FILE,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="By default FILE.repaired.tflite.")] = None,
-    target: Annotated[str, typer.Option(help="cpu, gpu, gpu-fp32, browser, browser-gpu or micro.")] = "gpu",
-    samples: Annotated[Path | None, typer.Option(help="Inputs to run: .npy, or .npz by input name.")] = None,
-    model: Annotated[
-        Path | None, typer.Option(help="The .keras model that the file was made of, to compare with it, too.")
-    ] = None,
-    html: Annotated[Path | None, typer.Option(help="Write the report as a page, too: .html.")] = None,
-    force: Annotated[bool, typer.Option("--force", help=FORCE)] = False,
+    target: TARGET = "gpu",
+    samples: INPUTS = None,
+    model: MADE_OF = None,
+    html: HTML = None,
+    force: OVER = False,
 ):
     """Rewrite any .tflite file so that a target's runtimes take it and compute it right, and prove the result."""
     with quiet():
