@@ -43,9 +43,7 @@ def test_skipped_layers_alone_are_floats(skip):
     made(samples(), training=True)
     report = export.to_tflite(made, precision="int8", samples=samples()).report.require()
     assert report.float_layers == tuple(sorted(skip))
-    floats = dict(report.float_operators)
-    floats.pop("LEAKY_RELU", None)
-    assert floats == CASES[skip]
+    assert report.float_operators == CASES[skip]
 
 
 def test_nested_models_are_skipped_layer_by_layer():
@@ -61,7 +59,7 @@ def test_a_name_is_taken_for_no_other():
     model = enliven(keras.Model(image, layers.Dense(3)(layers.GlobalAveragePooling2D()(x))))
     made = optimize.quantize_aware(model, samples=samples(), skip="conv")
     report = export.to_tflite(made, precision="int8", samples=samples()).report.require()
-    assert report.float_operators == {"CONV_2D": 1, "LEAKY_RELU": 1}
+    assert report.float_operators == {"CONV_2D": 1}
 
 
 @keras.saving.register_keras_serializable("tests")

@@ -119,6 +119,16 @@ def test_a_detector_finds_in_int8_what_it_finds_in_keras(trained, unseen):
     assert set(made.report.float_operators) == {"ADD", "CONCATENATION", "MUL"}
 
 
+def test_a_detector_that_trained_for_int8_does_too(trained, unseen):
+    model, images = trained
+    wanted = found(model.predict(unseen[0], verbose=0), unseen[1])
+    made = to_tflite(quantize_aware(model, samples=images[:100]), precision="int8", samples=images[:16])
+    assert found(answers(made.tflite, unseen[0]), unseen[1]) > wanted - 0.01
+    (proof,) = made.report.require().proofs
+    assert proof.partitions == 1
+    assert set(made.report.float_operators) == {"ADD", "CONCATENATION", "MUL"}
+
+
 def test_integers_for_an_output_cannot_hold_both_and_it_says_what_can(trained):
     model, images = trained
     (proof,) = to_tflite(model, precision="int8", samples=images[:100], io="int8").report.proofs

@@ -6,7 +6,8 @@ from keras import layers, ops
 from keraslayers.export.optimize.bounded_deformable import Product
 from keraslayers.export.optimize.config_wrapper import ConfigWrapper
 from keraslayers.export.optimize.constant import ConstantKernel
-from keraslayers.export.optimize.floats import Floats, Kept
+from keraslayers.export.optimize.ends import ends
+from keraslayers.export.optimize.floats import Floats, Kept, call_kept, compute_kept
 from keraslayers.export.optimize.identity_convolution import IdentityConvolution
 from keraslayers.export.optimize.kernels import Rounded, has_kernel, kernel_of, plain
 from keraslayers.export.optimize.ranges import Range
@@ -54,6 +55,7 @@ class _Assembly:
         for node in self.nodes:
             for tensor in node.input_tensors:
                 self.users.setdefault(id(tensor), []).append(node)
+        self.ends = ends(self.nodes, self.users)  # ids of nodes that join numbers of several scales, in floats
         self.outs = {id(tensor) for tensor in keras.tree.flatten(model.outputs)}
         self.names = {tensor.name for tensor in model.inputs}
         self.scales = Scales()
@@ -91,15 +93,18 @@ class _Assembly:
         users = self.users.get(id(tensor), [])
         return users[0] if len(users) == 1 and id(tensor) not in self.outs else None
 
+    def _kept(self, node, layer):
+        return isinstance(layer, Kept) or id(node) in self.ends
+
     def _read(self, node):
         layer, (out, *rest) = owner(node.operation), node.outputs
         if isinstance(layer, Kept) and moves(layer.layer) and not any(id(x) in self.raw for x in node.input_tensors):
             layer = layer.layer  # numbers that are rounded already are none others when they have moved
         self.layers[id(node)] = layer
         kind = operation_name(layer)
-        if isinstance(layer, Kept):
+        if self._kept(node, layer):
             for tensor in node.outputs:
-                if all(isinstance(owner(user.operation), Kept) for user in self.users.get(id(tensor), ())):
+                if all(self._kept(user, owner(user.operation)) for user in self.users.get(id(tensor), ())):
                     self.raw.add(id(tensor))
                 self.scales.made[id(tensor)] += 1
             return
@@ -174,6 +179,10 @@ class _Assembly:
         """The same numbers, where the converter makes no integers of them."""
         return Floats(name=self._fresh(f"{name}_floats"))(value)
 
+    def _in_floats(self, layer, name):
+        keep = call_kept if isinstance(layer, keras.layers.Layer) else compute_kept
+        return lambda *args, **kwargs: keep(layer, lambda _: name, *args, **kwargs)
+
     def _range(self, tensor, name):
         """The `Range` of a tensor, one for all of a scale, which is named after the first call that needs it."""
         root = self.scales.find(tensor)
@@ -186,21 +195,22 @@ class _Assembly:
     def _write(self, node, found):
         layer, out = self.layers[id(node)], node.outputs[0]
         root = self.scales.find(out)
-        name = self._fresh(layer.name)
+        name, kept = self._fresh(layer.name), self._kept(node, layer)
 
         def now(tensor):
             if not isinstance(tensor, keras.KerasTensor):
                 return tensor
             # What has a scale laid down is rounded anew where it goes to where another rules.
-            if keeps_scale(layer) and self.scales.find(tensor) != root:
+            if keeps_scale(layer) and not kept and self.scales.find(tensor) != root:
                 return self._range(out, name)(found[id(tensor)])
             # A mean of integers, say, would be one of integers.
-            apart = isinstance(layer, Kept) and not _multiplies(layer.layer) and id(tensor) not in self.raw
+            apart = kept and not (isinstance(layer, Kept) and _multiplies(layer.layer)) and id(tensor) not in self.raw
             return self._floats(found[id(tensor)], name) if apart else found[id(tensor)]
 
         args, kwargs = keras.tree.map_structure(now, (node.arguments.args, node.arguments.kwargs))
-        if isinstance(layer, Kept):
-            values = keras.tree.flatten(borrow(layer, name)(*args, **kwargs))
+        if kept:
+            call = borrow(layer, name) if isinstance(layer, Kept) else self._in_floats(layer, name)
+            values = keras.tree.flatten(call(*args, **kwargs))
             for tensor, value in zip(node.outputs, values, strict=True):
                 if id(tensor) not in self.raw:
                     value = self._range(tensor, name)(self._floats(value, name))

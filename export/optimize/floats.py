@@ -3,9 +3,7 @@
 import keras
 
 from keraslayers._rewrite import _beside_tensors, rewrite
-
-# The largest number below one.
-ALMOST_ONE = 1 - 2**-24
+from keraslayers.export.rewrites.drop_slopes import ALMOST_ONE
 
 
 class Kept(keras.layers.Layer):
@@ -80,7 +78,8 @@ class Floats(keras.layers.Layer):
 
     The converter turns into integers whatever stands between two ranges. Between a layer that shall stay in floats and
     the range behind it this stands: an operator that can be folded into none before it. It stands before the layer,
-    too, where that could be one of those whose integers the converter hands on.
+    too, where that could be one of those whose integers the converter hands on. `drop_slopes` takes it out of the
+    file.
     """
 
     def call(self, inputs):
@@ -104,3 +103,9 @@ def call_kept(layer, fresh, *args, **kwargs):
     said = _beside_tensors(kwargs)
     kwargs = {name: value for name, value in kwargs.items() if name not in said}
     return Kept(layer, fresh(layer.name), said)(*args, **kwargs)
+
+
+def compute_kept(operation, fresh, *args, **kwargs):
+    """The same of an operation, `operation` as it is, not borrowed."""
+    tensors = [value for value in keras.tree.flatten((args, kwargs)) if isinstance(value, keras.KerasTensor)]
+    return Kept(Computed(operation, args, kwargs, operation.name), fresh(operation.name))(*tensors)

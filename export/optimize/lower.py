@@ -7,7 +7,7 @@ from keras import layers, ops
 from keraslayers.deformable import DeformableConv2D
 from keraslayers.dynamic import DynamicConv2D
 from keraslayers.export.optimize.bounded_deformable import in_parts
-from keraslayers.export.optimize.floats import Computed, Kept, Passing, call_kept
+from keraslayers.export.optimize.floats import Kept, Passing, call_kept, compute_kept
 from keraslayers.export.optimize.kernels import has_kernel, plain
 from keraslayers.export.optimize.matrix_part import in_matrices
 from keraslayers.export.optimize.mixture_part import mixed
@@ -88,11 +88,11 @@ def _replacement(layer, origins, args, kwargs):
     name = operation_name(layer)
     tensors = [value for value in keras.tree.flatten((args, kwargs)) if isinstance(value, keras.KerasTensor)]
     if name in OPERATIONS_IN_FLOATS or (name in PRODUCTS_IN_FLOATS and len(tensors) > 1):
-        return _compute_in_floats
+        return compute_kept
     # Between two that are floats: attention's.
     floats = bool(tensors) and isinstance(made_by(tensors[0])[0], Kept)
     if floats and name == "Softmax":
-        return _compute_in_floats
+        return compute_kept
     if name is not None:
         return _OPERATIONS.get(name)
     if isinstance(layer, Kept | Passing):
@@ -135,12 +135,6 @@ def _rename(layer, fresh, inputs, outputs):
         own = isinstance(operation, keras.layers.Layer)
         operation.name = fresh(f"{layer.name}_{operation.name if own else type(operation).__name__.lower()}")
         tensors.extend(operation._inbound_nodes[index].input_tensors)
-
-
-def _compute_in_floats(operation, fresh, *args, **kwargs):
-    tensors = [value for value in keras.tree.flatten((args, kwargs)) if isinstance(value, keras.KerasTensor)]
-    called = Computed(owner(operation), args, kwargs, operation.name)
-    return Kept(called, fresh(operation.name))(*tensors)
 
 
 def _loose_activation(layer):

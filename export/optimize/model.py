@@ -112,11 +112,19 @@ def copy(who, model):
                 setattr(twin, name, again(other))
         return twin
 
-    made = keras.models.clone_model(model if isinstance(model, keras.Sequential) else graph, clone_function=again)
+    whole = _not_compiled(model if isinstance(model, keras.Sequential) else graph)
+    made = keras.models.clone_model(whole, clone_function=again)
     made.set_weights(model.get_weights())
     settle(made)
     _freeze_alike(model, made)
     return made
+
+
+def _not_compiled(model):
+    """The same model as one that nobody compiled: `clone_model` would look for the loss among registered functions."""
+    view = object.__new__(type(model))
+    view.__dict__.update(model.__dict__, compiled=False)
+    return view
 
 
 def ties(model):

@@ -19,6 +19,7 @@ from keraslayers.export.rewrites.center_normalization import center_normalizatio
 from keraslayers.export.rewrites.copy_outputs import copy_outputs
 from keraslayers.export.rewrites.crop_transposed import crop_transposed
 from keraslayers.export.rewrites.dilate_convolutions import dilate_convolutions
+from keraslayers.export.rewrites.drop_slopes import drop_slopes
 from keraslayers.export.rewrites.drop_state import drop_state
 from keraslayers.export.rewrites.drop_terms import drop_terms
 from keraslayers.export.rewrites.fold_constants import fold_constants
@@ -86,6 +87,7 @@ __all__ = [
     "copy_outputs",
     "crop_transposed",
     "dilate_convolutions",
+    "drop_slopes",
     "drop_state",
     "drop_terms",
     "each",
@@ -240,6 +242,7 @@ REWRITES = {
     "lower_hard_swish": (lower_hard_swish, _on_cpu),
     "lower_average_pooling": (lower_average_pooling, _on_cpu),
     "drop_terms": (drop_terms, _on_cpu),
+    "drop_slopes": (drop_slopes, _on_all),
     "nest_concatenations": (nest_concatenations, _on_cpu),
     "multiply_matrices": (multiply_matrices, _on_gpu),
     "fold_reshapes": (fold_reshapes, _on_gpu),

@@ -18,7 +18,24 @@ def added(small, kind="ADD", first=False, scale=0.05, activation=0):
     return make
 
 
+def leaky(slope, dtype="float32", last=False):
+    def make():
+        f = Made()
+        quantized = {"scale": 0.05, "zero_point": 3} if dtype == "int8" else {}
+        x = f.input((1, 4, 8), dtype, "x", **quantized)
+        y = f.new("LEAKY_RELU", (x,), (1, 4, 8), alpha=slope, **quantized)
+        return f.done(y if last else f.new("ABS", (y,), (1, 4, 8), **quantized))
+
+    return make
+
+
 CASES = [
+    Case("drop_slopes", "almost one", leaky(1 - 2**-24), "PROVEN", exact=False),
+    Case("drop_slopes", "one", leaky(1.0), "PROVEN"),
+    Case("drop_slopes", "less", leaky(1 - 2**-20), stays=True),
+    Case("drop_slopes", "more", leaky(1.5), stays=True),
+    Case("drop_slopes", "int8", leaky(1.0, "int8"), stays=True),
+    Case("drop_slopes", "output", leaky(1.0, last=True), stays=True),
     Case("drop_terms", "second", added(1e-7), "PROVEN", "cpu"),
     Case("drop_terms", "first", added(1e-7, first=True), "PROVEN", "cpu"),
     Case("drop_terms", "taken away", added(1e-6, "SUB"), "PROVEN", "cpu"),
