@@ -10,6 +10,7 @@ from keraslayers.export.artifact import Artifact
 from keraslayers.export.file.analyze_file import analyze_file
 from keraslayers.export.pipeline import to_tflite
 from keraslayers.export.precisions import PRECISIONS
+from keraslayers.export.predict import Evaluation
 from keraslayers.export.proof.blame import Culprit, find_culprit
 from keraslayers.export.proof.proof import Proof, Verdict
 from keraslayers.export.prove_file import prove
@@ -23,6 +24,7 @@ __all__ = [
     "TARGETS",
     "Artifact",
     "Culprit",
+    "Evaluation",
     "NotProvenError",
     "Proof",
     "Report",

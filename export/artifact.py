@@ -18,11 +18,53 @@ class Artifact:
         tflite: bytes of the .tflite file.
         report: what is known of it.
         evidence: a few of the samples that it was proven on, and what the model gives of them: for pages.
+        source: the Keras model that it was made of, for `evaluate`.
     """
 
     tflite: bytes
     report: Report
     evidence: Evidence | None = field(default=None, repr=False, compare=False)
+    source: object = field(default=None, repr=False, compare=False)
+
+    def predict(self, x, *, runtime="cpu"):
+        """What the file gives, as `keras.Model.predict` does of a model.
+
+        Args:
+            x: inputs, as many as there are: an array of (samples, ...), a list of arrays for several inputs, a dict by
+                input name, a `tf.data.Dataset` or a `keras.utils.PyDataset` of batches, labels beside them left out.
+                Integer inputs take real numbers, which are rounded as the file's scale says.
+            runtime: what runs it: `"cpu"`, `"gpu"`, `"gpu-fp16"` or another that is on this machine.
+
+        Returns:
+            An array of (samples, ...) in float32; a dict of such by output name where there are several.
+
+        Raises:
+            TypeError, ValueError: if `x` does not fit the file, or there is no such runtime.
+            RuntimeError: if the runtime is not on this machine or refuses the file.
+        """
+        from keraslayers.export.predict import predicted
+
+        return predicted("Artifact.predict", self.tflite, x, runtime)
+
+    def evaluate(self, x, y=None, *, runtime="cpu"):
+        """Runs the file and the Keras model that it was made of on a whole data set.
+
+        Args:
+            x: as in `predict`; data sets give labels, and weights, beside inputs.
+            y: the labels, where `x` is arrays.
+            runtime: as in `predict`.
+
+        Returns:
+            An `Evaluation`: the loss and the metrics that the model was compiled with, of the model and of the file,
+            over all samples; how often both give the same class; signal over error.
+
+        Raises:
+            TypeError, ValueError: if `x` or `y` does not fit, or the file was not made by `to_tflite`.
+            RuntimeError: if the runtime is not on this machine or refuses the file.
+        """
+        from keraslayers.export.predict import evaluated
+
+        return evaluated("Artifact.evaluate", self.tflite, self.source, x, y, runtime)
 
     def save(self, path, *, labels=None, normalization=None, description=None, author=None, license=None, force=False):
         """Writes the file, and its report beside it as `.json`, whole or not at all.

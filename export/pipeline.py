@@ -8,6 +8,7 @@ from functools import partial
 from keraslayers.export.artifact import Artifact
 from keraslayers.export.file.graph import read_graph
 from keraslayers.export.precisions import INTEGER, check_kernels
+from keraslayers.export.predict import Source
 from keraslayers.export.progress import step
 from keraslayers.export.proof.blame import all_blamed
 from keraslayers.export.proof.evidence import Evidence
@@ -119,7 +120,8 @@ def to_tflite(
             except Exception as error:  # whatever it is: the file is there all the same, and the report says so
                 proofs = _adding(proofs, f"What to do could not be found out ({type(error).__name__}: {error})")
         evidence = Evidence(tested, expected, plan.precision, plan.trained, made_up=not plan.given).few()
-        return Artifact(made.blob, _described(plan, made, passes, proofs), evidence)
+        source = Source(model, plan.theirs, plan.pixels, next(iter(plan.shapes.values()))[0])
+        return Artifact(made.blob, _described(plan, made, passes, proofs), evidence, source)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -4,9 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from keraslayers.export.file.graph import read_graph
-from keraslayers.export.proof.proof import calls_of, values_of
-from keraslayers.export.runtimes import cpu
+from keraslayers.export.predict import runner
 from keraslayers.export.source.samples import name_samples
 
 
@@ -88,16 +86,8 @@ def fewest(fits, most, least=0):
 
 def predictor(who, blob):
     """A function that computes what a file does, on LiteRT's CPU runtime, by output name; of one output the array."""
-    graph = read_graph(blob)
-
-    def predict(x):
-        inputs, count = calls_of(name_samples(who, x, graph.inputs), graph)
-        outcome = cpu.run(blob, graph, inputs)
-        if outcome.outputs is None:
-            raise RuntimeError(f"`{who}`: LiteRT does not run the file: {outcome.reason}.")
-        return _as_predicted(values_of(outcome.outputs, graph, count))
-
-    return predict
+    run = runner(who, blob, "cpu")
+    return lambda x: _as_predicted(run(x))
 
 
 def model_predictor(who, interface, pixels):

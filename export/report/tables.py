@@ -202,6 +202,21 @@ def of_answers(answers):
     return made
 
 
+def of_evaluation(evaluation):
+    """A file beside its Keras model."""
+    table = Table(box=box.HORIZONTALS, show_edge=False, padding=(0, 1, 0, 0))
+    for column in ("", "Keras", evaluation.runtime):
+        table.add_column(column, justify="right" if column else "left", no_wrap=True)
+    for name, value in evaluation.keras.items():
+        table.add_row(_text(name), f"{value:.4f}", f"{evaluation.file[name]:.4f}")
+    told = [f"{evaluation.samples:,} samples"]
+    if evaluation.agreement is not None:
+        told.append(f"the same class in {evaluation.agreement:.2%}")
+    told.append("equal" if evaluation.snr_db is None else f"{evaluation.snr_db:.1f} dB of signal over error")
+    words = Text(", ".join(told))
+    return Group(table, words) if evaluation.keras else words
+
+
 def to_text(renderable, width=88):
     """A rich renderable as plain text."""
     page = io.StringIO()
