@@ -2,6 +2,7 @@
 
 import os
 import sys
+from importlib.metadata import version
 from typing import Annotated
 
 import typer
@@ -12,15 +13,21 @@ from keraslayers._commands.terminal import BAD_USE, NOT_PROVEN, err
 from keraslayers._printable import printable
 
 app = typer.Typer(
-    add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 
+def _version(wanted: bool):
+    if wanted:
+        print(f"keraslayers {version('keraslayers')}")
+        raise typer.Exit
+
+
 @app.callback()
 def keraslayers(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ):
     """Layers, classic models and proven TFLite export for Keras 3.

@@ -13,6 +13,8 @@ MOST_CALLS = 10_000
 # An archive that unpacks to more bytes than this, and to so many times its size, is refused. Keras and NumPy store
 # numbers as they are, and of those that somebody packed floats get a few times smaller, mostly zeros ten times.
 MOST_UNPACKED, MOST_TIMES = 2**28, 50
+# So many images of a folder are read.
+MOST_IMAGES = 512
 
 
 def shape(who, text):
@@ -173,6 +175,63 @@ def load_samples(who, path):
         return loaded if path.suffix == ".npy" else dict(loaded)
     except (ValueError, EOFError, OSError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
         raise ValueError(f"`{who}`: `samples` {str(path)!r} holds no plain arrays: {error}") from error
+
+
+def load_images(who, folder, model, rescale):
+    """Pixels of 0 to 255 of the images in a folder and its folders, drawn from all, in the size of a model's input.
+
+    What sticks out beyond its sides is cut off.
+    """
+    shapes = [tensor.shape for tensor in getattr(model, "inputs", None) or ()]
+    modes = {1: "grayscale", 3: "rgb", 4: "rgba"}
+    if len(shapes) != 1 or len(shapes[0]) != 4 or None in shapes[0][1:] or shapes[0][3] not in modes:
+        raise ValueError(
+            f"`{who}`: `samples` are images, and `model` {model.name!r} does not take one of known size with 1, 3 or 4 "
+            f"channels last; its inputs are {shapes}. Give .npy or .npz."
+        )
+    if rescale is None:
+        raise ValueError(
+            f"`{who}`: `samples` that are images need `rescale`, what training did to pixels of 0 to 255, which then "
+            "becomes part of the file: --rescale 1/255,0 for values of 0 to 1, 1/127.5,-1 for -1 to 1, 1,0 for pixels "
+            "as they are."
+        )
+    with quiet():
+        import keras
+        import numpy as np
+
+        try:
+            images = keras.utils.image_dataset_from_directory(
+                folder,
+                labels=None,
+                color_mode=modes[shapes[0][3]],
+                image_size=shapes[0][1:3],
+                batch_size=None,
+                seed=0,
+                crop_to_aspect_ratio=True,
+                verbose=False,
+            )
+            return np.stack(list(images.take(MOST_IMAGES).as_numpy_iterator()))
+        except (ValueError, OSError) as error:
+            raise ValueError(f"`{who}`: `samples` {str(folder)!r}: {str(error).splitlines()[0]}") from error
+
+
+def alike(who, samples):
+    """What scores a file by the part of the samples of which it gives the Keras model's class."""
+    if samples is None:
+        raise ValueError(f"`{who}`: `precision` auto needs `samples`, on which files are compared with Keras.")
+    wanted = []
+
+    def evaluate(predict):
+        scores = predict(samples)
+        if isinstance(scores, dict) or scores.shape[-1] < 2:
+            raise ValueError(
+                f"`{who}`: `precision` auto compares classes here, and `model` does not give one output of several; "
+                "in Python give to_tflite(evaluate=...) what counts."
+            )
+        wanted.append(scores.argmax(-1))  # the model comes first
+        return float((wanted[-1] == wanted[0]).mean())
+
+    return evaluate
 
 
 def elsewhere(host, names, python):

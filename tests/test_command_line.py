@@ -115,6 +115,71 @@ def test_export_takes_pixels_writes_labels_and_ranks_layers(folder, capfd, tmp_p
     assert b"digit 7" in (tmp_path / "a.tflite").read_bytes()
 
 
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    """Images of several sizes in folders of their own, and a trained-looking model for them."""
+    where = tmp_path_factory.mktemp("photos")
+    random = np.random.default_rng(0)
+    for kind in ("cats", "dogs"):
+        (where / kind).mkdir()
+        for i in range(9):
+            pixels = random.integers(0, 255, (30 + i, 50, 3)) * (i + 1) // 9
+            keras.utils.save_img(where / kind / f"{i}.png", pixels, scale=False)
+    image = keras.Input((24, 24, 3), name="image")
+    x = keras.layers.Conv2D(4, 3, strides=2, activation="relu")(image)
+    keras.utils.set_random_seed(0)
+    model = enliven(keras.Model(image, keras.layers.Dense(3, name="scores")(keras.layers.Flatten()(x))))
+    model.save(where.parent / "photos.keras")
+    return where, where.parent / "photos.keras"
+
+
+def test_export_takes_a_folder_of_images_and_finds_what_stays_in_floats(photos, capfd, tmp_path):
+    where, model = photos
+    options = ["--precision", "auto", "--max-drop", 0.2, "--samples", where, "--rescale", "1/255,0", "--json"]
+    code, out, err = run(capfd, "export", model, *options, "-o", tmp_path / "a.tflite")
+    assert code == 0, err
+    report = json.loads(out)
+    assert report == json.loads((tmp_path / "a.json").read_text())
+    assert report["precision"] == "int8"
+    assert report["proofs"][0]["samples"] == 18
+    assert report["trials"][-1]["score"] >= 0.8
+
+
+def test_images_need_to_be_told_what_training_did_to_them(photos, folder, capfd, tmp_path):
+    where, model = photos
+    assert "--rescale 1/255,0" in refused(capfd, "export", model, "--samples", where, "-o", tmp_path / "a.tflite")
+    (tmp_path / "none").mkdir()
+    options = ["--samples", tmp_path / "none", "--rescale", "1,0", "-o", tmp_path / "a.tflite"]
+    assert "No images found" in refused(capfd, "export", model, *options)
+    message = refused(capfd, "export", model, "--precision", "auto", "-o", tmp_path / "a.tflite")
+    assert "`precision` auto needs `samples`" in message
+
+
+def test_it_says_its_version(capfd):
+    from importlib.metadata import version
+
+    assert run(capfd, "--version")[:2] == (0, f"keraslayers {version('keraslayers')}\n")
+
+
+def test_reports_and_networks_are_json_where_it_is_wanted(folder, capfd):
+    code, out, _ = run(capfd, "check", folder / "lenet.tflite", "--runtime", "cpu", "--json")
+    assert (code, json.loads(out)["proofs"][0]["verdict"]) == (0, "PROVEN")
+    code, out, _ = run(capfd, "report", folder / "lenet.tflite", "--json")
+    assert json.loads(out) == json.loads((folder / "lenet.json").read_text())
+    listed = json.loads(run(capfd, "models", "--json")[1])
+    assert [each["name"] for each in listed] == models.names()
+    assert (
+        listed[0]["references"][0]["trainable_parameters"]
+        == models.spec(listed[0]["name"]).references[0].trainable_parameters
+    )
+
+
+def test_a_page_asks_for_what_renders_it_before_the_work(folder, capfd, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    message = refused(capfd, "check", folder / "lenet.tflite", "--html", tmp_path / "a.html")
+    assert "pip install 'keraslayers[report]'" in message
+
+
 def test_check_proves_any_file(folder, capfd, tmp_path):
     code, out, _ = run(capfd, "check", folder / "lenet.tflite", "--html", tmp_path / "page.html")
     assert code == 0

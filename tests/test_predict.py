@@ -113,9 +113,9 @@ def test_without_labels_it_tells_how_far_it_is(made, data):
 
 
 def test_what_does_not_fit_is_refused(made, data):
-    with pytest.raises(ValueError, match="`Artifact.predict`: `samples` for input `image` must have the shape"):
+    with pytest.raises(ValueError, match=r"`Artifact\.predict`: `samples` for input `image` must have the shape"):
         made.predict(data[0][:, 1:])
-    with pytest.raises(ValueError, match="`Artifact.predict`: `runtime` must be one of"):
+    with pytest.raises(ValueError, match=r"`Artifact\.predict`: `runtime` must be one of"):
         made.predict(data[0], runtime="tpu")
     with pytest.raises(ValueError, match="`y` goes with arrays"):
         made.evaluate(tf.data.Dataset.from_tensor_slices(data).batch(7), data[1])

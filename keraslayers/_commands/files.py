@@ -7,7 +7,7 @@ import typer
 from rich.markup import escape
 
 from keraslayers import _arguments, _checks
-from keraslayers._commands.terminal import FORCE, NOT_PROVEN, PROVEN, err, page_path, show, writable, wrote
+from keraslayers._commands.terminal import FORCE, JSON, NOT_PROVEN, PROVEN, err, page_path, show, writable, wrote
 from keraslayers._printable import printable
 from keraslayers._quiet import quiet
 
@@ -27,11 +27,27 @@ def export(
     output: Annotated[Path | None, typer.Option("-o", "--output", help="By default MODEL.tflite.")] = None,
     target: TARGET = "cpu",
     precision: Annotated[
-        str, typer.Option(help="float32, float16, dynamic, int4 (weights), int8 or int16x8 (all integer).")
+        str,
+        typer.Option(
+            help="float32, float16, dynamic, int4 (weights), int8 or int16x8 (all integer); auto is int8 with as many "
+            "layers in floats as --max-drop asks for."
+        ),
     ] = "float32",
     samples: Annotated[
-        Path | None, typer.Option(help="Typical inputs, prepared as for training: .npy, or .npz by input name.")
+        Path | None,
+        typer.Option(
+            help="Typical inputs, prepared as for training: .npy, or .npz by input name; or a folder of images, up to "
+            "512 of them, with --rescale."
+        ),
     ] = None,
+    max_drop: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            max=1,
+            help="With --precision auto, the part of the samples whose class may not be Keras's.",
+        ),
+    ] = 0.01,
     io: Annotated[
         str, typer.Option(help="Inputs and outputs: float32; int8 or uint8 of an int8 file, int16 of int16x8.")
     ] = "float32",
@@ -54,6 +70,7 @@ def export(
         bool, typer.Option("--layer-errors", help="Rank the layers by what int8 or float16 costs in each.")
     ] = False,
     html: HTML = None,
+    json: JSON = False,
     force: OVER = False,
 ):
     """Export a saved model to TFLite and prove the file."""
@@ -61,10 +78,16 @@ def export(
         from keraslayers.export import to_tflite
     read = {"MODEL": model, "samples": samples, "labels": labels}
     output, html = writable("export", output, model.with_suffix(".tflite"), html, read, force)
-    given = _arguments.load_samples("export", samples)
+    images = samples is not None and samples.is_dir()
+    given = None if images else _arguments.load_samples("export", samples)
     names = labels and _arguments.load_labels("export", labels)
     preprocessing = None if rescale is None else _arguments.rescaling("export", rescale)
     loaded = _arguments.load_model("export", model)
+    if images:
+        given = _arguments.load_images("export", samples, loaded, rescale)
+    auto = {}
+    if precision == "auto":
+        auto = {"evaluate": _arguments.alike("export", given), "max_drop": max_drop}
     if names:
         # An image of uint8 is pixels, too.
         _arguments.check_labels("export", names, loaded, rescale is not None or io == "uint8")
@@ -78,9 +101,10 @@ def export(
         skip=skip or (),
         preprocessing=preprocessing,
         layer_errors=layer_errors,
+        **auto,
     )
     artifact.save(output, labels=names, force=force)
-    show(artifact.report, html)
+    show(artifact.report, html, json)
     wrote(output, output.with_suffix(".json"))
     raise typer.Exit(PROVEN if artifact.report.ok else NOT_PROVEN)
 
@@ -109,6 +133,7 @@ def check(
     samples: INPUTS = None,
     model: MADE_OF = None,
     html: HTML = None,
+    json: JSON = False,
 ):
     """Prove any .tflite file on the runtimes of a phone, or others, against LiteRT's built-in kernels."""
     with quiet():
@@ -121,7 +146,7 @@ def check(
     else:
         runtimes = "all" if runtime == ["all"] else runtime or None
     report = prove(file, runtimes=runtimes, samples=given, model=loaded)
-    show(report, html)
+    show(report, html, json)
     raise typer.Exit(PROVEN if report.ok else NOT_PROVEN)
 
 
@@ -132,6 +157,7 @@ def repair(
     samples: INPUTS = None,
     model: MADE_OF = None,
     html: HTML = None,
+    json: JSON = False,
     force: OVER = False,
 ):
     """Rewrite any .tflite file so that a target's runtimes take it and compute it right, and prove the result."""
@@ -143,7 +169,7 @@ def repair(
     loaded = model and _arguments.load_model("repair", model)
     artifact = repaired(file, target=target, samples=given, model=loaded)
     artifact.save(output, force=force)
-    show(artifact.report, html)
+    show(artifact.report, html, json)
     wrote(output, output.with_suffix(".json"))
     raise typer.Exit(PROVEN if artifact.report.ok else NOT_PROVEN)
 

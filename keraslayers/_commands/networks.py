@@ -1,5 +1,7 @@
 """Commands about the classic networks and what models cost."""
 
+from dataclasses import asdict
+from json import dumps
 from pathlib import Path
 from typing import Annotated
 
@@ -7,7 +9,7 @@ import typer
 from rich.table import Table
 
 from keraslayers import _arguments, _checks
-from keraslayers._commands.terminal import FORCE, NOT_PROVEN, PROVEN, out, wrote
+from keraslayers._commands.terminal import FORCE, JSON, NOT_PROVEN, PROVEN, out, print_json, wrote
 from keraslayers._quiet import quiet
 
 
@@ -28,10 +30,13 @@ def demo(
     raise typer.Exit(PROVEN if _demo.run(model, epochs, out_folder, out, force) else NOT_PROVEN)
 
 
-def models():
+def models(json: JSON = False):
     """List the classic networks: parameters, multiply-adds, paper."""
     with quiet():
         from keraslayers import models as classic
+    if json:
+        print_json(dumps([asdict(classic.spec(name)) for name in classic.names()], default=str))
+        return
     caption = "Parameters and multiply-adds at the paper's input size; the tests check both."
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold underline", caption=caption)
     table.add_column("name, variants", no_wrap=True)
@@ -64,7 +69,7 @@ def analyze(
     input_shape: Annotated[
         str | None, typer.Option(help="Input without the batch, as 224,224,3; by default the model's own.")
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print all figures as JSON.")] = False,
+    json: JSON = False,
     plot: Annotated[Path | None, typer.Option(help="Draw them over the depth, too: .png, .svg or .pdf.")] = None,
 ):
     """Count what a model costs: multiply-adds, parameters, memory access, receptive field, layer by layer."""
@@ -79,7 +84,7 @@ def analyze(
     else:
         found = _analyze(model, shape)
     if json:
-        out.print_json(data=found.to_dict(), ensure_ascii=True)  # names obeyed by no terminal
+        print_json(dumps(found.to_dict()))
     elif out.is_terminal:
         out.print(found)
     else:

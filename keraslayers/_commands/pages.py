@@ -9,7 +9,7 @@ import typer
 from rich.markup import escape
 
 from keraslayers import _arguments
-from keraslayers._commands.terminal import NOT_PROVEN, PROVEN, err, out, page_path, show, wrote
+from keraslayers._commands.terminal import JSON, NOT_PROVEN, PROVEN, err, out, page_path, show, wrote
 from keraslayers._printable import printable
 from keraslayers._quiet import quiet
 
@@ -57,6 +57,7 @@ def report(
         ),
     ] = None,
     html: Annotated[Path | None, typer.Option(help="Write the report as a page, too: .html.")] = None,
+    json: JSON = False,
 ):
     """Show the report beside a file; with --add put into it what pages found on the devices that opened them."""
     with quiet():
@@ -69,7 +70,7 @@ def report(
     if found:
         made = answers.added(made, found, graph)
         _keep(file, made)
-    show(made, html)
+    show(made, html, json)
     raise typer.Exit(PROVEN if made.ok else NOT_PROVEN)
 
 
