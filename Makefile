@@ -87,7 +87,7 @@ $(BACKENDS)/.made: setup.py pyproject.toml
 # Our networks give what torchvision's and timm's code gives with the same weights.
 ZOO := .venv-zoo
 test-zoo: $(ZOO)/.made
-	KERAS_BACKEND=torch $(ZOO)/bin/python -m pytest tests/test_zoo*.py
+	KERAS_BACKEND=torch $(ZOO)/bin/python -m pytest tests/test_zoo.py
 
 $(ZOO)/.made: setup.py pyproject.toml
 	$(PYTHON) -m venv $(ZOO)

@@ -296,14 +296,11 @@ def spec(name):
 def create(name, /, **options):
     """Builds a network by name: create("lenet5", modern=True) is LeNet5(modern=True).
 
-    Weights of keras.applications go over in order, where a builder's text says that they fit. In front of an
-    EfficientNet there a Normalization has some, which have no place here; a classifier is a convolution or Dense:
+    Weights of keras.applications go over, where a builder's text says that they fit:
 
     ```python
     theirs = keras.applications.MobileNetV2(input_shape=(96, 96, 3), weights=None)  # or "imagenet"
-    ours = keraslayers.models.create("mobilenet_v2", input_shape=(96, 96, 3))
-    values = theirs.get_weights()[-len(ours.weights) :]
-    ours.set_weights([value.reshape(weight.shape) for value, weight in zip(values, ours.weights, strict=True)])
+    ours = keraslayers.models.create("mobilenet_v2", input_shape=(96, 96, 3), weights=theirs)
     ```
 
     Args:

@@ -4,7 +4,7 @@ import keras
 from keras import layers
 
 from keraslayers import _checks
-from keraslayers.models import _weights
+from keraslayers.models import weights as _weights
 from keraslayers.squeeze_excite import SqueezeExcite
 
 PADDINGS = ("same", "symmetric")  # TensorFlow's and PyTorch's; they differ where strides meet even sizes

@@ -45,7 +45,7 @@ def _densenet(
         input_shape: (height, width, channels), at least 29x29; height and width may be None. Default: (224, 224, 3).
         classes: number of classes.
         include_top: whether the classifier follows the last dense block.
-        weights: None, or the path of a `.weights.h5` or `.keras` file with weights for this model.
+        weights: None, or a file of weights, from Keras or PyTorch: see `keraslayers.models.weights`.
         pooling: for `include_top=False`: None (feature maps), `"avg"` or `"max"` (one value a map).
         classifier_activation: activation of the output; None for logits.
         name: name of the model.

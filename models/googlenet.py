@@ -74,7 +74,7 @@ def GoogLeNet(
             Default: (224, 224, 3).
         classes: number of classes.
         include_top: whether the classifier, and auxiliary ones if asked for, follow the maps.
-        weights: None, or the path of a `.weights.h5` or `.keras` file with weights for this model.
+        weights: None, or a file of weights, from Keras or PyTorch: see `keraslayers.models.weights`.
         pooling: for `include_top=False`: None (feature maps), `"avg"` or `"max"` (one value a map).
         classifier_activation: activation of the outputs; None for logits.
         name: name of the model.

@@ -43,7 +43,7 @@ def LeNet5(
             in the paper. Height and width may be None if `include_top` is False. Default: (32, 32, 1).
         classes: number of classes.
         include_top: whether C5, F6 and the output follow S4.
-        weights: None, or the path of a `.weights.h5` or `.keras` file with weights for this model.
+        weights: None, or a file of weights, from Keras or PyTorch: see `keraslayers.models.weights`.
         pooling: for `include_top=False`: None (the maps of S4), `"avg"` or `"max"` (one value a map).
         classifier_activation: activation of the output; None for logits.
         name: name of the model.

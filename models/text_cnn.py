@@ -35,7 +35,7 @@ def TextCNN(
         classes: number of classes.
         tokens: length of the texts, at least the largest of `kernel_sizes`: pad shorter ones. None: any; a file has
             the length of the samples it is exported with.
-        weights: None, or the path of a `.weights.h5` or `.keras` file with weights for this model.
+        weights: None, or a file of weights, from Keras or PyTorch: see `keraslayers.models.weights`.
         classifier_activation: activation of the output; None for logits.
         name: name of the model.
         embedding_dim: length of a word vector.

@@ -41,7 +41,7 @@ def _vit(
             learnt on square images of another size are taken, too: their positions are resized.
         classes: number of classes.
         include_top: whether the classifier follows the last block; it reads the class token.
-        weights: None, or the path of a `.weights.h5` or `.keras` file with weights for this model.
+        weights: None, or a file of weights, from Keras or PyTorch: see `keraslayers.models.weights`.
         pooling: for `include_top=False`: None (feature maps, of the patches), `"avg"` or `"max"` (one value a map).
         classifier_activation: activation of the output; None for logits.
         name: name of the model.

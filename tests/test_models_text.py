@@ -145,7 +145,7 @@ def test_replace_classifier(builder):
         (lambda: models.DPCNN(9, dropout_rate=1), ValueError, r"`DPCNN`: `dropout_rate` must be below 1; got 1\.0"),
         (lambda: models.DPCNN(9, classes=0), ValueError, r"`DPCNN`: `classes` must be at least 1; got 0"),
         (lambda: models.DPCNN(9, embedding_dim=0), ValueError, r"`DPCNN`: `embedding_dim` must be at least 1"),
-        (lambda: models.DPCNN(9, weights="imagenet"), ValueError, r"`DPCNN`: `weights` must be None or the path"),
+        (lambda: models.DPCNN(9, weights="imagenet"), ValueError, r"`DPCNN`: `weights` must be None, a"),
     ],
 )
 def test_errors(call, error, message):
