@@ -5,6 +5,7 @@ import numpy as np
 from keras import layers
 
 from keraslayers import _rewrite
+from keraslayers.affine import LayerScale
 from keraslayers.deformable import DeformableConv2D
 from keraslayers.dynamic import DynamicConv2D
 from keraslayers.padded import PaddedConv2D
@@ -61,13 +62,13 @@ def fold_batch_norm(model):
     return folded("fold_batch_norm", model)
 
 
-def folded(who, model):
-    """The same by another name, which errors bear."""
+def folded(who, model, kinds=(layers.BatchNormalization,)):
+    """The same by another name, which errors bear; of layers of `kinds`, among which `LayerScale` may be."""
     _rewrite.check_graph(who, model)
     changes, dropped = {}, {}
     found = _rewrite.single_calls(model)
     for call in found.values():
-        layer = _folds_into(call, found)
+        layer = _folds_into(call, found) if type(call.layer) in kinds else None
         if layer is not None:
             changes[id(layer)] = ({"use_bias": True}, _weights(layer, call.layer))
             dropped[id(call.layer)] = 0
@@ -75,9 +76,9 @@ def folded(who, model):
 
 
 def _folds_into(call, found):
-    """The layer that the call of a batch normalization folds into; None where there is none."""
+    """The layer that the call of a batch normalization or scale folds into; None where there is none."""
     norm = call.layer
-    if type(norm) is not layers.BatchNormalization or call.trains or not call.alone or call.before[0] is None:
+    if call.trains or not call.alone or call.before[0] is None:
         return None
     layer = call.before[0].layer
     if type(layer) not in _KERNELS or id(layer) not in found or layer.activation is not keras.activations.linear:
@@ -112,7 +113,9 @@ def _weights(layer, norm):
 
 
 def scale_and_offset(norm):
-    """What a batch normalization multiplies with and adds, channel by channel, in float64."""
+    """What a batch normalization or scale multiplies with and adds, channel by channel, in float64."""
+    if type(norm) is LayerScale:
+        return _wide(norm.gamma), np.zeros(norm.gamma.shape)
     scale = 1 / np.sqrt(_wide(norm.moving_variance) + norm.epsilon)
     if norm.gamma is not None:
         scale = scale * _wide(norm.gamma)

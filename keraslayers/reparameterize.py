@@ -8,23 +8,29 @@ import numpy as np
 from keras import layers
 
 from keraslayers import _rewrite
+from keraslayers.affine import LayerScale
 from keraslayers.fold_batch_norm import folded, scale_and_offset
+
+FOLDED = (layers.BatchNormalization, LayerScale)
+# What sums, and the sign of all inputs but the first.
+SUMS = {layers.Add: 1, layers.Subtract: -1}
 
 
 def reparameterize(model):
     """Copies a trained model and makes one convolution of those that stand side by side and whose outputs are summed.
 
-    Given:   x -> convolutions of one stride, normalizations of x, x itself -> Add
+    Given:   x -> convolutions of one stride, normalizations of x, x itself -> Add or Subtract
     Result:  x -> one convolution with the sum of the kernels and of the biases
 
     A kernel stands in the largest one where its window lies; the input itself is a kernel of 1x1 with a one for each
-    channel on its way. Batch normalizations behind convolutions are folded before, with and without branches: see
-    `fold_batch_norm`. Blocks of RepVGG, MobileOne and ACNet become convolutions so, and residual branches of one.
+    channel on its way. Each `BatchNormalization` and `LayerScale` behind a convolution is folded before, with and
+    without branches: see `fold_batch_norm`. Blocks of RepVGG, MobileOne, ACNet and RepViT and the mixers of FastViT
+    become convolutions so, and residual branches of one.
 
     Branches are of `Conv2D` of one number of groups, or of `DepthwiseConv2D`, with one stride and no dilation,
-    channels_last, each behind its own `ZeroPadding2D` or none, in one dtype; what they make goes to an `Add` layer
-    alone. One of them sees all that the others see, as 3x3 beside 1x1. With padding="same" a stride puts windows
-    where the size of the input says, which must be known then. Other sums stay.
+    channels_last, each behind its own `ZeroPadding2D` or none, in one dtype; what they make goes to an `Add` or
+    `Subtract` layer alone. One of them sees all that the others see, as 3x3 beside 1x1. With padding="same" a stride
+    puts windows where the size of the input says, which must be known then. Other sums stay.
 
     Args:
         model: a Functional or Sequential model; stays as it is.
@@ -42,34 +48,36 @@ def reparameterize(model):
     Source: Ding et al. 2021, RepVGG: Making VGG-style ConvNets great again, arXiv:2101.03697, section 3.3.
     """
     who = "reparameterize"
-    model, count = folded(who, model), 0
+    model, count = folded(who, model, FOLDED), 0
     while sums := _sums(model):  # the sum of a sum is one when that is none any more
         changes, dropped = {}, {}
         for add, index, convolution, weights in sums:
             changes[id(convolution)] = ({"use_bias": True}, weights)
             dropped[id(add)] = index
         model, count = _rewrite.copy(who, model, changes, dropped), count + len(sums)
+        model = folded(who, model, FOLDED)  # what stood behind a sum
     if not count:
         raise ValueError(
-            f"`{who}`: `model` {model.name!r} must have branches whose sum is one convolution: an `Add` of "
-            "convolutions of the same input and stride, with no activation between. It has none, or became one "
-            "convolution each already. For batch normalizations alone call `fold_batch_norm`."
+            f"`{who}`: `model` {model.name!r} must have branches whose sum is one convolution: an `Add` or "
+            "`Subtract` of convolutions of the same input and stride, with no activation between. It has none, or "
+            "became one convolution each already. For batch normalizations alone call `fold_batch_norm`."
         )
     return model
 
 
 def _sums(model):
-    """Returns (Add layer, index of the input that goes on, the convolution it comes from, its new weights) of each sum.
+    """Returns (layer, index of the input that goes on, the convolution it comes from, its new weights) of each sum.
 
     Of sums within sums the inner ones: the outer ones are made of convolutions when those are none any more.
     """
     calls = _rewrite.single_calls(model)
     found = []
     for call in calls.values():
-        branches = _branches(call, calls) if type(call.layer) is layers.Add else []
+        branches = _branches(call, calls) if type(call.layer) in SUMS else []
         for index, branch in enumerate(branches):
             if branch.layer is not None and all(branch.sees(other) for other in branches):
-                found.append((call.layer, index, branch.layer, _weights(branch, branches)))
+                weights = _weights(branch, branches, SUMS[type(call.layer)])
+                found.append((call.layer, index, branch.layer, weights))
                 break
     return found
 
@@ -177,12 +185,14 @@ def _zeros_before(layer, sides):
     return tuple(before)
 
 
-def _weights(widest, branches):
-    """The sum of the kernels, each where its window lies in the widest, and of the biases."""
+def _weights(widest, branches, sign):
+    """The sum of the kernels, each where its window lies in the widest, and of the biases; all but the first times
+    `sign`.
+    """
     shape = widest.layer.kernel.shape
     kernel, bias = np.zeros(shape), 0.0
-    for branch in branches:
-        part, offset = _kernel_and_bias(branch.layer, shape)
+    for place, branch in enumerate(branches):
+        part, offset = (value * (sign if place else 1) for value in _kernel_and_bias(branch.layer, shape))
         (top, left), (height, width) = np.subtract(widest.before, branch.before), branch.size
         kernel[top : top + height, left : left + width] += part
         bias = bias + offset

@@ -18,6 +18,7 @@ from keraslayers.models import (
     dwnet,
     efficientnet,
     efficientnet_v2,
+    fastvit,
     ghostnet,
     googlenet,
     inception_v3,
@@ -29,10 +30,12 @@ from keraslayers.models import (
     mobilenet_v3,
     mobilenet_v4,
     mobileone,
+    mobilevit,
     nin,
     pp_lcnet,
     regnet,
     repvgg,
+    repvit,
     resmlp,
     resnet,
     resnext,
@@ -74,6 +77,7 @@ from keraslayers.models.efficientnet_v2 import (
     EfficientNetV2B3,
     EfficientNetV2S,
 )
+from keraslayers.models.fastvit import FastViTT8
 from keraslayers.models.features import features
 from keraslayers.models.ghostnet import GhostNet, GhostNetV2
 from keraslayers.models.googlenet import GoogLeNet
@@ -86,6 +90,7 @@ from keraslayers.models.mobilenet_v2 import MobileNetV2
 from keraslayers.models.mobilenet_v3 import MobileNetV3Large, MobileNetV3Small
 from keraslayers.models.mobilenet_v4 import MobileNetV4ConvL, MobileNetV4ConvM, MobileNetV4ConvS, MobileNetV4HybridM
 from keraslayers.models.mobileone import MobileOneS0, MobileOneS1, MobileOneS2, MobileOneS3, MobileOneS4
+from keraslayers.models.mobilevit import MobileViTS, MobileViTXS, MobileViTXXS
 from keraslayers.models.nin import NiN
 from keraslayers.models.pp_lcnet import PPLCNet
 from keraslayers.models.regnet import (
@@ -102,6 +107,7 @@ from keraslayers.models.regnet import (
 )
 from keraslayers.models.replace_classifier import replace_classifier
 from keraslayers.models.repvgg import RepVGGA0, RepVGGA1, RepVGGB0
+from keraslayers.models.repvit import RepViTM1
 from keraslayers.models.resmlp import ResMLP12, ResMLP24, ResMLP36, ResMLPB24
 from keraslayers.models.resnet import ResNet18, ResNet34, ResNet50, ResNet101, ResNet152
 from keraslayers.models.resnext import ResNeXt50, ResNeXt101
@@ -151,6 +157,7 @@ __all__ = [
     "EfficientNetV2B2",
     "EfficientNetV2B3",
     "EfficientNetV2S",
+    "FastViTT8",
     "GhostNet",
     "GhostNetV2",
     "GoogLeNet",
@@ -180,6 +187,9 @@ __all__ = [
     "MobileOneS2",
     "MobileOneS3",
     "MobileOneS4",
+    "MobileViTS",
+    "MobileViTXS",
+    "MobileViTXXS",
     "NiN",
     "PPLCNet",
     "Reference",
@@ -196,6 +206,7 @@ __all__ = [
     "RepVGGA0",
     "RepVGGA1",
     "RepVGGB0",
+    "RepViTM1",
     "ResMLP12",
     "ResMLP24",
     "ResMLP36",
@@ -275,8 +286,11 @@ _SPECS = _table(
         efficientnet_v2,
         repvgg,
         pp_lcnet,
+        mobilevit,
         convnext,
         mobileone,
+        fastvit,
+        repvit,
         mobilenet_v4,
     )
     for spec in network.SPECS

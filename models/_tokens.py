@@ -83,13 +83,13 @@ def merge_patches(x, channels, epsilon, name):
     return layers.Dense(channels, use_bias=False, name=name)(x)
 
 
-def mlp(x, units, *, approximate=False, dropout_rate=0.0, name):
-    """Dense, GELU and a Dense back to as many features."""
+def mlp(x, units, *, activation="gelu", approximate=False, dropout_rate=0.0, name):
+    """Dense, an activation, which may be the approximate GELU, and a Dense back to as many features."""
     features = x.shape[-1]
     for step, size in (("expand", units), ("project", features)):
         x = layers.Dense(size, name=f"{name}_{step}")(x)
         if step == "expand":
-            x = layers.Activation(gelu_tanh if approximate else "gelu", name=f"{name}_gelu")(x)
+            x = layers.Activation(gelu_tanh if approximate else activation, name=f"{name}_{activation}")(x)
         if dropout_rate:
             x = layers.Dropout(dropout_rate, name=f"{name}_{step}_dropout")(x)
     return x

@@ -356,4 +356,25 @@ MODELS = [
         smallest=8,
         channels={4: 16, 8: 32},
     ),
+    ModelCase(
+        builder=models.RepViTM1,
+        options={"units": (1, 1), "channels": (16, 48)},
+        maps=(4, 4, 48),
+        channels={4: 16, 8: 48},
+    ),
+    ModelCase(
+        builder=models.FastViTT8,
+        options={"blocks": (1, 1), "channels": (16, 32), "initial_scale": 0.1},
+        maps=(4, 4, 64),
+        channels={4: 16, 8: 32},
+    ),
+    ModelCase(
+        builder=models.MobileViTXXS,
+        options={"units": (1, 1), "channels": (16, 24), "blocks": (0, 1), "dims": (0, 32)},
+        maps=(8, 8, 96),
+        smallest=9,
+        channels={2: 16, 4: 24},
+        open_size=False,
+        open_maps=False,
+    ),
 ]

@@ -20,9 +20,10 @@ def _of(layer):
         # Once for each token, or for the image.
         return math.prod(layer.output.shape[1:-1]) * math.prod(layer.kernel.shape)
     if kind == "MultiHeadAttention":
-        # Four projections of each token; the score of each pair, and as much again to sum what they weigh.
-        tokens, channels = layer.output.shape[1:]
-        return tokens * 4 * channels**2 + 2 * tokens**2 * channels
+        # Four projections of each token; the score of each pair, and as much again to sum what they weigh. Axes before
+        # the tokens hold groups of them that do not see each other.
+        *groups, tokens, channels = layer.output.shape[1:]
+        return math.prod(groups) * (tokens * 4 * channels**2 + 2 * tokens**2 * channels)
     if kind == "Attention":
         # The score of each pair, and the sum of what they weigh.
         (_, queries, size), (_, values, of_value) = (tensor.shape for tensor in layer.input[:2])

@@ -232,3 +232,107 @@ def convnext(x, weights, blocks):
             y = net.layer_norm(net.depthwise(x, f"{place}_depthwise"), f"{place}_norm")
             x = x + net.mlp(y, place, gelu) * net.take(f"{place}_scale")[0]
     return net.finish(net.dense(net.layer_norm(x.mean((1, 2)), "head_norm"), "predictions"))
+
+
+def repvit(x, weights, units, *, padding, distilled=False):
+    """RepViT, arXiv:2307.09283, figures 3 (b) and 4; gates in the first unit of a stage and every second behind it."""
+    net = Network(weights, padding=padding)
+
+    def mix(x, place, gated):
+        y = net.norm(net.depthwise(x, f"{place}_mixer"), f"{place}_mixer_bn")
+        y = x + y + net.norm(net.depthwise(x, f"{place}_mixer_scale"), f"{place}_mixer_scale_bn")
+        y = net.gates(y, f"{place}_mixer_squeeze_excite", relu, sigmoid) if gated else y
+        return feed(y, place)
+
+    def feed(x, place):
+        y = net.unit(x, f"{place}_mlp_expand", act=gelu)
+        assert y.shape[-1] == 2 * x.shape[-1]
+        return x + net.unit(y, f"{place}_mlp_project", act=linear)
+
+    x = net.unit(net.unit(x, "stem_conv1", 2, gelu), "stem_conv2", 2, linear)
+    for stage, count in enumerate(units, start=1):
+        if stage > 1:
+            place = f"stage{stage}_down"
+            x = mix(x, f"{place}_unit", gated=False)
+            x = net.norm(net.depthwise(x, f"{place}_depthwise", 2), f"{place}_depthwise_bn")
+            x = feed(net.unit(x, f"{place}_pointwise", act=linear), place)
+        for unit in range(1, count + 1):
+            x = mix(x, f"stage{stage}_unit{unit}", gated=unit in (1, 3, 5))
+    heads = ("classifier_logits", "distilled_logits") if distilled else ("predictions",)
+    x = x.mean((1, 2))
+    return net.finish(sum(net.dense(net.norm(x, f"{head}_bn"), head) for head in heads) / len(heads))
+
+
+def fastvit(x, weights, blocks, *, padding):
+    """FastViT, arXiv:2303.14189, figure 2 and equation 3; of patches and at the end two filters a channel."""
+    net = Network(weights, padding=padding)
+
+    def widened(x, names, stride=1):
+        """Two filters a channel, which stand next to each other."""
+        y = 0
+        for name in names:
+            kernel = net.weights[name][0]
+            net.weights[name] = [kernel.reshape(*kernel.shape[:2], -1, 1)]
+            y = y + net.norm(net.depthwise(np.repeat(x, 2, -1), name, stride), f"{name}_bn")
+        return y
+
+    x = gelu(branched(net, x, "stem_conv", 2))
+    x = gelu(branched(net, x, "stem_depthwise", 2, depthwise=True))
+    x = gelu(branched(net, x, "stem_pointwise"))
+    for stage, count in enumerate(blocks, start=1):
+        if stage > 1:
+            place = f"stage{stage}_patches"
+            assert [len(weights[name][0]) for name in (place, f"{place}_scale")] == [7, 3]
+            x = widened(x, (place, f"{place}_scale"), 2)
+            x = gelu(branched(net, x, f"{place}_pointwise"))
+        for block in range(1, count + 1):
+            place = f"stage{stage}_block{block}"
+            y = branched(net, x, f"{place}_mixer", depthwise=True) - net.norm(x, f"{place}_mixer_input_bn")
+            x = x + y * net.take(f"{place}_mixer_factor")[0]
+            y = net.norm(net.depthwise(x, f"{place}_mlp_depthwise"), f"{place}_mlp_depthwise_bn")
+            y = net.conv(gelu(net.conv(y, f"{place}_mlp_expand")), f"{place}_mlp_project")
+            x = x + y * net.take(f"{place}_mlp_factor")[0]
+    x = widened(x, ("head", "head_scale"))
+    x = gelu(net.gates(x, "head_squeeze_excite", relu, sigmoid))
+    return net.finish(net.dense(x.mean((1, 2)), "predictions"))
+
+
+def stretched(x, sides):
+    """Bilinear, pixels being squares: PyTorch's interpolate, align_corners=False."""
+    for axis, side in ((1, sides[0]), (2, sides[1])):
+        at = np.clip((np.arange(side) + 0.5) * x.shape[axis] / side - 0.5, 0, x.shape[axis] - 1)
+        low = np.floor(at).astype(int)
+        share = (at - low).reshape(-1, *(1,) * (3 - axis))
+        x = np.take(x, low, axis) * (1 - share) + np.take(x, np.minimum(low + 1, x.shape[axis] - 1), axis) * share
+    return x
+
+
+def mobilevit(x, weights, units, blocks, *, padding):
+    """MobileViT, arXiv:2110.02178, figure 1 (b); section 3.1: pixels of one place in their patches see each other."""
+    net = Tokens(weights, epsilon=1e-5)
+    net.padding = padding
+    x = net.unit(x, "stem", 2, swish)
+    for stage, (count, depth) in enumerate(zip(units, blocks, strict=True), start=1):
+        for unit in range(1, count + 1):
+            place, stride = f"stage{stage}_unit{unit}", 2 if stage > 1 and unit == 1 else 1
+            x = inverted(net, x, place, stride, swish, None, sigmoid)
+        if not depth:
+            continue
+        place = f"stage{stage}"
+        y = net.conv(net.unit(x, f"{place}_local", act=swish), f"{place}_embed")
+        sides = y.shape[1:3]
+        y = stretched(y, [side + side % 2 for side in sides])
+        for block in range(1, depth + 1):
+            at = f"{place}_block{block}"
+            given, seen = net.layer_norm(y, f"{at}_attention_norm"), np.empty_like(y)
+            for i, j in np.ndindex(2, 2):
+                part = given[:, i::2, j::2]
+                net.unused.add(f"{at}_attention")
+                attended = net.attention(part.reshape(len(x), -1, part.shape[-1]), f"{at}_attention")
+                seen[:, i::2, j::2] = attended.reshape(part.shape)
+            y = y + seen
+            y = y + net.mlp(net.layer_norm(y, f"{at}_mlp_norm"), f"{at}_mlp", swish)
+        y = stretched(net.layer_norm(y, f"{place}_norm"), sides)
+        y = net.unit(y, f"{place}_project", act=swish)
+        x = net.unit(np.concatenate([x, y], -1), f"{place}_fuse", act=swish)
+    return net.finish(net.dense(net.unit(x, "head", act=swish).mean((1, 2)), "predictions"))

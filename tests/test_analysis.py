@@ -193,7 +193,9 @@ def test_attention_by_name_with_a_mask_and_along_some_axes():
     assert row.multiply_adds == 2 * 7 * 5 * (3 + 3) + 2 * (7 * 6 * 3 + 5 * 3 * 3 + 5 * 4 * 3 + 7 * 3 * 6)
     image = keras.Input((4, 5, 6))
     rows = layers.MultiHeadAttention(2, 3, attention_axes=(2,), name="rows")(image, image)
-    assert analyze(keras.Model(image, rows)).unknown == ("rows",)
+    found = analyze(keras.Model(image, rows))
+    assert found.multiply_adds == 4 * (2 * 5 * 5 * 6 + 2 * 4 * 5 * 6 * 3)
+    assert (found.unknown, found.receptive_field) == ((), (1, 5))
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ IN_FLOATS = {
 IN_INTEGERS = {
     "AlexNet-grouped_True-units_64",
     "EfficientNetB0-width_0.25-depth_0.5",
+    "FastViTT8-blocks_(1, 1)-channels_(16, 32)-initial_scale_0.1",
     "GhostNetV2-alpha_0.25-depth_0.1-bn_epsilon_0.1",
     "GoogLeNet",
     "IDDWNetT-blocks_(1, 1)-channels_32",
@@ -26,6 +27,7 @@ IN_INTEGERS = {
     "MixerS32-patch_size_8-blocks_2-channels_32-token_units_24-channel_units_64",
     "MobileNetV4HybridM-alpha_0.25-depth_0.1-initial_scale_0.1",
     "MobileOneS0-units_(1, 1)-channels_(8, 12)-branches_2-gated_(0, 1)",
+    "MobileViTXXS-units_(1, 1)-channels_(16, 24)-blocks_(0, 1)-dims_(0, 32)",
     "ResMLP12-patch_size_8-blocks_2-channels_32",
     "ResNet18-version_2-alpha_0.25",
     "ShuffleNet-alpha_0.25",

@@ -226,6 +226,11 @@ def test_branches_that_train_leave_no_trace_in_what_is_deployed():
     assert trained.get_layer("stage1_unit1_pointwise_branch4").kernel_size == (1, 1)
 
 
+def test_a_mobilevit_that_attends_to_nothing_takes_images_of_any_size():
+    model = models.MobileViTXXS(input_shape=(None, None, 3), units=(1,), channels=(8,), blocks=(0,), dims=(0,))
+    assert model.input_shape == (None, None, None, 3)
+
+
 # Errors
 
 
@@ -283,6 +288,27 @@ def test_branches_that_train_leave_no_trace_in_what_is_deployed():
             ValueError,
             r"`MobileNetV4HybridM`: the smallest `input_shape` is \(33, 33, 3\), since too little is left",
         ),
+        (
+            lambda: models.MobileViTS(input_shape=(64, 80, 3)),
+            ValueError,
+            r"`MobileViTS`: the smallest `input_shape` is \(65, 65, 3\), since too little is left",
+        ),
+        (
+            lambda: models.MobileViTXS(input_shape=(None, 80, 3)),
+            ValueError,
+            r"`MobileViTXS`: `input_shape` must have a known height and width, by which tokens are counted",
+        ),
+        (
+            lambda: models.MobileViTXXS(heads=3),
+            ValueError,
+            r"`MobileViTXXS`: `dims` must be multiples of `heads` where `blocks` are, .*64, 80, 96\) for 3 heads",
+        ),
+        (
+            lambda: models.FastViTT8(channels=(48, 96, 200, 384)),
+            ValueError,
+            r"`FastViTT8`: `channels` must be multiples of those of the stage before",
+        ),
+        (lambda: models.RepViTM1(units=(2, 2)), ValueError, r"`RepViTM1`: `units` and `channels` must have one number"),
         (lambda: models.ConvNeXtAtto(blocks=(2, 2)), ValueError, r"`ConvNeXtAtto`: `blocks` and `channels` must have"),
         (lambda: models.EfficientNetB3(width=0), ValueError, r"`EfficientNetB3`: `width` must be above 0"),
         (lambda: models.EfficientNetLite1(depth=0), ValueError, r"`EfficientNetLite1`: `depth` must be above 0"),

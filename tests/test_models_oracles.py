@@ -21,6 +21,7 @@ TOKENS = {"patch_size": 8, "blocks": 2, "channels": 24}
 PHONE = {"units": (1, 2), "channels": (6, 8)}
 ONE = {"branches": 3, "gated": (0, 1)}
 GROUPS = {"group_width": 2}
+ATTENDING = {"units": (1, 2), "blocks": (0, 2)}
 SWIN = {"blocks": (2, 2, 2), "heads": (1, 2, 2)}
 
 # (builder, its options, (height, width), oracle). Sides are odd and even, as paddings differ there.
@@ -226,6 +227,32 @@ ROWS = [
             (models.RegNetX400MF, PHONE | GROUPS, "same", (16, 21), phone.regnet, {"units": (1, 2), "width": 2}),
             (models.RegNetY200MF, PHONE | GROUPS, "symmetric", (16, 21), phone.regnet, {"units": (1, 2), "width": 2}),
             (models.PPLCNet, {"alpha": 0.25}, "symmetric", (64, 45), phone.pp_lcnet, {}),
+            (models.RepViTM1, PHONE, "same", (16, 21), phone.repvit, {"units": (1, 2)}),
+            (
+                models.RepViTM1,
+                {"units": (2, 1), "channels": (6, 8), "distilled": True},
+                "symmetric",
+                (16, 21),
+                phone.repvit,
+                {"units": (2, 1), "distilled": True},
+            ),
+            (
+                models.FastViTT8,
+                {"blocks": (1, 2), "channels": (6, 12)},
+                "same",
+                (16, 21),
+                phone.fastvit,
+                {"blocks": (1, 2)},
+            ),
+            # Of an odd height.
+            (
+                models.MobileViTXXS,
+                ATTENDING | {"channels": (8, 12), "dims": (0, 16)},
+                "symmetric",
+                (20, 32),
+                phone.mobilevit,
+                ATTENDING,
+            ),
         )
     ),
     (

@@ -87,6 +87,7 @@ MENDED = [
     # Weights of fewer than 1024 numbers stay floats there.
     ("widen_pointwise", "wide", ("dynamic", "int8"), WRONG, after(layers.Conv2D(96, 1, groups=8), (6, 7, 96))),
     ("widen_pointwise", "strides", ("int8",), WRONG, after(layers.Conv2D(16, 1, (1, 2)))),
+    ("widen_pointwise", "multiplier", BOTH, WRONG, after(layers.DepthwiseConv2D(1, depth_multiplier=2))),
     (
         "subsample_pointwise",
         "shortcut",

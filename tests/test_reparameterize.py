@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from keraslayers import fold_batch_norm, models, reparameterize
+from keraslayers import LayerScale, fold_batch_norm, models, reparameterize
 from keraslayers.export import to_tflite
 from tests.export_models import enliven, samples
 
@@ -90,6 +90,9 @@ BLOCKS = {
     "even": lambda x: layers.Add()([conv(4, 4)(x), conv(4, 2)(x)]),
     "sum_of_sums": _sum_of_sums,
     "twice": _twice,
+    "difference": lambda x: layers.Subtract()([norm(conv(4, 3)(x)), conv(4, 1)(x)]),
+    "taken_from_the_input": lambda x: layers.Subtract()([norm(x), depthwise(3)(x)]),
+    "scaled": lambda x: layers.Add()([x, LayerScale(0.5)(layers.Subtract()([depthwise(3)(x), norm(x)]))]),
 }
 
 
@@ -97,7 +100,7 @@ BLOCKS = {
 def test_branches_become_one_convolution(name):
     model = model_of(BLOCKS[name])
     new = made(model, samples(3, SHAPE))
-    assert not {"Add", "BatchNormalization"} & set(kinds(new))
+    assert not {"Add", "BatchNormalization", "LayerScale", "Subtract"} & set(kinds(new))
     convolutions = [kind for kind in kinds(new) if "Conv2D" in kind]
     assert len(convolutions) == (2 if name == "twice" else 1)
     with pytest.raises(ValueError, match="became one convolution each already"):
@@ -177,15 +180,25 @@ def test_a_normalization_that_trains_stays():
 
 
 @pytest.mark.parametrize("padding", ["symmetric", "same"])
-@pytest.mark.parametrize("build", [models.RepVGGA0, models.MobileOneS0], ids=lambda build: build.__name__)
-def test_networks_become_those_that_are_deployed(build, padding):
-    options = {"input_shape": (18, 21, 3), "classes": 3, "units": (2, 2), "channels": (6, 8), "padding": padding}
-    more = {} if build is models.RepVGGA0 else {"gated": (0, 1)}
+@pytest.mark.parametrize(
+    ("build", "more"),
+    [
+        (models.RepVGGA0, {"units": (2, 2), "channels": (6, 8)}),
+        (models.MobileOneS0, {"units": (2, 2), "channels": (6, 8), "gated": (0, 1)}),
+        (models.RepViTM1, {"units": (2, 1), "channels": (6, 8)}),
+        (models.FastViTT8, {"blocks": (1, 1), "channels": (6, 12), "initial_scale": 0.5}),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_networks_become_those_that_are_deployed(build, more, padding):
+    options = {"input_shape": (18, 21, 3), "classes": 3, "padding": padding}
     new = made(enliven(build(**options, **more)), samples(2, (18, 21, 3)))
     deployed = build(deploy=True, **options, **more)
     assert [layer.name for layer in new.layers] == [layer.name for layer in deployed.layers]
     assert [weight.shape for weight in new.weights] == [weight.shape for weight in deployed.weights]
-    assert not {"Add", "BatchNormalization"} & set(kinds(new))
+    # What is left of the last two: residual branches of two convolutions, and what normalizes the classifier's input.
+    left = {"RepViTM1": {"Add", "BatchNormalization"}, "FastViTT8": {"Add"}}.get(build.__name__, set())
+    assert {"Add", "Subtract", "LayerScale", "BatchNormalization"} & set(kinds(new)) == left
 
 
 def test_nested_models_save_and_load(tmp_path):

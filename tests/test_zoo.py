@@ -113,6 +113,10 @@ OF_TIMM = [
     ("mixer_s32", "mixer_s32_224", {}, 224),
     ("mixer_b16", "mixer_b16_224", {}, 224),
     ("resmlp12", "resmlp_12_224", {}, 224),
+    # The last maps are 3x3, an odd side: they are resized to patches and back.
+    ("mobilevit_xxs", "mobilevit_xxs", {}, 96),
+    ("mobilevit_xs", "mobilevit_xs", {}, 128),
+    ("mobilevit_s", "mobilevit_s", {}, 96),
     ("mobilenet_v4_conv_s", "mobilenetv4_conv_small", PYTORCH, 64),
     ("mobilenet_v4_conv_m", "mobilenetv4_conv_medium", PYTORCH, 64),
     ("mobilenet_v4_hybrid_m", "mobilenetv4_hybrid_medium", PYTORCH, 64),
@@ -140,10 +144,12 @@ def test_timm(name, theirs, options, side, kind, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name", ["repvgg_a0", "repvgg_a1", "repvgg_b0", "mobileone_s0", "mobileone_s2", "mobileone_s4"]
+    "name",
+    ["repvgg_a0", "repvgg_a1", "repvgg_b0", "mobileone_s0", "mobileone_s2", "mobileone_s4", "fastvit_t8", "repvit_m1"],
 )
 def test_branches(name, tmp_path):
-    network = compare(timm.create_model(name, num_classes=CLASSES), name, tmp_path, side=64)
+    options = {"distilled": True} if name == "repvit_m1" else {}
+    network = compare(timm.create_model(name, num_classes=CLASSES), name, tmp_path, side=64, **options)
     x = image((64, 64, 3))
     expected, found = (keras.ops.convert_to_numpy(one(x)) for one in (network, reparameterize(network)))
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4 * np.abs(expected).max())

@@ -1,4 +1,4 @@
-"""Grouped and strided 1x1 convolutions with integer weights as the GPU computes them rightly."""
+"""1x1 convolutions that the GPU computes wrongly: in groups or with strides, and with several filters a channel."""
 
 import numpy as np
 
@@ -14,15 +14,19 @@ MOST_DENSE = 4
 def widen_pointwise(graph):
     """Gives 1x1 convolutions of several groups or with strides a second column of zeros; or makes a few groups one.
 
-    Of 1x1 convolutions with integer weights LiteRT's GPU runtime ignores groups and strides without a word; larger
-    kernels it computes rightly. Those of one group whose strides are the same on both axes are for
+    Of 1x1 convolutions with integer weights LiteRT's GPU runtime ignores groups and strides without a word, and of
+    depthwise ones of 1x1 with any weights it mixes up several filters a channel; larger kernels it computes rightly.
+    Those of one group whose strides are the same on both axes are for
     `subsample_pointwise`.
 
     Given:   x -> 1x1 CONV_2D of g groups
     Result:  g <= 4, no strides:  x -> 1x1 CONV_2D (kernel with zeros between the groups)
              else:                x -> 1x2 CONV_2D of g groups (kernel, zeros), padding "same"
+
+    Given:   x -> 1x1 DEPTHWISE_CONV_2D of several filters a channel
+    Result:  x -> 1x2 DEPTHWISE_CONV_2D (kernel, zeros), padding "same"
     """
-    return each(graph, ("CONV_2D",), _widen)
+    return each(graph, ("CONV_2D",), _widen) + each(graph, ("DEPTHWISE_CONV_2D",), _widen_depthwise)
 
 
 def _widen(build, operator):
@@ -34,8 +38,23 @@ def _widen(build, operator):
     if not strided and count <= MOST_DENSE:
         values = merged(constant, count, count)
     else:
-        values = np.concatenate([numbers(constant), np.broadcast_to(zero(constant), constant.shape)], axis=2)
-        # It adds a place at most, behind the image, where the zeros are.
-        options.padding = schema().Padding.SAME
+        values = _with_zeros(constant, 0, options)
     build.graph.rewire(operator, (x, remade(build, kernel, values), *bias))
     return True
+
+
+def _widen_depthwise(build, operator):
+    x, kernel, *bias = operator.inputs
+    constant = stored(kernel)
+    if constant is None or kernel.shape[1:3] != (1, 1) or kernel.shape[3] == x.shape[3]:
+        return False
+    values = _with_zeros(constant, 3, operator.options)
+    build.graph.rewire(operator, (x, remade(build, kernel, values), *bias))
+    return True
+
+
+def _with_zeros(constant, axis, options):
+    """The values of a kernel, whose filters lie along an axis, with a second column of zeros."""
+    # It adds a place at most, behind the image, where the zeros are.
+    options.padding = schema().Padding.SAME
+    return np.concatenate([numbers(constant), np.broadcast_to(zero(constant, axis), constant.shape)], axis=2)

@@ -43,16 +43,17 @@ def attention(layer, inputs, outputs, axes):
 def multi_head_attention(layer, inputs, outputs, axes):
     """Four projections; scores of every pair, and a sum of the values weighted by them."""
     query, value = inputs[:2]
-    if len(layer._attention_axes) != len(query) - 2:
-        return None  # pairs along some of the axes
-    batch, asked, held = query[0], math.prod(query[1:-1]), math.prod(value[1:-1])
+    attended = {axis % len(query) for axis in layer._attention_axes}
+    asked, held = (math.prod(shape[axis] for axis in attended) for shape in (query, value))
+    batch = math.prod(query[:-1]) // asked  # along the other axes each place attends to its own
     of_query, of_key, of_value, of_output = (
         math.prod(part.kernel.shape)
         for part in (layer._query_dense, layer._key_dense, layer._value_dense, layer._output_dense)
     )
     projections = asked * (of_query + of_output) + held * (of_key + of_value)
     products = asked * held * layer.num_heads * (layer.key_dim + (layer.value_dim or layer.key_dim))
-    return Cost(multiply_adds=batch * (projections + products), activation_products=batch * products, window=EVERYWHERE)
+    window = tuple(EVERYWHERE if axis in attended else Window() for axis in range(1, len(query) - 1))
+    return Cost(multiply_adds=batch * (projections + products), activation_products=batch * products, window=window)
 
 
 def group_query_attention(layer, inputs, outputs, axes):

@@ -11,7 +11,7 @@ from keraslayers.learned_positions import LearnedPositions
 MOST_NAMED = 3  # differences that an error names
 CLASSIFIER = re.compile(r"(.*_)?(predictions|logits|class_maps)")
 # What is left out with include_top=False.
-TOP = re.compile(r"(fc\d|c5|f6|features(_bn)?|head_norm|aux\d_.*|predictions|logits|class_maps)")
+TOP = re.compile(r"(fc\d|c5|f6|features(_bn)?|head_norm|aux\d_.*|(.*_)?(predictions|logits)(_bn)?|class_maps)")
 
 
 def leaves(model):

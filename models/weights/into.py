@@ -34,8 +34,9 @@ def _conv(layer, at, state):
 
 
 def _depthwise(layer, at, state):
-    # (channels, 1, height, width)
-    return [state.take(f"{at}.weight").transpose(2, 3, 0, 1), *_bias(layer, at, state)]
+    # (channels, 1, height, width); of several filters a channel one behind the other.
+    kernel = state.take(f"{at}.weight").transpose(2, 3, 0, 1)
+    return [kernel.reshape(*kernel.shape[:2], -1, layer.depth_multiplier), *_bias(layer, at, state)]
 
 
 def _dense(layer, at, state):

@@ -2,7 +2,7 @@
 
 import keras
 
-from keraslayers.models.weights import timm, torchvision
+from keraslayers.models.weights import timm, timm_hybrids, torchvision
 
 _MOBILE = (timm.MOBILE,)
 _RESNET = (torchvision.RESNET,)
@@ -22,6 +22,7 @@ SOURCES = {
     "EfficientNetLite": _LITE,
     "EfficientNetV2": _MOBILE,
     "EfficientNetV2S": (torchvision.efficientnet("features.7", torchvision.TENSORFLOW), timm.MOBILE),
+    "FastViT": (timm_hybrids.FASTVIT,),
     "GhostNet": (timm.GHOSTNET,),
     "GhostNetV2": (timm.GHOSTNET,),
     "GoogLeNet": (torchvision.GOOGLENET,),
@@ -34,9 +35,11 @@ SOURCES = {
     "MobileNetV3Small": (torchvision.mobilenet_v3("features.12"), timm.mobilenet_v3("blocks.5.0")),
     "MobileNetV4": (timm.MOBILENET_V4,),
     "MobileOne": (timm.MOBILEONE,),
+    "MobileViT": (timm_hybrids.MOBILEVIT,),
     "PPLCNet": (timm.PP_LCNET,),
     "RegNet": (torchvision.REGNET, timm.REGNET),
     "RepVGG": (timm.REPVGG,),
+    "RepViT": (timm_hybrids.REPVIT,),
     "ResMLP": (timm.RESMLP,),
     "ResNeXt": _RESNET,
     "ResNet": _RESNET,

@@ -139,8 +139,8 @@ REGNET = source(
 )
 
 
-def _branches(name, at):
-    """A block of RepVGG or MobileOne: convolutions side by side."""
+def branches(name, at):
+    """A block of RepVGG, MobileOne or FastViT: convolutions side by side."""
     prefix = f"{name}_" if name else ""
     copies = {
         f"{prefix}branch{copy}": (f"{at}conv_kxk.{copy - 1}.conv", f"{at}conv_kxk.{copy - 1}.bn")
@@ -157,16 +157,16 @@ def _branches(name, at):
 # RepVGG has one large convolution, and no number behind its name.
 REPVGG = source(
     "stages.0.0.conv_1x1",
-    table({**_branches("stem", "stem."), "predictions": "head.fc"}, r"stages\.\d+\.\d+", _branches("", "")),
+    table({**branches("stem", "stem."), "predictions": "head.fc"}, r"stages\.\d+\.\d+", branches("", "")),
     renames=((r"conv_1x1", "conv_scale"), (r"conv_kxk\.(?=conv|bn)", "conv_kxk.0.")),
 )
 # A unit of MobileOne is two of them.
 MOBILEONE = source(
     "stages.0.0.conv_kxk.0",
     table(
-        {**_branches("stem", "stem."), "predictions": "head.fc"},
+        {**branches("stem", "stem."), "predictions": "head.fc"},
         r"stages\.\d+\.\d+",
-        {**_branches("depthwise", "first."), **_branches("pointwise", "second.")},
+        {**branches("depthwise", "first."), **branches("pointwise", "second.")},
     ),
     renames=(
         (
@@ -192,7 +192,7 @@ CONVNEXT = source(
     ((None, None),),
 )  # fmt: skip
 
-_MLP = {"mlp_norm": "norm2", "mlp_expand": "mlp.fc1", "mlp_project": "mlp.fc2"}
+MLP = {"mlp_norm": "norm2", "mlp_expand": "mlp.fc1", "mlp_project": "mlp.fc2"}
 VIT = source(
     "patch_embed.proj",
     table(
@@ -201,7 +201,7 @@ VIT = source(
             "predictions": "head",
         },
         r"blocks\.\d+",
-        {"attention_norm": "norm1", "attention": ("attn.qkv", "attn.proj"), **_MLP},
+        {"attention_norm": "norm1", "attention": ("attn.qkv", "attn.proj"), **MLP},
     ),
     ((None, None),),
 )  # fmt: skip
@@ -216,7 +216,7 @@ SWIN = source(
         },
         r"layers\.\d+\.blocks\.\d+",
         {
-            "attention_norm": "norm1", **_MLP,
+            "attention_norm": "norm1", **MLP,
             "attention": ("attn.relative_position_bias_table", "attn.qkv", "attn.proj"),
         },
     ),
