@@ -2,10 +2,10 @@
 
 Each network runs in a process of its own; results are kept in benchmarks/models.json, and only what is missing there is
 run. `python -m benchmarks.models KEY...` runs these anew; a key is a network's name, for what its builder makes by
-itself, or the name and options of a variant, "shufflenet groups=8". `--part float32`, `--part int8` or `--part halves`
+itself, or the name and options of a variant, "shufflenet groups=8". `--part float32`, `--part int8` or `--part small`
 runs no other part.
 
-What a GPU of 16-bit floats gives is of smaller images: the driver compiles and computes on the CPU.
+What a GPU of 16-bit floats gives, and web pages, is of small images: drivers in software compute on the CPU.
 """
 
 import json
@@ -22,9 +22,11 @@ from benchmarks.readme import write_block
 RESULTS = Path(__file__).with_name("models.json")
 PRECISIONS = ("float32", "int8")
 RUNTIMES = ("cpu", "gpu")
-HALVES = "halves"  # the part of the GPU in 16-bit floats
-PARTS = (*PRECISIONS, HALVES)
-HALVES_SIDE = 96  # of its images, at most
+SMALL = "small"  # the part of what takes long
+PARTS = (*PRECISIONS, SMALL)
+SIDE = 96  # of its images, at most
+# In which order the table has them.
+COLUMNS = {"float32": RUNTIMES, SMALL: ("gpu-fp16", "browser", "browser-gpu"), "int8": RUNTIMES}
 PICTURES = 4
 # Two must do for more multiply-adds: Keras holds all that the layers give, 4 GB a picture of EfficientNetB7.
 LARGE = 20e9
@@ -87,7 +89,7 @@ def _in_a_child(key, part):
 
 
 def measure(key, part):
-    """What becomes of a row's network: in a precision on the CPU and the GPU, or on a GPU of 16-bit floats."""
+    """What becomes of a row's network: in a precision on the CPU and the GPU, or on what takes small images here."""
     import keras
 
     from keraslayers import models
@@ -96,12 +98,11 @@ def measure(key, part):
     keras.utils.set_random_seed(0)
     spec, reference = rows(models)[key]
     options = {**reference.options, "classifier_activation": None}
-    target, precision, runtimes = "gpu-fp32", part, RUNTIMES
-    if part == HALVES:
-        precision, runtimes = "float32", ("gpu-fp16",)
-        target = Target(HALVES, runtimes, "a GPU in 16-bit floats")
+    target, precision = "gpu-fp32", part
+    if part == SMALL:
+        target, precision = Target(SMALL, COLUMNS[SMALL], "GPUs in 16-bit floats, and web pages"), "float32"
         if len(spec.input_shape) == 3:
-            sides = (min(side, HALVES_SIDE) for side in (options.get("input_shape") or spec.input_shape)[:2])
+            sides = (min(side, SIDE) for side in (options.get("input_shape") or spec.input_shape)[:2])
             options["input_shape"] = (*sides, spec.input_shape[2])
     model = models.create(spec.name, **options)
     if len(spec.input_shape) == 3:
@@ -111,7 +112,7 @@ def measure(key, part):
     settle(model, x)
     report = to_tflite(model, target=target, precision=precision, samples=x).report
     found = {"bytes": report.size}
-    for runtime in runtimes:
+    for runtime in COLUMNS[part]:
         proof = report.proof(runtime)
         found[runtime] = {
             "verdict": str(proof.verdict),
@@ -195,9 +196,10 @@ def _fit_classifier(keras, model, x, random):
 
 
 def _table(found, results):
+    small = "in 16 bits | browser | browser-gpu"
     lines = [
-        "| network | options | parameters | multiply-adds | float32 | cpu | gpu | in 16 bits | int8 | cpu | gpu |",
-        "|---|---|--:|--:|--:|---|---|---|--:|---|---|",
+        f"| network | options | parameters | multiply-adds | float32 | cpu | gpu | {small} | int8 | cpu | gpu |",
+        "|---|---|--:|--:|--:|---|---|---|---|---|--:|---|---|",
     ]
     reasons = []
     for key, (spec, reference) in found.items():
@@ -205,13 +207,13 @@ def _table(found, results):
         multiply_adds = f"{millions:,.0f} M" if millions >= 10 else f"{millions:.1f} M" if millions else ""
         options = ", ".join(options_of(reference))
         cells = [f"`{spec.name}`", options and f"`{options}`", f"{reference.trainable_parameters:,}", multiply_adds]
-        for part, runtimes in (("float32", RUNTIMES), (HALVES, ("gpu-fp16",)), ("int8", RUNTIMES)):
+        for part, runtimes in COLUMNS.items():
             row = results.get(key, {}).get(part)
-            if part != HALVES:
+            if part != SMALL:
                 cells.append(f"{row['bytes'] / 2**20:.1f} MiB" if row else "")
             cells += [_verdict(row[runtime]) if row else "not run" for runtime in runtimes]
             reasons += [
-                f"`{key}` in {'float32' if part == HALVES else part} on {runtime}: {row[runtime]['reason']}."
+                f"`{key}` in {'float32' if part == SMALL else part} on {runtime}: {row[runtime]['reason']}."
                 for runtime in (runtimes if row else ())
                 if row[runtime]["verdict"] != "PROVEN"
             ]
@@ -229,7 +231,7 @@ def _summary(found, results):
         if isinstance(proof, dict)  # and no size
     ]
     proven = sum(proof["verdict"] == "PROVEN" for proof in proofs)
-    told = f"{len(found)} networks in float32 and int8, on cpu and gpu, in 32 bits and in 16"
+    told = f"{len(found)} networks in float32 and int8, on cpu and gpu, in 32 bits and in 16, and in web pages"
     return f"<details>\n<summary>{told}: {proven} of {len(proofs)} verdicts are PROVEN</summary>"
 
 

@@ -20,9 +20,11 @@ STOCK = (
     "computes something else. The same file after `keraslayers repair`:"
 )
 CAPTION = (
-    "top-1: test images that get the Keras model's class. ms: one call on this host, on one thread, gpu on a software "
-    "driver unless the host has one; no phone's figure."
+    "top-1: test images that get the Keras model's class; gpu runs every fourth. ms: one call on this host, on one "
+    "thread, gpu on a software driver unless the host has one; no phone's figure."
 )
+# Of the test images a GPU runs every so manieth: in software it takes 300 times as long as the CPU.
+APART = 4
 
 
 @dataclass(frozen=True)
@@ -30,8 +32,8 @@ class Row:
     """One file: what it is for, and what it does on the test images.
 
     Attributes:
-        accuracy: on all test images, by runtime, run by that runtime.
-        agreement: part of the test images that get the Keras model's class, by runtime.
+        accuracy: on the test images, by runtime, run by that runtime.
+        agreement: part of these that get the Keras model's class, by runtime.
     """
 
     target: str
@@ -93,7 +95,7 @@ def run(name, epochs, folder, console, force=False):
     for (target, precision), path in places.items():
         made[target, precision] = to_tflite(model, target=target, precision=precision, samples=digits.x_train[:200])
         made[target, precision].save(path, force=force)
-        with console.status(f"running {path.name} on all test images"):
+        with console.status(f"running {path.name} on the test images"):
             rows.append(_row(made[target, precision], path, digits, expected))
     files.write({labels: LABELS})
     stock = []
@@ -135,21 +137,23 @@ def _check_own(places, marks):
 
 
 def _row(artifact, path, digits, expected):
-    """Runs a file on every test image, on every runtime that took it."""
+    """Runs a file on the test images, on every runtime that took it."""
     from keraslayers.export.file.graph import read_graph
     from keraslayers.export.runtimes import RUNTIMES
 
     graph = read_graph(artifact.tflite)
     (source,), (result,) = graph.inputs, graph.outputs
-    inputs = {source.name: digits.x_test[:, None]}  # each call a batch of one
     accuracy, agreement = {}, {}
     for proof in artifact.report.proofs:
         if proof.samples == 0:
             continue
+        part = slice(None, None, 1 if proof.runtime == "cpu" else APART)
+        inputs = {source.name: digits.x_test[part, None]}  # each call a batch of one
         outcome = RUNTIMES[proof.runtime].run(artifact.tflite, graph, inputs)
         classes = outcome.outputs[result.name][:, 0].argmax(-1)
-        accuracy[proof.runtime] = float(np.mean(classes == digits.y_test))
-        agreement[proof.runtime] = float(np.mean(classes == expected.argmax(-1)))
+        count = len(classes)  # what takes too long stops early
+        accuracy[proof.runtime] = float(np.mean(classes == digits.y_test[part][:count]))
+        agreement[proof.runtime] = float(np.mean(classes == expected[part][:count].argmax(-1)))
     *_, target, precision = path.stem.split("_")
     return Row(target, precision, path.name, artifact.report, accuracy, agreement)
 

@@ -93,7 +93,7 @@ def test_the_front_page_tells_what_the_table_of_exports_says():
 
 def test_every_benchmark_of_speed_has_its_picture_on_the_page():
     names = {benchmark.__name__.rpartition(".")[2] for group in command.GROUPS.values() for benchmark in group}
-    assert names - {"trained", "limits", "float16", "arm64"} == set(plots.PLOTS)  # these tell verdicts
+    assert names - {"trained", "limits", "float16", "drivers", "arm64"} == set(plots.PLOTS)  # these tell verdicts
     assert re.findall(r"\]\(plots/(\w+)\.svg\)", plots.PAGE.read_text()) == list(plots.PLOTS)
     assert set(re.findall(r"`make bench-(\w+)`", plots.PAGE.read_text())) == {*command.GROUPS, "models", "foreign"}
 
@@ -124,14 +124,18 @@ def test_the_table_of_networks_has_a_row_for_each_and_for_variants():
     assert set(json.loads(networks.RESULTS.read_text())) <= set(found)
     wrong = {"verdict": "WRONG", "partitions": 1, "reason": "it is off"}
     row = {"bytes": 2**21, "cpu": {"verdict": "PROVEN", "partitions": 5}, "gpu": wrong}
-    halves = {"bytes": 2**21, "gpu-fp16": {"verdict": "PROVEN", "partitions": 1}}
-    parts = {**dict.fromkeys(networks.PRECISIONS, row), networks.HALVES: halves}
+    proven = {"verdict": "PROVEN", "partitions": 1}
+    small = {"bytes": 2**21, **dict.fromkeys(networks.COLUMNS[networks.SMALL], proven)}
+    parts = {**dict.fromkeys(networks.PRECISIONS, row), networks.SMALL: small}
     lines = networks._table(found, {"nin version=cifar10": parts}).splitlines()
     assert sum(line.startswith("|") for line in lines) == 2 + len(found)
-    told = f"{len(found)} networks in float32 and int8, on cpu and gpu, in 32 bits and in 16"
-    assert f"<summary>{told}: 3 of 5 verdicts are PROVEN</summary>" in lines
+    told = f"{len(found)} networks in float32 and int8, on cpu and gpu, in 32 bits and in 16, and in web pages"
+    assert f"<summary>{told}: 5 of 7 verdicts are PROVEN</summary>" in lines
     assert (lines[0], lines[-1]) == ("<details>", "</details>")
     assert "`nin version=cifar10` in int8 on gpu: it is off." in lines
     verdicts = "2.0 MiB | PROVEN, 5 parts | WRONG"
-    assert f"| `nin` | `version=cifar10` | 966,986 | 222 M | {verdicts} | PROVEN | {verdicts} |" in lines
-    assert "| `lenet5` |  | 61,706 | 0.4 M |  | not run | not run | not run |  | not run | not run |" in lines
+    assert (
+        f"| `nin` | `version=cifar10` | 966,986 | 222 M | {verdicts} | PROVEN | PROVEN | PROVEN | {verdicts} |" in lines
+    )
+    none = " | ".join(["not run"] * 5)
+    assert f"| `lenet5` |  | 61,706 | 0.4 M |  | {none} |  | not run | not run |" in lines

@@ -40,7 +40,8 @@ def test_the_stock_file_fails_on_the_gpu_and_is_right_when_it_is_repaired(ran):
     rows = [line.split() for line in shown.splitlines() if re.search("PROVEN|WRONG|REJECTED", line)]
     (_, _, _, verdict, _, on_cpu, _, _), (_, wrong, on_gpu, _, _), (_, _, _, again, _, repaired, _, _), _ = rows
     assert (verdict, wrong, again) == ("PROVEN", "WRONG", "PROVEN")
-    assert float(repaired[:-1]) == float(on_cpu[:-1]) > 80
+    assert float(on_cpu[:-1]) > 80
+    assert float(repaired[:-1]) == pytest.approx(float(on_cpu[:-1]), abs=5)  # of a quarter of the images
     assert float(on_gpu[:-1]) < 50
 
 

@@ -22,7 +22,7 @@ KINDS = (
 WAYS = {
     "stock": ("cpu", "gpu"),
     "keras_export": ("cpu", "gpu"),
-    "float32": ("cpu", "gpu"),
+    "float32": ("cpu", "gpu", "gpu-fp16"),
     "int8": ("cpu",),
 }
 

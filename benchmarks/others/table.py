@@ -12,10 +12,10 @@ NOTE = (
     "Small networks built from the configurations of packages, and in the style of the examples on keras.io, with "
     "random weights and the averages of their samples in every normalization. Stock is a bare `TFLiteConverter` of a "
     "function with a batch of 1; keras export is `keras.Model.export(format='litert')`; ours are files of "
-    "`to_tflite`, in floats for `target='gpu'` and in int8 for `target='cpu'`. Every file is compared with the Keras "
-    "model, but those of keras export, whose sizes and names are open: with LiteRT's built-in kernels. PROVEN where "
-    "all of it ran on that runtime and every output matches; UNTESTED where a file leaves more open than its "
-    "batch, so that nothing says at which sizes to run it."
+    "`to_tflite`, in floats for `target='gpu'`, in 32 bits and in 16, and in int8 for `target='cpu'`. Every file is "
+    "compared with the Keras model, but those of keras export, whose sizes and names are open: with LiteRT's built-in "
+    "kernels. PROVEN where all of it ran on that runtime and every output matches; UNTESTED where a file leaves more "
+    "open than its batch, so that nothing says at which sizes to run it."
 )
 
 FRONT = (
@@ -51,7 +51,7 @@ def table(keys, results):
 
 
 def verdict(found, way, runtime):
-    return found[way]["proofs"][runtime]["verdict"] if way in found else "not run"
+    return found.get(way, {"proofs": {}})["proofs"].get(runtime, {"verdict": "not run"})["verdict"]
 
 
 def summary(keys, results):
