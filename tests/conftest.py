@@ -17,10 +17,11 @@ from tests import backend
 # these; test_backends.py trains some. Receptive fields, too: no backend has a part in their arithmetic. What else needs
 # TensorFlow is marked.
 LEFT_OUT = (
-    "analyze_file answers arm64 auxiliary benchmarks blame browser command_line converter copied_outputs demo "
-    "distribution documents edit export* files float16 foreign fuzz house metadata micro mixed models* optimize* "
-    "others own_runtime packaging page pass* precisions preprocessing proof receptive_field recurrent repair report "
-    "rewrite* site sixteen_bits spelled ssh"
+    "adversary analyze_file answers arm64 auxiliary benchmarks blame browser command_line converter copied_outputs "
+    "cover demo depth devices distribution documents edit export* files float16* foreign fuzz house lavapipe leash "
+    "match metadata micro mixed models* optimize* others outputs own_runtime packaging page* parts pass* precisions "
+    "predict preprocessing proof receptive_field recurrent repair report rewrite* scales site sixteen_bits spelled "
+    "ssh strange threads"
 )
 collect_ignore_glob = [f"test_{name}.py" for name in LEFT_OUT.split()] if backend.BACKEND != "tensorflow" else []
 # Other people's networks, which `make test-zoo` installs; they need PyTorch.
