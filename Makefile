@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # What the environment was made from: change it and the next command makes it anew.
 MADE := $(VENV)/.made
 
-.PHONY: demo docs test test-lowest test-backends test-zoo readme table-layers table-models lint format bench bench-foreign bench-models mutate clean
+.PHONY: demo docs test test-lowest test-backends test-zoo readme table-layers table-models table-weights lint format bench bench-foreign bench-models mutate clean
 
 demo: $(MADE) driver
 	$(BIN)/keraslayers demo
@@ -87,7 +87,7 @@ $(BACKENDS)/.made: setup.py pyproject.toml
 # Our networks give what torchvision's and timm's code gives with the same weights.
 ZOO := .venv-zoo
 test-zoo: $(ZOO)/.made
-	KERAS_BACKEND=torch $(ZOO)/bin/python -m pytest tests/test_zoo.py
+	KERAS_BACKEND=torch $(ZOO)/bin/python -m pytest tests/test_zoo*.py
 
 $(ZOO)/.made: setup.py pyproject.toml
 	$(PYTHON) -m venv $(ZOO)
@@ -115,6 +115,10 @@ table-layers: $(MADE) driver
 
 table-models: $(MADE) driver
 	$(BIN)/python -m benchmarks.models
+
+# The addresses, hashes and facts of published weights, from the packages that publish them.
+table-weights: $(ZOO)/.made
+	KERAS_BACKEND=torch $(ZOO)/bin/python -m benchmarks.published
 
 $(MADE): setup.py pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "keraslayers needs Python 3.11 or newer")'

@@ -18,6 +18,7 @@ setup(
     package_dir=CODE,
     package_data={
         "keraslayers": ["py.typed", "*.html"],
+        "keraslayers.models.weights": ["*.json"],
         "keraslayers.export.report": ["*.html", "app/*.html", "app/*.js"],
         "keraslayers.export.runtimes": ["*.html", "*.js"],
     },

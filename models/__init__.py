@@ -48,6 +48,7 @@ from keraslayers.models import (
     vit,
     xception,
 )
+from keraslayers.models import weights as _weights
 from keraslayers.models._spec import Reference, Spec
 from keraslayers.models._variants import check_options as _check_options
 from keraslayers.models.alexnet import AlexNet
@@ -238,6 +239,7 @@ __all__ = [
     "create",
     "features",
     "names",
+    "published",
     "replace_classifier",
     "spec",
 ]
@@ -305,6 +307,28 @@ def names():
 def spec(name):
     """Returns the `Spec` of a network: its paper, input shape and reference counts."""
     return _SPECS[_checks.choice("spec", "name", name, names())]
+
+
+def published(name):
+    """Returns what is published of a network's ImageNet weights: a list of `keraslayers.models.weights.Published`.
+
+    Each says where its file is, what hash, licence and accuracy its publisher tells, and which options and which scale
+    of images it needs; `weights=` takes it, and `weights="imagenet"` the first whose options are those of the model:
+
+    ```python
+    for weights in keraslayers.models.published("mobilenet_v2"):
+        print(weights.source, weights.name, weights.options, weights.top1)
+    ```
+
+    models.MobileNetV2(weights=weights, preprocessing=True, **weights.options) downloads and builds it.
+
+    Args:
+        name: one of `names()`.
+
+    Raises:
+        ValueError: if no network has this name.
+    """
+    return _weights.of(_SPECS[_checks.choice("published", "name", name, names())].builder.__name__)
 
 
 def create(name, /, **options):

@@ -94,6 +94,8 @@ def preprocess(who, x, preprocessing, convention):
     """Returns pixels of 0 to 255 in the scale of `convention` if `preprocessing` asks for it, else `x` as it is."""
     if not preprocessing:
         return x
+    if isinstance(preprocessing, _weights.Published):
+        return _weights.scaled(x, preprocessing)
     scale, offset = convention
     if isinstance(scale, list) and x.shape[-1] != len(scale):
         raise ValueError(

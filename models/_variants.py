@@ -5,6 +5,8 @@ import functools
 import inspect
 import operator
 
+from keraslayers.models import weights
+
 
 def builder(build):
     """Refuses options that `build` lacks or needs, in words, and takes whole numbers of any library."""
@@ -16,6 +18,7 @@ def builder(build):
         for name, parameter in list(parameters.items())[len(arguments) :]:
             if parameter.default is parameter.empty and name not in options:
                 raise TypeError(f"`{who}`: `{name}` must be given, as in {who}({name}=...).")
+        options = weights.given(who, parameters, options)
         return build(*map(_plain, arguments), **{name: _plain(value) for name, value in options.items()})
 
     return checked
@@ -50,6 +53,7 @@ def variant(build, who, *rows, summary=None, **defaults):
 
     def builder(**options):
         check_options(who, who, signature.parameters, options)
+        options = weights.given(who, signature.parameters, options)
         return build(who, *rows, **{**defaults, **{name: _plain(value) for name, value in options.items()}})
 
     builder.__name__ = builder.__qualname__ = who

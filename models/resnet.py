@@ -122,7 +122,7 @@ def _resnet(
     al. 2016, Identity mappings in deep residual networks, arXiv:1603.05027, figure 4 (e).
     """
     form = FORMS[_checks.choice(who, "version", version, FORMS if bottleneck else BASIC_FORMS)]
-    if preprocessing and form.pixels is None:
+    if preprocessing is True and form.pixels is None:
         raise ValueError(
             f"`{who}`: `preprocessing` must be False with version={version!r}, whose weights expect blue first: put "
             "images through keras.applications.resnet.preprocess_input before the model."

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from keraslayers import models
+from tests.applications import compare
 from tests.model_tools import image, outputs, randomize
 
 pytestmark = [
@@ -67,6 +68,18 @@ def test_weights_of_bfloat16(tmp_path):
     for one, other in zip(again.weights, trained.weights, strict=True):
         assert one.dtype == "bfloat16"
         np.testing.assert_array_equal(keras.ops.cast(one, "float32"), keras.ops.cast(other, "float32"))
+
+
+@pytest.mark.parametrize(
+    ("builder", "options", "of_theirs"),
+    [
+        ("MobileNetV2", {"alpha": 0.35}, {"alpha": 0.35}),
+        ("MobileNetV3Small", {"alpha": 0.75}, {"alpha": 0.75, "include_preprocessing": False}),
+    ],
+)
+def test_files_of_keras_applications(builder, options, of_theirs, tmp_path):
+    """`make test-zoo` does so with all networks."""
+    compare(builder, builder, tmp_path, side=32, options=options, of_theirs=of_theirs)
 
 
 def test_of_another_number_of_classes(tmp_path):

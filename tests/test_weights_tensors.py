@@ -155,6 +155,38 @@ def test_what_is_no_state_dict(tmp_path):
         tensors.read(tmp_path / "x.pth")
 
 
+@pytest.mark.parametrize(
+    ("build", "name", "message"),
+    [
+        (
+            lambda path: models.MobileNetV2(input_shape=(32, 32, 3), weights=path),
+            "features.1.conv.0.0.weight",
+            r"`MobileNetV2`: `weights` of torchvision give their outputs with padding='symmetric', bn_epsilon=1e-05; "
+            r"the model has padding='same', bn_epsilon=0\.001, got .*Build it with these options",
+        ),
+        (
+            lambda path: models.EfficientNetLite0(input_shape=(32, 32, 3), bn_epsilon=1e-5, weights=path),
+            "conv_stem.weight",
+            r"of timm give .* with padding='symmetric', bn_epsilon=1e-05 or padding='same', bn_epsilon=0\.001; the",
+        ),
+        (
+            lambda path: models.ResNet50(input_shape=(32, 32, 3), version="1", weights=path),
+            "layer1.0.conv1.weight",
+            r"`ResNet50`: `weights` of torchvision give their outputs with version='1\.5', which",
+        ),
+        (
+            lambda path: models.ResNet18(input_shape=(32, 32, 3), weights=path),
+            "layer1.0.conv1.weight",
+            r"where the file has no 'conv1\.weight' for 'stem'; .*; and \d+ more\. Build the network whose",
+        ),
+    ],
+)
+def test_of_networks_with_other_options(build, name, message, tmp_path):
+    torch_files.save(tmp_path / "x.pth", *torch_files.contiguous({name: np.zeros((1, 1, 1, 1), "float32")}))
+    with pytest.raises(ValueError, match=message):
+        build(tmp_path / "x.pth")
+
+
 def test_of_other_networks(tmp_path):
     torch_files.save(tmp_path / "x.pth", *torch_files.contiguous(ARRAYS))
     with pytest.raises(

@@ -8,6 +8,7 @@ from keras import layers
 
 from keraslayers.learned_positions import LearnedPositions
 
+SCALES = "preprocessing"
 MOST_NAMED = 3  # differences that an error names
 CLASSIFIER = re.compile(r"(.*_)?(predictions|logits|class_maps)")
 # What is left out with include_top=False.
@@ -15,15 +16,19 @@ TOP = re.compile(r"(fc\d|c5|f6|features(_bn)?|head_norm|aux\d_.*|(.*_)?(predicti
 
 
 def leaves(model):
-    """Yields (name, layer) of every layer and of those inside it, in the order of the network."""
+    """Yields (name, layer) of every layer and of those inside it, in the order of the network.
+
+    What scales images is none of them: it comes from the builder.
+    """
     for layer in model.layers:
-        yield from _named(layer, layer.name)
+        if layer.name != SCALES:
+            yield from named(layer, layer.name)
 
 
-def _named(layer, name):
+def named(layer, name):
     yield name, layer
     for inner in layer._flatten_layers(include_self=False, recursive=False):
-        yield from _named(inner, f"{name}/{inner.name}")
+        yield from named(inner, f"{name}/{inner.name}")
 
 
 def own(layer):
@@ -74,7 +79,7 @@ def assign(who, path, model, found, *, left=(), problems=(), remedy):
             pairs += zip(variables, arrays, strict=True)
     if not has_top(model):
         left = [name for name in left if not TOP.fullmatch(name)]
-    problems += [f"the file's {name!r} is not in the model" for name in left]
+    problems += [f"the file's {name!r} is not in the model" for name in left if name != SCALES]
     if problems:
         more = len(problems) - MOST_NAMED
         raise ValueError(

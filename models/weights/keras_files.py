@@ -108,7 +108,7 @@ def _split(model, layers):
     found = dict(layers)
     for layer in model.layers:
         row = layers.get(layer.name, [])
-        for name, inner in fit._named(layer, layer.name):
+        for name, inner in fit.named(layer, layer.name):
             count = len(fit.own(inner))
             found[name], row = row[:count], row[count:]
     return found

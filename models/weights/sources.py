@@ -83,4 +83,4 @@ def application(who, model):
         who = f"{who}V2"
     if who.startswith("MobileNetV3"):
         options["minimalistic"] = not any(name.endswith("squeeze_excite") for name in names)
-    return getattr(keras.applications, who)(weights=None, **options)
+    return getattr(keras.applications, who)(weights=None, input_shape=(224, 224, 3), **options)

@@ -40,7 +40,7 @@ def load(who, model, path):
         )
 
     state, found, problems = State(state), {}, []
-    weighted = {layer.name: layer for layer in model.layers if layer.weights}
+    weighted = {layer.name: layer for layer in model.layers if layer.weights and layer.name != fit.SCALES}
     for name, at in source.pairs(list(weighted), names.modules(state)).items():
         layer = weighted.get(name)
         if layer is None:
@@ -51,7 +51,7 @@ def load(who, model, path):
             problems.append(f"the file has no {missing.args[0]!r} for {name!r}")
             arrays = [variable.numpy() for variable in layer.weights]
         # Those of a layer's own weights, then of the layers in it.
-        for inner, part in fit._named(layer, name):
+        for inner, part in fit.named(layer, name):
             count = len(fit.own(part))
             found[inner], arrays = arrays[:count], arrays[count:]
     spare = [name for name in state if not (source.extras and re.match(source.extras, name))]
