@@ -307,7 +307,7 @@ LENET, SMALL, LARGE, SHUFFLE = models.LeNet5, models.MobileNetV3Small, models.Mo
         (lambda: SMALL(alpha=0), ValueError, r"`MobileNetV3Small`: `alpha` must be above 0; got 0"),
         (lambda: SMALL(alpha="1"), TypeError, r"`MobileNetV3Small`: `alpha` must be a number; got '1'"),
         (lambda: LARGE(dropout_rate=1), ValueError, r"`MobileNetV3Large`: `dropout_rate` must be below 1; got 1"),
-        (lambda: LENET(weights="imagenet"), ValueError, r"`LeNet5`: `weights` .* ends in .*'imagenet'\."),
+        (lambda: LENET(weights="imagenet"), ValueError, r"`LeNet5`: `weights` .*no published.*'imagenet'\."),
         (lambda: LENET(weights=3), TypeError, r"`LeNet5`: `weights` must be None, the path.*got 3"),
         (lambda: LENET(weights="no.keras"), FileNotFoundError, r"`LeNet5`: `weights` names a file that does not exist"),
     ],
