@@ -5,6 +5,7 @@ import io
 import re
 import textwrap
 
+from block_pictures import block_picture
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 from pictures import BLUE, GREY, STYLE
@@ -30,7 +31,9 @@ def made():
     yield "models/index.md", _index()
     yield "models/costs.svg", _costs()
     for family, specs in families().items():
-        yield f"models/{family}.md", _page(family, specs)
+        block, picture = block_picture(family, specs)
+        yield f"models/{family}.svg", picture
+        yield f"models/{family}.md", _page(family, specs, block)
 
 
 def _index():
@@ -54,7 +57,7 @@ def _index():
     return "\n".join(lines)
 
 
-def _page(family, specs):
+def _page(family, specs, block):
     title, _, about = inspect.getdoc(inspect.getmodule(specs[0].builder)).split("\n\n")[0].partition(": ")
     name, needed = specs[0].name, specs[0].references[0].options
     options = "".join(f", {option}={needed[option]!r}" for option in specs[0].needed)
@@ -71,6 +74,10 @@ def _page(family, specs):
         "",
         f'model = models.create("{name}"{options})',
         "```",
+        "",
+        f"![{title}: {block or 'the network'}]({family}.svg)",
+        "",
+        f"`{block}` of `{name}`, drawn from the Keras model." if block else "The network, drawn from the Keras model.",
         "",
         *HEADER,
         *_counts(specs),

@@ -56,8 +56,12 @@ def test_the_same_function_before_and_a_proven_file_of_integers_after(name):
         lambda **options: models.ViTTi16(patch_size=8, blocks=1, channels=32, heads=2, **options),
         lambda **options: models.SwinT(blocks=(2,), channels=16, heads=(2,), window_size=4, **options),
         lambda **options: models.DDWNetT(blocks=(1,), channels=16, **options),
+        # Attention along an axis of four; differences of branches; GELU between convolutions.
+        lambda **options: models.MobileViTXXS(units=(1, 1), channels=(8, 16), blocks=(0, 1), dims=(0, 16), **options),
+        lambda **options: models.FastViTT8(blocks=(1, 1), channels=(16, 32), initial_scale=0.1, **options),
+        lambda **options: models.RepViTM1(units=(1, 1), channels=(16, 32), **options),
     ],
-    ids=["ResMLP", "ViT", "Swin", "DDWNet"],
+    ids=["ResMLP", "ViT", "Swin", "DDWNet", "MobileViT", "FastViT", "RepViT"],
 )
 def test_what_holds_numbers_of_its_own_stays_in_floats_between_integers(build):
     model = build(input_shape=(32, 32, 3), include_top=False, pooling="avg")

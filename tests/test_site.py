@@ -19,7 +19,8 @@ from tests.test_page import READY
 
 ROOT = Path(__file__).parent.parent
 sys.path.append(str(ROOT / "docs"))
-import usage  # noqa: E402  a page of the site, whose folder is no package
+import block_pictures  # noqa: E402  of the site, whose folder is no package
+import usage  # noqa: E402
 
 LAYERS = [
     name
@@ -123,6 +124,26 @@ def test_every_network_has_its_counts(site):
         for reference in spec.references:
             assert f"{reference.trainable_parameters:,}" in page
             assert f"{reference.trainable_parameters:,}" in of_family
+
+
+def test_every_family_has_the_picture_of_its_block(site):
+    for family in {models.spec(name).builder.__module__.rpartition(".")[2] for name in models.names()}:
+        assert f'src="{family}.svg"' in (site / "models" / f"{family}.html").read_text()
+        assert "</svg>" in (site / "models" / f"{family}.svg").read_text()
+
+
+def test_a_picture_of_a_block_joins_what_the_model_does():
+    begin, operations = block_pictures.block_of("repvgg", [models.spec("repvgg_a0")])
+    rows, edges = block_pictures.placed(operations)
+    assert begin == "stage1_unit2_"
+    names = [{getattr(one, "name", one) for one in row if not isinstance(one, tuple)} for row in rows]
+    parts = {"", "_scale", "_skip"}
+    assert names[0] == {"input"}
+    assert names[1] == {"stage1_unit2", "stage1_unit2_scale", "stage1_unit2_skip_bn"}
+    assert names[3:] == [{"stage1_unit2_add"}, {"stage1_unit2_act"}]
+    # Three ways of two steps from the input to the sum, of which one bends past a row, and on to the activation.
+    assert len(edges) == 3 * len(parts) + 1
+    assert sum(isinstance(one, tuple) for row in rows for one in row) == 1
 
 
 def test_every_example_is_shown(site):
