@@ -12,10 +12,10 @@ from pictures import BLUE, GREEN, GREY, RED, STYLE
 
 from keraslayers import models
 
-UNIT = re.compile(r"stage\d+_(unit|block)\d+_?")
+UNIT = re.compile(r"stage\d+_(unit|block)\d+")
 WHOLE = 12  # operations of a network that is drawn whole
 # What is drawn of a family in place of its largest unit, and the options that it is built with.
-OTHERS = {"mobilevit": ("stage3_", {"blocks": (0, 0, 1, 0, 0), "dims": (0, 0, 64, 0, 0)})}
+OTHERS = {"mobilevit": ("stage3", {"blocks": (0, 0, 1, 0, 0), "dims": (0, 0, 64, 0, 0)})}
 WIDTH, HEIGHT = 2.3, 0.42  # of a place, in inches
 # Colours tell what has kernels, what joins, and what moves numbers alone.
 KINDS = (
@@ -26,7 +26,7 @@ KINDS = (
 
 
 def block_of(family, specs):
-    """Returns (beginning of the names of a block's operations, those operations in their order).
+    """Returns (what the names of a block's operations begin with, those operations in their order).
 
     The block is the unit of most operations, the first of several; of networks without units their second stage; of
     small ones all.
@@ -41,8 +41,10 @@ def block_of(family, specs):
         if (found := UNIT.match(one.name)) and not isinstance(one, keras.layers.ZeroPadding2D)
     )
     if begin is None and len(operations) > WHOLE:
-        begin = max(counts, key=counts.get) if counts else "stage2_"
-    return begin or "", [one for one in operations if one.name.startswith(begin or "")]
+        begin = max(counts, key=counts.get) if counts else "stage2"
+    if begin is None:
+        return "", operations
+    return begin, [one for one in operations if one.name == begin or one.name.startswith(f"{begin}_")]
 
 
 def block_picture(family, specs):
@@ -65,7 +67,7 @@ def block_picture(family, specs):
                 axes.text(x, y, label, ha="center", va="center", fontsize=8, color="#333333", bbox=box, zorder=2)
         page = io.StringIO()
         figure.savefig(page, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
-    return begin.rstrip("_"), page.getvalue()
+    return begin, page.getvalue()
 
 
 def placed(operations):

@@ -135,14 +135,13 @@ def test_every_family_has_the_picture_of_its_block(site):
 def test_a_picture_of_a_block_joins_what_the_model_does():
     begin, operations = block_pictures.block_of("repvgg", [models.spec("repvgg_a0")])
     rows, edges = block_pictures.placed(operations)
-    assert begin == "stage1_unit2_"
+    assert begin == "stage1_unit2"
     names = [{getattr(one, "name", one) for one in row if not isinstance(one, tuple)} for row in rows]
-    parts = {"", "_scale", "_skip"}
     assert names[0] == {"input"}
     assert names[1] == {"stage1_unit2", "stage1_unit2_scale", "stage1_unit2_skip_bn"}
     assert names[3:] == [{"stage1_unit2_add"}, {"stage1_unit2_act"}]
-    # Three ways of two steps from the input to the sum, of which one bends past a row, and on to the activation.
-    assert len(edges) == 3 * len(parts) + 1
+    # Three ways of three steps from the input to the sum, of which one passes a row in a bend, and on to the activation.
+    assert len(edges) == 3 + 3 + 3 + 1
     assert sum(isinstance(one, tuple) for row in rows for one in row) == 1
 
 
