@@ -140,7 +140,7 @@ def test_a_picture_of_a_block_joins_what_the_model_does():
     assert names[0] == {"input"}
     assert names[1] == {"stage1_unit2", "stage1_unit2_scale", "stage1_unit2_skip_bn"}
     assert names[3:] == [{"stage1_unit2_add"}, {"stage1_unit2_act"}]
-    # Three ways of three steps from the input to the sum, of which one passes a row in a bend, and on to the activation.
+    # Three ways of three steps from the input to the sum, one of them with a bend, and on to the activation.
     assert len(edges) == 3 + 3 + 3 + 1
     assert sum(isinstance(one, tuple) for row in rows for one in row) == 1
 
