@@ -155,24 +155,6 @@ def test_branches(name, tmp_path):
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4 * np.abs(expected).max())
 
 
-def test_heads_of_googlenet(tmp_path):
-    """At 224 both average the same windows."""
-    network = torchvision.models.googlenet(weights=None, init_weights=False, aux_logits=True, num_classes=CLASSES)
-    torch.save(network.state_dict(), tmp_path / "x.pth")
-    model = models.GoogLeNet(
-        classes=CLASSES, batch_norm=True, aux_heads=True, classifier_activation=None, weights=tmp_path / "x.pth"
-    )
-    x = image((224, 224, 3), batch=1)
-    network.eval()
-    with torch.no_grad():
-        pool4 = []
-        network.inception4a.register_forward_hook(lambda module, given, made: pool4.append(made))
-        network(torch.from_numpy(x.transpose(0, 3, 1, 2)))
-        expected = network.aux1(pool4[0]).numpy()
-    found = keras.ops.convert_to_numpy(model(x)[1])
-    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4 * np.abs(expected).max())
-
-
 # Small ones, whose shapes tell axes apart.
 
 
