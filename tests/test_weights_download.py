@@ -16,6 +16,9 @@ from keraslayers import models
 from keraslayers.models.weights import download, published
 from tests.model_tools import image, outputs, randomize
 
+# requests leaves the socket of an error to the collector, in whichever test that runs.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
 OPTIONS = {"input_shape": (32, 32, 3), "classes": 2, "alpha": 0.25}
 
 
@@ -102,8 +105,6 @@ def test_the_beginning_of_a_hash(server, weights):
     assert len(kept()) == 1
 
 
-# requests leaves the socket of an error to the collector.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize(
     ("kind", "digest", "error", "message"),
     [
