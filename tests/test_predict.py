@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from keraslayers.export import Artifact, predict, to_tflite
+from keraslayers.export.proof import run_file
 
 SIDE, CLASSES = 6, 3
 
@@ -39,7 +40,8 @@ def made(compiled, data):
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
     """Several children and batches for few samples."""
-    monkeypatch.setattr(predict, "AT_ONCE", 32)
+    for module in (predict, run_file):
+        monkeypatch.setattr(module, "AT_ONCE", 32)
 
 
 def by_litert(blob, x):
@@ -60,12 +62,12 @@ def test_it_gives_what_litert_gives_of_all(made, data):
 
 
 def test_a_runtime_that_takes_long_is_asked_again(made, data, monkeypatch):
-    whole, run = made.predict(data[0]), predict.RUNTIMES["cpu"].run
+    whole, run = made.predict(data[0]), run_file.RUNTIMES["cpu"].run
 
     def few(blob, graph, inputs):
         return run(blob, graph, {name: values[:16] for name, values in inputs.items()})
 
-    monkeypatch.setattr(predict.RUNTIMES["cpu"], "run", few)
+    monkeypatch.setattr(run_file.RUNTIMES["cpu"], "run", few)
     np.testing.assert_array_equal(made.predict(data[0]), whole)
 
 

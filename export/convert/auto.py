@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from keraslayers.export.predict import runner
+from keraslayers.export.proof.run_file import runner
 from keraslayers.export.source.samples import name_samples
 
 
