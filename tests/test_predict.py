@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keraslayers.export import Artifact, predict, to_tflite
+from keraslayers.export import Artifact, Evaluation, predict, to_tflite
 from keraslayers.export.proof import run_file
 
 SIDE, CLASSES = 6, 3
@@ -84,6 +84,7 @@ def test_metrics_are_those_of_keras_and_of_the_file(made, compiled, data):
     x, y = data
     found = made.evaluate(x, y)
     wanted = compiled.evaluate(x, y, verbose=0, return_dict=True)
+    assert isinstance(found, Evaluation)
     assert found.samples == 70
     assert found.keras == pytest.approx(wanted, rel=1e-5)
     scores = by_litert(made.tflite, x)
