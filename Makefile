@@ -106,7 +106,7 @@ $(MUTATE)/.made: setup.py pyproject.toml benchmarks/mutants/requirements.txt
 	$(MUTATE)/bin/python -m pip install --quiet --editable '.[dev]' --requirement benchmarks/mutants/requirements.txt
 	touch $@
 
-# Write the demo's table, the table of layers and that of models into the README.
+# Write what the demo prints, the table of layers and that of networks into benchmarks/verdicts.md.
 readme: $(MADE) driver
 	$(BIN)/python -m benchmarks.readme
 

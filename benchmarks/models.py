@@ -1,4 +1,4 @@
-"""Exports every network at its paper's size and writes what became of it into the README: `make table-models`.
+"""Exports every network at its paper's size and writes the table in `benchmarks/verdicts.md`: `make table-models`.
 
 Each network runs in a process of its own; results are kept in benchmarks/models.json, and only what is missing there is
 run. `python -m benchmarks.models KEY...` runs these anew; a key is a network's name, for what its builder makes by

@@ -1,4 +1,4 @@
-"""Writes the demo's table into the README, from a run of the demo: `python -m benchmarks.readme`."""
+"""Writes what the demo prints into `benchmarks/verdicts.md`, from a run of it: `python -m benchmarks.readme`."""
 
 import os
 import platform
@@ -8,9 +8,10 @@ import sys
 from pathlib import Path
 
 README = Path(__file__).parent.parent / "README.md"
+VERDICTS = Path(__file__).with_name("verdicts.md")
 
 
-def write_block(name, text, page=README):
+def write_block(name, text, page=VERDICTS):
     """Puts text between a page's marks of that name."""
     begin, end = f"<!-- {name} -->\n", f"<!-- /{name} -->"
     before, rest = page.read_text().split(begin)

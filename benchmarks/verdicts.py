@@ -1,4 +1,4 @@
-"""Writes the table of layers into the README, from what each layer does on the runtimes: `make table-layers`.
+"""Writes the table of layers into `benchmarks/verdicts.md`, from what each does on the runtimes: `make table-layers`.
 
 Each layer stands in the small network of the export law, with the options of its first row in tests/cases.py;
 `DeformableConv2D` with those of the first row that bounds its offsets, as phones want them, and of the first that does

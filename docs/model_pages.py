@@ -9,7 +9,7 @@ from block_pictures import block_picture
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 from pictures import BLUE, GREY, STYLE
-from readme import ROOT, block, on_site
+from readme import ROOT, block
 
 from keraslayers import models
 
@@ -50,8 +50,8 @@ def _index():
     ]
     for family, specs in families().items():
         lines += _counts(specs, f"{family}.md")
-    readme = (ROOT / "README.md").read_text().split("<!-- /models -->\n")[1].split("\n## ")[0]
-    lines += ["", "## Files and verdicts", "", *_verdicts(), "", on_site(readme.strip(), "../"), "", "## Functions", ""]
+    notes = (ROOT / "benchmarks" / "verdicts.md").read_text().split("<!-- /models -->\n")[1]
+    lines += ["", "## Files and verdicts", "", *_verdicts(), "", notes.strip(), "", "## Functions", ""]
     for function in ("create", "names", "spec", "features", "replace_classifier"):
         lines += _documented(function, getattr(models, function), "###")
     return "\n".join(lines)
@@ -136,8 +136,8 @@ def _counts(specs, page=""):
 
 
 def _verdicts(names=None):
-    """The README's table of files, all of it or the rows of some networks."""
-    lines = [line for line in block("README.md", "models").splitlines() if line.startswith("|")]
+    """The table of files, all of it or the rows of some networks."""
+    lines = [line for line in block("benchmarks/verdicts.md", "models").splitlines() if line.startswith("|")]
     # What is folded up there stands in a table of its own; here one is enough.
     head, rows = lines[:2], [line for line in lines[2:] if re.match(r"\| `", line)]
     return [*head, *(row for row in rows if names is None or re.match(r"\| `(\w+)`", row)[1] in names)]

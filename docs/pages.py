@@ -8,7 +8,7 @@ import live
 import model_pages
 import pictures
 import usage
-from readme import ROOT, block, on_site
+from readme import ROOT, block
 
 import keraslayers
 from keraslayers import export, models
@@ -41,7 +41,7 @@ def made():
     yield "rewrites-table.md", _rewrites()
     yield "limits-table.md", _limits()
     yield "trained-table.md", _trained()
-    yield "demo-block-table.md", block("README.md", "demo")
+    yield "demo-block-table.md", block("benchmarks/verdicts.md", "demo")
     words, app = live.made()
     yield "live-table.md", words
     if app:
@@ -52,7 +52,7 @@ def made():
 
 def _benchmarks():
     text = (ROOT / "benchmarks" / "README.md").read_text()
-    text = text.replace("stand in the [README](../README.md)", "stand elsewhere")
+    text = text.replace("stand in [verdicts.md](verdicts.md)", "stand elsewhere")
     for words, page in (
         ("verdicts of every layer", "layers/index.md"),
         ("verdicts of every network", "models/index.md#files-and-verdicts"),
@@ -81,9 +81,8 @@ def _summary(thing):
 
 
 def _verdicts():
-    """The README's table of layers: its columns, by layer a list of (the condition, its verdicts), and the notes."""
-    readme = (ROOT / "README.md").read_text()
-    section = readme.split("## Layers\n", 1)[1].split("\n## ", 1)[0]
+    """The table of layers: its columns, by layer a list of (the condition, its verdicts), and the notes."""
+    section = (ROOT / "benchmarks" / "verdicts.md").read_text().split("## Layers\n", 1)[1].split("\n## ", 1)[0]
     lines = [line for line in section.splitlines() if line.startswith("|")]
     header, _, *rows = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
     columns = range(header.index("paper") + 1, len(header))
@@ -93,7 +92,7 @@ def _verdicts():
             if name in LAYERS:
                 verdicts[name].append((condition.strip(), [row[number] for number in columns]))
     notes = [part for part in section.split("\n\n") if part.startswith("Each verdict")]
-    return [header[number] for number in columns], verdicts, on_site("".join(notes), "../")
+    return [header[number] for number in columns], verdicts, "".join(notes)
 
 
 def _layers():

@@ -7,6 +7,7 @@ if __name__ != "keraslayers.export":
     )
 
 from keraslayers.export.artifact import Artifact
+from keraslayers.export.compare import Comparison, compare
 from keraslayers.export.file.analyze_file import analyze_file
 from keraslayers.export.pipeline import to_tflite
 from keraslayers.export.precisions import PRECISIONS
@@ -23,6 +24,7 @@ __all__ = [
     "PRECISIONS",
     "TARGETS",
     "Artifact",
+    "Comparison",
     "Culprit",
     "Evaluation",
     "NotProvenError",
@@ -31,6 +33,7 @@ __all__ = [
     "Target",
     "Verdict",
     "analyze_file",
+    "compare",
     "find_culprit",
     "prove",
     "repair",

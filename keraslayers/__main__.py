@@ -41,6 +41,7 @@ for command in (
     networks.models,
     files.export,
     files.check,
+    files.compare,
     files.setup,
     files.repair,
     pages.page,

@@ -147,8 +147,8 @@ def test_the_make_targets_that_documents_name_are_there():
             assert name in targets or name.startswith("bench-"), f"{document.name}: make {name}"
 
 
-def test_the_readme_tells_the_limits_of_proof():
-    text = " ".join((ROOT / "README.md").read_text().split())
+def test_the_page_tells_the_limits_of_proof():
+    text = " ".join((ROOT / "docs" / "proof.md").read_text().split())
     for precision, (decibels, _) in LIMITS.items():
         found = re.search(rf"{precision} (?:file must reach a signal |and \w+ )?(\d+) dB", text)
         assert float(found[1]) == decibels, precision

@@ -33,7 +33,7 @@ def made():
     return make
 
 
-# By runtime the precisions that it has no kernels for; the README says so, too. Of browsers test_browser.py tells.
+# By runtime the precisions that it has no kernels for; docs/targets.md says so, too. Of browsers test_browser.py tells.
 REFUSED = {
     "cpu": (),
     "gpu": ("int16x8",),

@@ -10,14 +10,25 @@ EXPORT = pathlib.Path(__file__).parent.parent / "export"
 # From the way in down to what builds on nothing here. A room may import from its own floor, in no circle, and below.
 FLOORS = (
     {"pipeline"},
-    {"plan", "prove_file", "repair", "artifact", "predict"},
+    {"plan", "prove_file", "repair", "artifact", "predict", "compare"},
     {"convert", "report", "optimize"},
     {"proof", "app"},
     {"source", "targets"},
     {"file", "rewrites", "passes", "runtimes", "measures", "precisions", "progress", "scratch", "cache"},
 )
 # A file is read, mended and run without Keras.
-WITHOUT_KERAS = {"file", "rewrites", "runtimes", "measures", "proof", "report", "app", "repair", "prove_file"}
+WITHOUT_KERAS = {
+    "file",
+    "rewrites",
+    "runtimes",
+    "measures",
+    "proof",
+    "report",
+    "app",
+    "repair",
+    "prove_file",
+    "compare",
+}
 KERAS = {"keras", "tensorflow", "tf_keras"}
 
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}

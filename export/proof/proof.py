@@ -238,7 +238,7 @@ def _compare(name, runtime, outcome, figures, graph, meant, expected, precision,
     figures |= {
         "max_error": max(float(np.max(np.abs(got[key] - wanted[key]), initial=0)) for key in got),
         "snr_db": min((snr for key in got if (snr := snr_db(wanted[key], got[key])) is not None), default=None),
-        "agreement": _agreement(wanted, got),
+        "agreement": agreement(wanted, got),
         "probability_error": _probability_error(wanted, got),
     }
     if graph.integer:
@@ -316,7 +316,7 @@ def _probability_error(wanted, got):
     return max(errors, default=None)
 
 
-def _agreement(wanted, got):
+def agreement(wanted, got):
     """Part of the samples with the same largest class; for one output of (samples, classes) alone."""
     if len(got) != 1:
         return None

@@ -217,6 +217,33 @@ def of_evaluation(evaluation):
     return Group(table, words) if evaluation.keras else words
 
 
+def of_comparison(comparison):
+    """Two files side by side."""
+    whole = Table(box=box.HORIZONTALS, show_edge=False, padding=(0, 1, 0, 0))
+    for column in ("", *comparison.names):
+        whole.add_column(_text(column), justify="right" if column else "left")
+    whole.add_row("bytes", *(f"{size:,}" for size in comparison.sizes))
+    whole.add_row("operators", *map(str, comparison.operators))
+    whole.add_row("parts", *(str(count) if count else "-" for count in comparison.partitions))
+    whole.add_row("ms", *(number(value, ".2f") for value in comparison.latencies_ms))
+    table = Table(box=box.HORIZONTALS, show_edge=False, padding=(0, 1, 0, 0))
+    for column in ("layer", "operators"):
+        table.add_column(column)
+    for column in ("bytes", "second", "dB"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for row in comparison.layers:
+        first, second = (" ".join(f"{name} {count}" for name, count in each.items()) for each in row.operators)
+        kinds = first if first == second else f"{first or 'none'} / {second or 'none'}"
+        table.add_row(
+            _text(row.layer), _text(kinds), *(number(size, ",") for size in row.sizes), number(row.snr_db, ".1f")
+        )
+    told = [f"`{name}` {snr:.1f} dB" for name, snr in comparison.outputs.items()]
+    words = f"outputs of the second against the first, over {comparison.samples} samples: {', '.join(told)}"
+    if comparison.agreement is not None:
+        words += f"; the same class in {comparison.agreement:.1%}"
+    return Group(whole, Text(), table, _text(words))
+
+
 def to_text(renderable, width=88):
     """A rich renderable as plain text."""
     page = io.StringIO()

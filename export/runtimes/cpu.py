@@ -1,5 +1,6 @@
 """LiteRT on the CPU: with XNNPACK, as apps run it, and without, as the reference."""
 
+import dataclasses
 import importlib.util
 from collections import Counter
 
@@ -59,7 +60,21 @@ def ranges(blob, graph, inputs):
     return {int(number): tuple(range_) for number, range_ in found.items()}
 
 
-def load(path, inputs, outputs, delegates, threads, plain=False, shapes=False, ranges=False):
+def values(blob, graph, inputs, tensors):
+    """What tensors of the main graph hold, wherever they stand in it, as `run_reference` gives what outputs hold.
+
+    Args:
+        blob, graph, inputs: as for `run_reference`.
+        tensors: as those of `graph`.
+    """
+    from keraslayers.export.runtimes.child import run_in_child
+
+    options = {"delegates": False, "threads": 1, "keep": True}
+    graph = dataclasses.replace(graph, outputs=tuple(tensors))
+    return run_in_child(__file__, blob, graph, inputs, timed=False, options=options)[0]
+
+
+def load(path, inputs, outputs, delegates, threads, plain=False, shapes=False, ranges=False, keep=False):
     """Loads a file, in the child; for the arguments and what is returned see `worker.py`."""
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
@@ -70,7 +85,7 @@ def load(path, inputs, outputs, delegates, threads, plain=False, shapes=False, r
         path,
         num_threads=threads,
         experimental_op_resolver_type=resolver,
-        experimental_preserve_all_tensors=ranges,
+        experimental_preserve_all_tensors=ranges or keep,
     )
     interpreter.allocate_tensors()
 

@@ -1,5 +1,7 @@
 """Commands that make, prove and mend files."""
 
+from dataclasses import asdict
+from json import dumps
 from pathlib import Path
 from typing import Annotated
 
@@ -7,7 +9,19 @@ import typer
 from rich.markup import escape
 
 from keraslayers import _arguments, _checks
-from keraslayers._commands.terminal import FORCE, JSON, NOT_PROVEN, PROVEN, err, page_path, show, writable, wrote
+from keraslayers._commands.terminal import (
+    FORCE,
+    JSON,
+    NOT_PROVEN,
+    PROVEN,
+    err,
+    out,
+    page_path,
+    print_json,
+    show,
+    writable,
+    wrote,
+)
 from keraslayers._printable import printable
 from keraslayers._quiet import quiet
 
@@ -172,6 +186,24 @@ def repair(
     show(artifact.report, html, json)
     wrote(output, output.with_suffix(".json"))
     raise typer.Exit(PROVEN if artifact.report.ok else NOT_PROVEN)
+
+
+def compare(
+    first: FILE,
+    second: Annotated[Path, typer.Argument(metavar="OTHER.tflite", help="Another file of the same network.")],
+    samples: INPUTS = None,
+    json: JSON = False,
+):
+    """Run two files of one network on the same inputs and compare them, whole and layer by layer."""
+    with quiet():
+        from keraslayers.export import compare as compared
+        from keraslayers.export.report import tables
+    given = _arguments.load_samples("compare", samples)
+    found = compared(first, second, given)
+    if json:
+        print_json(dumps(asdict(found)))
+    else:
+        out.print(tables.of_comparison(found))
 
 
 def setup(
