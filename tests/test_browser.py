@@ -157,6 +157,26 @@ def test_a_page_that_hangs_and_one_that_crashes_are_told():
 
 
 @needs_browser
+@needs_browser
+def test_a_browser_that_reads_no_more_is_told(monkeypatch):
+    with chromium.Chromium(files={"": b"<p>"}) as page:
+        monkeypatch.setattr(chromium, "START", 1)
+        os.killpg(page.process, signal.SIGSTOP)
+        with pytest.raises(chromium.PageDied, match="the browser did not take what it was sent within 1 s"):
+            page.evaluate("0;" * 2**20)
+
+
+@needs_browser
+def test_what_is_long_goes_in_parts(monkeypatch):
+    """Chromium reads no message of more than 100 MB, and says nothing."""
+    model = cnn()
+    x = samples(24, model.input_shape[1:])
+    whole = to_tflite(model, target="browser", samples=x)
+    monkeypatch.setattr(chromium, "PART", len(whole.tflite) // 3)
+    again = prove(whole.tflite, "browser", samples=x)
+    assert again.require().proof("browser").samples == len(x)
+
+
 def test_a_page_that_dies_is_a_verdict(monkeypatch):
     tflite = to_tflite(dense()).tflite
     died = chromium.PageDied("the page crashed")

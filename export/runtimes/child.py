@@ -43,6 +43,7 @@ class Outcome:
         shapes: of each call those of the file's tensors, where they were asked for.
         arena_bytes: the memory that the runtime was given to compute in, where that is for the program to choose.
         ranges: by the numbers of the file's tensors their lowest and highest number, where they were asked for.
+        means: by the same the means of their channels, where they were asked for.
     """
 
     outputs: dict[str, np.ndarray] | None = None
@@ -59,6 +60,7 @@ class Outcome:
     shapes: list | None = None
     arena_bytes: int | None = None
     ranges: dict | None = None
+    means: dict | None = None
 
 
 @dataclass(frozen=True)

@@ -33,8 +33,10 @@ FLAGS = (
 )
 # WebGPU where there is no GPU: Chromium's software driver computes.
 SOFTWARE_GPU = ("--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader", "--enable-features=Vulkan")
-# Seconds in which it must be up, and gone when it was asked to go.
+# Seconds in which it must be up, or take what it is sent, and gone when it was asked to go.
 START, END = 60, 5
+# Of messages of more than 100 MB it reads no more: what is long goes in parts of so many bytes, as `path?part=0`.
+PART = 2**25
 KINDS = {"html": "text/html; charset=utf-8", "js": "text/javascript; charset=utf-8", "wasm": "application/wasm"}
 
 
@@ -130,6 +132,7 @@ class Chromium:
         folder = stack.enter_context(scratch())
         theirs_in, self._write = _pipe(stack)
         self._read, theirs_out = _pipe(stack)
+        os.set_blocking(self._write, False)
         root = ("--no-sandbox",) if os.getuid() == 0 else ()  # as root it does not start with one
         command = [find(), *FLAGS, *root, *self._flags, f"--user-data-dir={folder}", "about:blank"]
         nothing = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDWR, 0) for number in (0, 1, 2)]
@@ -160,9 +163,11 @@ class Chromium:
         message = {"id": self._number, "method": method, "params": parameters}
         if self._session and page:
             message["sessionId"] = self._session
-        left = memoryview(json.dumps(message).encode() + b"\0")
+        left, deadline = memoryview(json.dumps(message).encode() + b"\0"), time.monotonic() + START
         try:
             while left:
+                if not select.select([], [self._write], [], max(0, deadline - time.monotonic()))[1]:
+                    raise PageDied(f"the browser did not take what it was sent within {START} s")
                 left = left[os.write(self._write, left) :]
         except BrokenPipeError:
             raise PageDied("the browser died") from None
@@ -185,19 +190,26 @@ class Chromium:
 
     def _serve(self, asked):
         address, request = asked["request"]["url"], asked["requestId"]
-        path = address.removeprefix(ORIGIN)
-        if not address.startswith("http") and path == address:  # data:, blob: and file: stay on the machine
+        path, _, part = address.removeprefix(ORIGIN).partition("?part=")
+        if not address.startswith("http"):  # data:, blob: and file: stay on the machine
             self._send("Fetch.continueRequest", {"requestId": request})
-        elif path != address and path in self._files:
+        elif address.startswith(ORIGIN) and path in self._files:
             content = self._files[path]
             content = content if isinstance(content, bytes) else content.read_bytes()
+            left = 0
+            if part:
+                left = max(0, -(-len(content) // PART) - int(part) - 1)
+                content = content[int(part) * PART : (int(part) + 1) * PART]
             kind = KINDS.get(path.rpartition(".")[2] or "html", "application/octet-stream")
             self._send(
                 "Fetch.fulfillRequest",
                 {
                     "requestId": request,
                     "responseCode": 200,
-                    "responseHeaders": [{"name": "Content-Type", "value": kind}],
+                    "responseHeaders": [
+                        {"name": "Content-Type", "value": kind},
+                        {"name": "Parts-Left", "value": str(left)},
+                    ],
                     "body": base64.b64encode(content).decode(),
                 },
             )
