@@ -8,6 +8,7 @@ import keras
 
 from keraslayers import _checks
 from keraslayers.export.convert.convert import saved
+from keraslayers.export.convert.correct_biases import correct_biases, means
 from keraslayers.export.convert.floats import in_floats
 from keraslayers.export.convert.layer_errors import LayerError, decibels
 from keraslayers.export.convert.several_scales import several_scales
@@ -15,7 +16,7 @@ from keraslayers.export.convert.widen import widen
 from keraslayers.export.file import edit
 from keraslayers.export.file.graph import WITH_KERNEL
 from keraslayers.export.measures import signal
-from keraslayers.export.progress import each
+from keraslayers.export.progress import each, step
 from keraslayers.export.rewrites.rewrite import rewrite
 from keraslayers.export.rewrites.unroll_loops import MOST_STEPS
 from keraslayers.export.source.layer_names import labels_of, layers_of, namer, operations_of
@@ -32,7 +33,8 @@ class Calibrated:
         kept: names of the layers of which operators stay in floats, whatever else is asked for.
     """
 
-    def __init__(self, ask, model, precision, io, batch, target):
+    def __init__(self, ask, model, precision, io, batch, target, samples):
+        self._samples = samples
         self._ask, self._precision, self._io, self._batch = ask, precision, io, batch
         made = ask("convert", types=None, io="float32", optimize=False)
         # The converter's quantizer dies of loops. What GPUs want comes after it, as it does in files of other tools.
@@ -99,7 +101,12 @@ class Calibrated:
             _forget_rejoined(file.main)
             again = self._ask("quantize", given=file.write(), io=self._io, nodes=nodes)
             blob = blob if _left_in_floats(again, nodes) else again
-        return blob
+        return correct_biases(blob, self._means)
+
+    @functools.cached_property
+    def _means(self):
+        with step("what layers read on the average"):
+            return means(self.given, self._samples)
 
 
 # Which input of an operator is its bias.
@@ -204,7 +211,7 @@ def calibrated(interface, model, shapes, samples, precision, io, target):
     In files in int8 for phones what XNNPACK has no kernels of integers for stays in floats.
     """
     with saved(interface, model, shapes, samples) as ask:
-        yield Calibrated(ask, interface.model, precision, io, next(iter(shapes.values()))[0], target)
+        yield Calibrated(ask, interface.model, precision, io, next(iter(shapes.values()))[0], target, samples)
 
 
 def find_layers(who, skip, model):
