@@ -107,7 +107,7 @@ def test_report(made, precision):
         assert proof.latency_ms > 0
         assert proof.samples == 24
         assert proof.reference == "the Keras model"
-        assert proof.agreement == 1.0
+        assert proof.agreement >= (1 if precision == "float32" else 0.95)
         # Of the largest probability: float32 differs in roundings, int8 in a step or two of 1/256.
         assert proof.max_error < (1e-6 if precision == "float32" else 3 / 256)
         assert proof.snr_db is None or proof.snr_db > (100 if precision == "float32" else 25)
