@@ -8,6 +8,7 @@ from rich.console import Console
 
 from benchmarks import (
     arm64,
+    biases,
     channel_shuffle,
     deformable,
     dynamic,
@@ -32,6 +33,7 @@ GROUPS = {
     "optimize": (optimize, trained),
     "limits": (limits,),
     "float16": (float16,),
+    "biases": (biases,),
     "arm64": (arm64,),
 }
 
