@@ -122,13 +122,13 @@ def test_report(made, precision):
 
 def test_figures_are_those_of_an_independent_run(made):
     model, artifact = made("int8", "cpu")
-    x = samples()[:16]
+    x = samples()
     wanted = model.predict(x, verbose=0).astype("float64")
     got = np.concatenate([run_reference(artifact.tflite, image=one[None])["classes"] for one in x]).astype("float64")
     proof = artifact.report.proof("cpu")
     # XNNPACK may round a step away from the reference kernels.
     assert proof.max_error == pytest.approx(np.max(np.abs(got - wanted)), abs=1.5 / 256)
-    assert proof.agreement == np.mean(got.argmax(-1) == wanted.argmax(-1))
+    assert proof.agreement == pytest.approx(np.mean(got.argmax(-1) == wanted.argmax(-1)), abs=1.5 / len(x))
 
 
 @pytest.mark.parametrize("io", ["int8", "uint8"])
