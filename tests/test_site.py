@@ -54,7 +54,7 @@ def test_every_layer_has_its_place(site, name):
     assert re.search(r"Source:|Source</", text_of(page))
     # What it is comes before its arguments, and its name is a heading once.
     text = page.read_text()
-    parts = [f'id="{name.lower()}"', f'src="{name}.svg"', 'class="formula"', ">cpu int8<", f">{name}</span>"]
+    parts = [f'id="{name.lower()}"', f'src="{name}.svg"', 'class="formula"', ">gpu-fp16<", f">{name}</span>"]
     begin = text.index(parts[0])
     places = [text.index(part, begin) for part in parts]
     assert places == sorted(places)
@@ -72,7 +72,7 @@ def test_a_condition_of_verdicts_stands_on_the_page_of_the_layer(site):
     rows = [row for row in index.split("</tr>") if "<td><a" in row and ">DeformableConv2D<" in row]
     assert ["with <code>max_offset</code>" in row for row in rows] == [True, False]
     assert re.search(r"<td>with <code>max_offset</code></td>\s*<td>PROVEN", shown)
-    assert re.search(r"<td>without</td>\s*<td>PROVEN, \d+ left out", shown)
+    assert re.search(r"<td>without</td>\s*<td>float32 PROVEN, \d+ left out", shown)
 
 
 @pytest.mark.parametrize("name", LAYERS)
