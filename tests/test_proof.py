@@ -473,10 +473,10 @@ def test_real_values_become_integers_and_back():
 
 def test_agreement():
     wanted = np.float64([[0, 1], [1, 0], [0, 2], [3, 0]])
-    assert proof._agreement({"y": wanted}, {"y": wanted[:, ::-1]}) == 0
-    assert proof._agreement({"y": wanted}, {"y": wanted[[0, 1, 3, 2]]}) == 0.5
-    assert proof._agreement({"y": wanted[:, :1]}, {"y": wanted[:, :1]}) is None
-    assert proof._agreement({"y": wanted, "z": wanted}, {"y": wanted, "z": wanted}) is None
+    assert proof.agreement({"y": wanted}, {"y": wanted[:, ::-1]}) == 0
+    assert proof.agreement({"y": wanted}, {"y": wanted[[0, 1, 3, 2]]}) == 0.5
+    assert proof.agreement({"y": wanted[:, :1]}, {"y": wanted[:, :1]}) is None
+    assert proof.agreement({"y": wanted, "z": wanted}, {"y": wanted, "z": wanted}) is None
 
 
 def test_a_file_whose_tensors_have_no_names():
