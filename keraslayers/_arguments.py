@@ -15,6 +15,11 @@ MOST_CALLS = 10_000
 MOST_UNPACKED, MOST_TIMES = 2**28, 50
 # So many images of a folder are read.
 MOST_IMAGES = 512
+# What images want to be told.
+RESCALE = (
+    "`rescale`, what training did to pixels of 0 to 255, which then becomes part of the file: --rescale 1/255,0 for "
+    "values of 0 to 1, 1/127.5,-1 for -1 to 1, 1,0 for pixels as they are."
+)
 
 
 def shape(who, text):
@@ -72,11 +77,7 @@ def check_labels(who, labels, model, pixels):
             f"{len(labels)}."
         )
     if not pixels and any(len(image.shape) == 4 for image in inputs):
-        raise ValueError(
-            f"`{who}`: `labels` of images need `rescale`, what training did to pixels of 0 to 255, which then becomes "
-            "part of the file: --rescale 1/255,0 for values of 0 to 1, 1/127.5,-1 for -1 to 1, 1,0 for pixels as they "
-            "are. Samples are pixels then, too."
-        )
+        raise ValueError(f"`{who}`: `labels` of images need {RESCALE} Samples are pixels then, too.")
 
 
 # What to do about a model of Keras 2.
@@ -190,11 +191,7 @@ def load_images(who, folder, model, rescale):
             f"channels last; its inputs are {shapes}. Give .npy or .npz."
         )
     if rescale is None:
-        raise ValueError(
-            f"`{who}`: `samples` that are images need `rescale`, what training did to pixels of 0 to 255, which then "
-            "becomes part of the file: --rescale 1/255,0 for values of 0 to 1, 1/127.5,-1 for -1 to 1, 1,0 for pixels "
-            "as they are."
-        )
+        raise ValueError(f"`{who}`: `samples` that are images need {RESCALE}")
     with quiet():
         import keras
         import numpy as np

@@ -40,6 +40,11 @@ def normalized(**pairs):
     return both
 
 
+def wrapped(pairs, convolution="conv"):
+    """The same of {layer: module}, where a module holds both: the convolution by that name, and `bn`."""
+    return normalized(**{layer: (f"{at}.{convolution}", f"{at}.bn") for layer, at in pairs.items()})
+
+
 def table(outside, units=None, *inside):
     """Returns the `pairs` of a `Source` out of tables.
 

@@ -1,6 +1,6 @@
 """The names in timm's state dicts of networks between convolutions and transformers."""
 
-from keraslayers.models.weights.names import normalized, table
+from keraslayers.models.weights.names import normalized, table, wrapped
 from keraslayers.models.weights.timm import MLP, branches, source
 
 MOBILEVIT = source(
@@ -60,7 +60,7 @@ FASTVIT = source(
 
 def _folding(**pairs):
     """Layers that RepViT's code calls `c`, each with its normalization."""
-    return normalized(**{layer: (f"{at}.c", f"{at}.bn") for layer, at in pairs.items()})
+    return wrapped(pairs, "c")
 
 
 _REPVIT_DOWN = {

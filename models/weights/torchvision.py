@@ -1,6 +1,6 @@
 """The names in torchvision's state dicts."""
 
-from keraslayers.models.weights.names import Source, chain, normalized, steps, table
+from keraslayers.models.weights.names import Source, chain, normalized, steps, table, wrapped
 
 PLAIN = (("symmetric", 1e-5),)
 TENSORFLOW = (("symmetric", 1e-3),)
@@ -94,16 +94,12 @@ GOOGLENET = source(
 )
 
 
-def _inception(branches):
-    return normalized(**{layer: (f"{at}.conv", f"{at}.bn") for layer, at in branches.items()})
-
-
 _POOLED = {"1x1_conv1": "branch1x1", "project": "branch_pool"}
 INCEPTION_V3 = source(
     "Mixed_5b",
     table(
         {
-            **_inception(
+            **wrapped(
                 {
                     "stem_conv1": "Conv2d_1a_3x3",
                     "stem_conv2": "Conv2d_2a_3x3",
@@ -118,28 +114,28 @@ INCEPTION_V3 = source(
             "predictions": "fc",
         },
         r"Mixed_\d\w",
-        _inception(
+        wrapped(
             {
                 **_POOLED,
                 **{f"5x5_conv{n}": f"branch5x5_{n}" for n in (1, 2)},
                 **{f"3x3_conv{n}": f"branch3x3dbl_{n}" for n in (1, 2, 3)},
             }
         ),
-        _inception(
+        wrapped(
             {
                 "3x3_down": "branch3x3",
                 **{f"double_conv{n}": f"branch3x3dbl_{n}" for n in (1, 2)},
                 "double_down": "branch3x3dbl_3",
             }
         ),
-        _inception(
+        wrapped(
             {
                 **_POOLED,
                 **{f"7x7_conv{n}": f"branch7x7_{n}" for n in (1, 2, 3)},
                 **{f"double_conv{n}": f"branch7x7dbl_{n}" for n in (1, 2, 3, 4, 5)},
             }
         ),
-        _inception(
+        wrapped(
             {
                 "3x3_conv1": "branch3x3_1",
                 "3x3_down": "branch3x3_2",
@@ -147,7 +143,7 @@ INCEPTION_V3 = source(
                 "7x7_down": "branch7x7x3_4",
             }
         ),
-        _inception(
+        wrapped(
             {
                 **_POOLED,
                 "3x3_conv1": "branch3x3_1",
