@@ -11,6 +11,8 @@ CODE = {
     "keraslayers.models.weights": "models/weights",
     "keraslayers.export": "export",
     **{f"keraslayers.export.{room}": f"export/{room}" for room in ROOMS},
+    # Data alone, but setuptools takes every folder for a package and wants to hear of it.
+    "keraslayers.export.report.app": "export/report/app",
 }
 
 setup(
@@ -19,7 +21,8 @@ setup(
     package_data={
         "keraslayers": ["py.typed", "*.html"],
         "keraslayers.models.weights": ["*.json"],
-        "keraslayers.export.report": ["*.html", "app/*.html", "app/*.js"],
+        "keraslayers.export.report": ["*.html"],
+        "keraslayers.export.report.app": ["*.html", "*.js"],
         "keraslayers.export.runtimes": ["*.html", "*.js"],
     },
 )

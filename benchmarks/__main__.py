@@ -11,6 +11,7 @@ from benchmarks import (
     biases,
     channel_shuffle,
     deformable,
+    drivers,
     dynamic,
     float16,
     hard_activations,
@@ -34,6 +35,7 @@ GROUPS = {
     "limits": (limits,),
     "float16": (float16,),
     "biases": (biases,),
+    "drivers": (drivers,),
     "arm64": (arm64,),
 }
 

@@ -7,6 +7,9 @@ import os
 # newer processors only.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+# Without LLVM's optimizations lavapipe's shaders compile in half of the time, and compute the same more slowly:
+# networks are small here, and no shader was ever compiled before.
+os.environ.setdefault("GALLIVM_PERF", "nopt")
 
 import keras
 import pytest

@@ -93,7 +93,7 @@ def test_the_front_page_tells_what_the_table_of_exports_says():
 
 def test_every_benchmark_of_speed_has_its_picture_on_the_page():
     names = {benchmark.__name__.rpartition(".")[2] for group in command.GROUPS.values() for benchmark in group}
-    of_verdicts = {"trained", "limits", "float16", "biases", "arm64"}
+    of_verdicts = {"trained", "limits", "float16", "biases", "drivers", "arm64"}
     assert names - of_verdicts == set(plots.PLOTS)
     assert re.findall(r"\]\(plots/(\w+)\.svg\)", plots.PAGE.read_text()) == list(plots.PLOTS)
     assert set(re.findall(r"`make bench-(\w+)`", plots.PAGE.read_text())) == {*command.GROUPS, "models", "foreign"}

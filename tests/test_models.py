@@ -49,21 +49,6 @@ def network(case):
     return model
 
 
-# Outputs
-
-
-def test_classifier_activation_acts_on_the_logits(case, network):
-    x = image(case.input_shape)
-    logits = case.make(classes=5, classifier_activation=None)
-    logits.set_weights(network.get_weights())
-    expected = np.array(first(logits(x, training=False)))
-    expected = np.exp(expected - expected.max(-1, keepdims=True))
-    # logits of some tens or hundreds, in float32
-    np.testing.assert_allclose(
-        first(network(x, training=False)), expected / expected.sum(-1, keepdims=True), rtol=1e-4, atol=1e-7
-    )
-
-
 # Use
 
 
@@ -94,20 +79,32 @@ def test_a_fit_step_changes_every_weight(one, tmp_path):
 
 
 def test_without_top_and_with_unknown_sizes(case, network):
-    maps = case.make(include_top=False)
+    # What normalizations divide by goes through, too.
+    normalizes = "bn_epsilon" in inspect.signature(case.builder).parameters
+    options = {"bn_epsilon": 0.125} if normalizes else {}
+    maps = case.make(include_top=False, **options)
     assert maps.output_shape == (None, *case.maps)
+    norms = [layer for layer in maps.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    assert not normalizes or {norm.epsilon for norm in norms} <= {0.125}
     randomize(maps)
     x = image(case.input_shape)
     expected = outputs(maps, x)
-    for pooling, take in (("avg", np.mean), ("max", np.max)):
-        sides = (None, None) if case.open_maps else case.input_shape[:2]
-        pooled = case.make(input_shape=(*sides, case.input_shape[2]), include_top=False, pooling=pooling)
-        assert pooled.output_shape == (None, case.maps[-1])
-        pooled.set_weights(maps.get_weights())
-        # a mean in another order, after convolutions that sum in another order
-        np.testing.assert_allclose(
-            outputs(pooled, x), take(expected, (1, 2)), rtol=1e-4, atol=1e-5 * np.abs(expected).max()
-        )
+    # One of the two a row: to make a network takes seconds.
+    pooling, take = (("avg", np.mean), ("max", np.max))[MODELS.index(case) % 2]
+    sides = (None, None) if case.open_maps else case.input_shape[:2]
+    pooled = case.make(input_shape=(*sides, case.input_shape[2]), include_top=False, pooling=pooling, **options)
+    assert pooled.output_shape == (None, case.maps[-1])
+    pooled.set_weights(maps.get_weights())
+    # a mean in another order, after convolutions that sum in another order
+    np.testing.assert_allclose(
+        outputs(pooled, x), take(expected, (1, 2)), rtol=1e-4, atol=1e-5 * np.abs(expected).max()
+    )
+    if case.channels:  # of open sizes, without top: the same stages
+        ends = [
+            [tensor._keras_history.operation.name for tensor in models.features(model, list(case.channels)).outputs]
+            for model in (network, pooled)
+        ]
+        assert ends[0] == ends[1]
     if case.open_size:
         open_size = case.make(input_shape=(None, None, case.input_shape[2]), classes=5)
         assert first(open_size.output_shape) == (None, 5) or open_size.output_shape == (None, 5)
@@ -121,6 +118,9 @@ def test_without_top_and_with_unknown_sizes(case, network):
     if not case.open_maps:
         with pytest.raises(ValueError, match=rf"`{case.builder.__name__}`: `input_shape` must have a known height"):
             case.make(input_shape=(None, None, 3), include_top=False)
+    if normalizes:
+        with pytest.raises(ValueError, match=rf"`{case.builder.__name__}`: `bn_epsilon` must be above 0"):
+            case.make(bn_epsilon=0)
 
 
 def test_smallest_size(case):
@@ -133,27 +133,22 @@ def test_smallest_size(case):
                 case.make(input_shape=(*sides, 1))
 
 
-def test_preprocessing_puts_pixels_into_the_scale_of_the_network(case, network):
-    model = case.make(classes=5, preprocessing=True)
+def test_preprocessing_scales_pixels_and_the_activation_acts_on_logits(case, network):
+    model = case.make(classes=5, preprocessing=True, classifier_activation=None)
     model.set_weights(network.get_weights())
     x = np.random.default_rng(2).integers(0, 256, (2, *case.input_shape)).astype("float32")
     scaled = np.array(model.get_layer("preprocessing")(x))
     assert 0.99 < scaled.max() - scaled.min() < 6
-    # the same values through the same convolutions
+    expected = np.array(first(model(x, training=False)))
+    expected = np.exp(expected - expected.max(-1, keepdims=True))
+    # logits of some tens or hundreds, in float32
     np.testing.assert_allclose(
-        first(model(x, training=False)), first(network(scaled, training=False)), rtol=1e-4, atol=1e-6
+        first(network(scaled, training=False)), expected / expected.sum(-1, keepdims=True), rtol=1e-4, atol=1e-6
     )
 
 
-def test_bn_epsilon_and_padding(case):
-    parameters = inspect.signature(case.builder).parameters
-    if "bn_epsilon" in parameters:
-        model = case.make(bn_epsilon=0.125)
-        norms = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
-        assert {norm.epsilon for norm in norms} <= {0.125}
-        with pytest.raises(ValueError, match=rf"`{case.builder.__name__}`: `bn_epsilon` must be above 0"):
-            case.make(bn_epsilon=0)
-    if "padding" in parameters:
+def test_padding(case):
+    if "padding" in inspect.signature(case.builder).parameters:
         x = image(case.input_shape)
         same, symmetric = (case.make(padding=padding, include_top=False) for padding in ("same", "symmetric"))
         randomize(same)
@@ -167,9 +162,9 @@ def test_bn_epsilon_and_padding(case):
 # Features and classifiers
 
 
-@pytest.mark.parametrize("staged", [case for case in MODELS if case.channels], ids=lambda case: case.name)
-def test_features_are_the_ends_of_the_stages(staged):
-    case, network = staged, staged.make(classes=5)
+def test_features_are_the_ends_of_the_stages(case, network):
+    if not case.channels:
+        return  # its stages hold tokens
     strides = list(case.channels)
     found = models.features(network, strides)
     assert {stride: maps.shape[-1] for stride, maps in zip(strides, found.outputs, strict=True)} == case.channels
@@ -178,13 +173,6 @@ def test_features_are_the_ends_of_the_stages(staged):
     assert default == [case.channels[stride] for stride in (4, 8, 16, 32) if stride in case.channels]
     with pytest.raises(ValueError, match=r"`features`: `model` .* has no stage of stride 64; its stages have the str"):
         models.features(network, (64,))
-    # Of open sizes, and of trained networks that were saved without top.
-    sides = (None, None) if case.open_maps else case.input_shape[:2]
-    bare = case.make(input_shape=(*sides, case.input_shape[2]), include_top=False)
-    opened = models.features(bare, strides)
-    assert [maps._keras_history.operation.name for maps in opened.outputs] == [
-        maps._keras_history.operation.name for maps in found.outputs
-    ]
 
 
 def test_replace_classifier_keeps_every_other_weight(case, network):

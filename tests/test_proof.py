@@ -168,7 +168,7 @@ def test_drivers_of_a_real_gpu_come_first(monkeypatch, tmp_path):
     assert [driver["VK_ICD_FILENAMES"] for driver in software] == [str(swiftshader), *mesa]
     assert software[1]["LD_LIBRARY_PATH"] == f"{libraries}:/mine"
     assert "LD_LIBRARY_PATH" not in own | software[0] | software[2]
-    assert software[1]["MESA_SHADER_CACHE_DIR"] == str(tmp_path / "keraslayers" / "shaders")
+    assert software[1]["MESA_SHADER_CACHE_DIR"] == str(tmp_path / "keraslayers" / "shaders-128")
     assert [driver["VK_ICD_FILENAMES"] for driver in gpu_fp16._drivers()][1:] == mesa  # SwiftShader has no such floats
     monkeypatch.setattr(gpu, "DEVICES", [])
     assert gpu.drivers() == software

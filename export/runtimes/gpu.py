@@ -25,6 +25,9 @@ MANIFESTS = [Path("/usr/share/vulkan/icd.d"), Path("/etc/vulkan/icd.d")]
 DEVICES = ["/dev/dri/renderD*", "/dev/nvidia[0-9]*"]
 # The Vulkan of Mesa 25, whose lavapipe this runtime takes; that of Mesa 22, which it refuses, is 1.3.
 LEAST_VULKAN = (1, 4)
+# In how many bits lavapipe's vectors are: code for the widest that the processor has takes LLVM more than twice as long
+# to compile, and is not faster; see `make bench-drivers`. Mesa keeps both apart in no way, hence a folder for these.
+WIDTH = "128"
 # Of a long list of operators that it refuses, so many are told.
 MOST_TOLD = 3
 LIMITS = (
@@ -83,7 +86,8 @@ def _environment(manifests):
     # What Mesa compiled for one file serves the next.
     environment = {
         "VK_ICD_FILENAMES": os.pathsep.join(map(str, manifests)),
-        "MESA_SHADER_CACHE_DIR": str(cache("shaders")),
+        "LP_NATIVE_VECTOR_WIDTH": WIDTH,
+        "MESA_SHADER_CACHE_DIR": str(cache(f"shaders-{WIDTH}")),
     }
     if not os.environ.get("XDG_RUNTIME_DIR"):
         environment["XDG_RUNTIME_DIR"] = tempfile.gettempdir()

@@ -91,7 +91,7 @@ function tell(name, { verdict, reason = "", snr_db = null, max_error = null, agr
   found.push({ runtime: RUNTIMES[name], verdict, reason: reason.slice(0, LETTERS), snr_db, max_error, agreement, samples, first_ms, latency_ms });
   const decibels = snr_db !== null ? snr_db.toFixed(1) : max_error !== null ? "exact" : "-";
   const line = $("proofs").insertRow();
-  for (const [i, each] of [NAMES[name], verdict, decibels, ...[first_ms, latency_ms].map((ms) => ms?.toFixed(2) ?? "-")].entries()) {
+  for (const [i, each] of [NAMES[name], verdict, decibels, ...[first_ms, latency_ms].map((ms) => ms?.toFixed(ms < 10 ? 2 : ms < 100 ? 1 : 0) ?? "-")].entries()) {
     const cell = line.insertCell();
     cell.textContent = each;
     cell.className = i > 1 ? "number" : i ? `verdict ${verdict}` : "";
