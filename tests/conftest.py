@@ -1,5 +1,6 @@
 """What every test starts from: a quiet TensorFlow and the same random numbers."""
 
+import collections
 import importlib.util
 import os
 
@@ -14,7 +15,7 @@ os.environ.setdefault("GALLIVM_PERF", "nopt")
 import keras
 import pytest
 
-from tests import backend
+from tests import backend, sweeps
 
 # Left out of `make test-backends`: export, which needs TensorFlow, and models, which are made of Keras's layers and of
 # these; test_backends.py trains some. Receptive fields, too: no backend has a part in their arithmetic. What else needs
@@ -37,8 +38,26 @@ if not all(importlib.util.find_spec(package) for package in ("timm", "torchvisio
 FIRST = ("rewrites", "export_applications", "optimize_models", "converter", "optimize_rules", "documents", "demo")
 
 
+def pytest_addoption(parser):
+    parser.addoption(sweeps.ALL, action="store_true", help="test every row of what is marked `sweep`, not a third")
+
+
 def pytest_collection_modifyitems(config, items):
-    """Puts what takes long first; deselects what is marked `tensorflow` where Keras computes with something else."""
+    """Puts what takes long first; deselects rows of sweeps that have another turn, unless somebody asked for some.
+
+    Deselected is, too, what is marked `tensorflow` where Keras computes with something else.
+    """
+    asked = config.getoption(sweeps.ALL) or config.option.keyword or any("::" in argument for argument in config.args)
+    if not asked:
+        swept = [item for item in items if item.get_closest_marker("sweep")]
+        rows = collections.defaultdict(list)
+        for item in swept:
+            rows[item.path].append(item.callspec.id)
+        turn = sweeps.turn()
+        others = {path: sweeps.left_out(names, turn) for path, names in rows.items()}
+        later = {item for item in swept if item.callspec.id in others[item.path]}
+        items[:] = [item for item in items if item not in later]
+        config.hook.pytest_deselected(items=list(later))
     items.sort(key=lambda item: item.path.stem.removeprefix("test_") not in FIRST)
     if backend.BACKEND != "tensorflow":
         marked = [item for item in items if item.get_closest_marker("tensorflow")]

@@ -42,6 +42,7 @@ REFUSED = {
 }
 
 
+@pytest.mark.sweep
 @needs_gpu
 @needs_micro
 @pytest.mark.parametrize("precision", PRECISIONS)

@@ -15,6 +15,7 @@ IN_HALVES = ("MobileNetV3Small",)  # in float16, too; all would take long
 PIXELS = ("ConvNeXt", "EfficientNet", "MobileNetV3")
 
 
+@pytest.mark.sweep
 @needs_gpu
 @pytest.mark.parametrize("name", APPLICATIONS)
 def test_proven_on_cpu_and_gpu(name):

@@ -69,6 +69,7 @@ def test_names_are_those_of_rows():
     assert {case.name for case in CASES} >= ALIKE
 
 
+@pytest.mark.sweep
 @needs_gpu
 @pytest.mark.parametrize(("cases", "precision"), FILES)
 def test_proven_on_gpu_and_cpu(cases, precision):

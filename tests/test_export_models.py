@@ -47,6 +47,7 @@ def test_names_are_those_of_rows():
     assert {case.name for case in MODELS} >= IN_FLOATS | IN_INTEGERS
 
 
+@pytest.mark.sweep
 @needs_gpu
 @pytest.mark.parametrize(("case", "precision"), ROWS)
 def test_proven_on_gpu_and_cpu(case, precision):

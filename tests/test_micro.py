@@ -134,6 +134,7 @@ def between(layer):
     return enliven(keras.Model(image, layers.Conv2D(3, 1, name="after")(layer(x))))
 
 
+@pytest.mark.sweep
 @needs_micro
 @pytest.mark.parametrize("layer", LAYERS, ids=lambda layer: layer.name)
 def test_layers_are_proven(layer):

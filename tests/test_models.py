@@ -52,6 +52,7 @@ def network(case):
 # Use
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("one", FAMILIES, ids=lambda case: case.name)
 def test_a_fit_step_changes_every_weight(one, tmp_path):
     case = one
@@ -78,6 +79,7 @@ def test_a_fit_step_changes_every_weight(one, tmp_path):
     np.testing.assert_array_equal(first(again(x, training=False)), expected)
 
 
+@pytest.mark.sweep
 def test_without_top_and_with_unknown_sizes(case, network):
     # What normalizations divide by goes through, too.
     normalizes = "bn_epsilon" in inspect.signature(case.builder).parameters
@@ -123,6 +125,7 @@ def test_without_top_and_with_unknown_sizes(case, network):
             case.make(bn_epsilon=0)
 
 
+@pytest.mark.sweep
 def test_smallest_size(case):
     side = case.smallest
     model = case.make(input_shape=[side, side, 1], classes=2)
@@ -133,6 +136,7 @@ def test_smallest_size(case):
                 case.make(input_shape=(*sides, 1))
 
 
+@pytest.mark.sweep
 def test_preprocessing_scales_pixels_and_the_activation_acts_on_logits(case, network):
     model = case.make(classes=5, preprocessing=True, classifier_activation=None)
     model.set_weights(network.get_weights())
@@ -147,6 +151,7 @@ def test_preprocessing_scales_pixels_and_the_activation_acts_on_logits(case, net
     )
 
 
+@pytest.mark.sweep
 def test_padding(case):
     if "padding" in inspect.signature(case.builder).parameters:
         x = image(case.input_shape)
@@ -162,6 +167,7 @@ def test_padding(case):
 # Features and classifiers
 
 
+@pytest.mark.sweep
 def test_features_are_the_ends_of_the_stages(case, network):
     if not case.channels:
         return  # its stages hold tokens
@@ -175,6 +181,7 @@ def test_features_are_the_ends_of_the_stages(case, network):
         models.features(network, (64,))
 
 
+@pytest.mark.sweep
 def test_replace_classifier_keeps_every_other_weight(case, network):
     before = network.get_weights()
     made = models.replace_classifier(network, 3)
@@ -237,6 +244,7 @@ def test_arguments_are_those_of_keras_applications(spec):
     ]
 
 
+@pytest.mark.sweep
 def test_every_builder_has_a_row_of_its_family(case):
     assert case.builder in [spec.builder for spec in SPECS]
 

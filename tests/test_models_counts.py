@@ -17,6 +17,7 @@ REFERENCES = [
 ]
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize(("spec", "reference"), REFERENCES)
 def test_counts_equal_the_reference(spec, reference):
     with keras.StatelessScope(initialize_variables=False):  # weights are counted, never made

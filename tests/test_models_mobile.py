@@ -95,6 +95,7 @@ def test_convnext_equals_keras_applications():
     assert_close(outputs(ours, x), outputs(theirs, x))
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize(
     ("builder", "alpha"),
     [

@@ -26,6 +26,7 @@ ALIKE = {
 }
 
 
+@pytest.mark.sweep
 @needs_gpu
 @pytest.mark.parametrize("name", sorted(set(NETWORKS) - ALIKE))
 def test_the_same_function_before_and_a_proven_file_of_integers_after(name):
@@ -47,6 +48,7 @@ def test_the_same_function_before_and_a_proven_file_of_integers_after(name):
     keras.backend.clear_session()
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize(
     "build",
     [

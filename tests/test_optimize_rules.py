@@ -175,6 +175,7 @@ PARTS = {
 }
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("row", [*CLASSES, *OPERATIONS], ids=lambda row: getattr(row, "__name__", row))
 def test_it_trains_and_its_file_is_integers(row):
     image = keras.Input((8, 8, 4), name="image")

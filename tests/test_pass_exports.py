@@ -131,6 +131,7 @@ MENDED = [
 ]
 
 
+@pytest.mark.sweep
 @needs_gpu
 @pytest.mark.parametrize(
     ("name", "precision", "fate", "make"),

@@ -107,6 +107,7 @@ def test_what_stays_is_next_to_what_is_changed(name, make):
     assert rewritten(make(), name)[1][0] == 1
 
 
+@pytest.mark.sweep
 @needs_gpu
 @pytest.mark.parametrize("case", ON_GPU, ids=lambda case: case.id)
 def test_what_was_refused_is_proven(case):
@@ -118,6 +119,7 @@ def test_what_was_refused_is_proven(case):
     assert report.proofs[0].verdict.name == "PROVEN", report
 
 
+@pytest.mark.sweep
 @needs_gpu
 @pytest.mark.parametrize("case", LOST_IN_16_BITS, ids=lambda case: case.id)
 def test_what_16_bits_lost_is_proven(case):
