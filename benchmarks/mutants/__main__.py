@@ -100,7 +100,7 @@ def passes(tests):
             os.dup2(nothing, stream)
         import pytest
 
-        code = pytest.main(["-x", "-q", "-p", "no:cacheprovider", *shlex.split(tests)])
+        code = pytest.main(["-x", "-q", "-p", "no:cacheprovider", "--all-rows", *shlex.split(tests)])
         os._exit(int(code))
     until = time.monotonic() + TIME_LIMIT
     while time.monotonic() < until:
