@@ -48,6 +48,7 @@ from keraslayers.export.rewrites.lower_reverse import lower_reverse
 from keraslayers.export.rewrites.lower_scatter import lower_scatter
 from keraslayers.export.rewrites.lower_split import lower_split
 from keraslayers.export.rewrites.lower_sums import lower_sums
+from keraslayers.export.rewrites.merge_branches import merge_branches
 from keraslayers.export.rewrites.merge_groups import merge_groups
 from keraslayers.export.rewrites.merge_pixels import merge_pixels
 from keraslayers.export.rewrites.multiply_matrices import multiply_matrices
@@ -117,6 +118,7 @@ __all__ = [
     "lower_scatter",
     "lower_split",
     "lower_sums",
+    "merge_branches",
     "merge_groups",
     "merge_pixels",
     "multiply_matrices",
@@ -147,6 +149,10 @@ __all__ = [
 
 def _on_all(target, precision):
     return True
+
+
+def _in_floats(target, precision):
+    return precision in ("float32", "float16")
 
 
 def _on_cpu(target, precision):
@@ -190,6 +196,7 @@ REWRITES = {
     "cast_borders": (cast_borders, _in_pages),
     "narrow_borders": (narrow_borders, _on_gpu),
     "fold_constants": (fold_constants, _without_loops),
+    "merge_branches": (merge_branches, _in_floats),
     "narrow_integers": (narrow_integers, _on_gpu),
     "lower_reshapes": (lower_reshapes, _on_gpu),
     "lower_indices": (lower_indices, _on_gpu),
