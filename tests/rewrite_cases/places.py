@@ -329,6 +329,43 @@ def sum_and_its_mean(f, x):
     return [f.new("MEAN", (total, f.integers([2])), (1, 6, 1), keepDims=True), total]
 
 
+def dense(f, x):
+    kernel, bias = (
+        f.constant(np.linspace(-1, 1, n, dtype="float32").reshape(shape)) for n, shape in ((40, (5, 8)), (5, 5))
+    )
+    return f.new("FULLY_CONNECTED", (x, kernel, bias), (*x.shape[:-1], 5), keepNumDims=True)
+
+
+def pointwise(f, x):
+    kernel, bias = (
+        f.constant(np.linspace(-1, 1, n, dtype="float32").reshape(s)) for n, s in ((64, (8, 1, 1, 8)), (8, 8))
+    )
+    steps = dict.fromkeys(("strideH", "strideW", "dilationHFactor", "dilationWFactor"), 1)
+    return f.new("CONV_2D", (x, kernel, bias), x.shape, **steps)
+
+
+def moved(f, x, kind):
+    return f.new(kind, (x, f.constant(np.linspace(1, 2, 8, dtype="float32"))), x.shape)
+
+
+def constant_before(kind, convolve=dense):
+    """What a constant makes is an output, and a convolution reads it."""
+
+    def make(f, x):
+        y = moved(f, relu(f, x), kind)
+        return [convolve(f, y), y]
+
+    return make
+
+
+def constant_behind(kind):
+    def make(f, x):
+        y = pointwise(f, relu(f, x))
+        return [moved(f, y, kind), y]
+
+    return make
+
+
 def once(f, x):
     y = relu(f, x)
     return [y, f.new("TANH", (y,), y.shape)]
@@ -512,6 +549,14 @@ def _cases():
     yield case("copy_outputs", "itself", itself, "WRONG")
     yield case("copy_outputs", "twice", twice)
     yield case("copy_outputs", "sum_and_its_mean", sum_and_its_mean, "WRONG")
+    yield case("copy_outputs", "sum_before_a_dense_layer", constant_before("ADD"), "WRONG")
+    yield case(
+        "copy_outputs", "product_before_a_convolution", constant_before("MUL", pointwise), "WRONG", shape=(1, 6, 4, 8)
+    )
+    yield case("copy_outputs", "sum_behind_a_convolution", constant_behind("ADD"), "WRONG", shape=(1, 6, 4, 8))
+    yield case("copy_outputs", "product_behind_a_convolution", constant_behind("MUL"), "WRONG", shape=(1, 6, 4, 8))
+    yield case("copy_outputs", "quotient_behind", constant_behind("DIV"), "PROVEN", shape=(1, 6, 4, 8), stays=True)
+    yield case("copy_outputs", "difference_before", constant_before("SUB"), "PROVEN", stays=True)
     yield case("copy_outputs", "once", once, "PROVEN", stays=True)
 
 
