@@ -91,7 +91,7 @@ def main():
     images, cells = pages(options.pages, seed=0)
     model.fit(images, cells, batch_size=32, epochs=options.epochs, verbose=2)
 
-    images, cells = pages(100, seed=1)
+    images, cells = pages(max(4, options.pages // 10), seed=1)
     found = model.predict(images, verbose=0).argmax(-1)
     ink = cells != NOTHING
     print(f"{(found == cells)[ink].mean():.1%} of the cells with ink show their digit")
