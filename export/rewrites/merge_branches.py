@@ -8,7 +8,7 @@ import numpy as np
 from keraslayers.export.file.build import Builder
 from keraslayers.export.file.schema import schema
 from keraslayers.export.rewrites._each import each
-from keraslayers.export.rewrites._kernels import stored
+from keraslayers.export.rewrites._kernels import remade, stored
 
 CONVOLUTIONS = ("CONV_2D", "DEPTHWISE_CONV_2D")
 FLOATS = ("float32", "float16")
@@ -174,19 +174,12 @@ def _sum(build, operator, pair, place):
     beside = Builder(build.graph, convolution)
     beside.name = operator.output.name
     build.graph.rewire(
-        convolution, (convolution.inputs[0], _again(beside, kernel, summed), beside.constant(biases.astype("float32")))
+        convolution, (convolution.inputs[0], remade(beside, kernel, summed), beside.constant(biases.astype("float32")))
     )
     convolution.options.fusedActivationFunction = operator.options.fusedActivationFunction
     output = operator.output
     build.graph.remove(operator)
     build.graph.make(convolution, output)
-
-
-def _again(build, kernel, values):
-    """A kernel of other values, of as many bits as it had in the file."""
-    source = stored(kernel)
-    made = build.constant(values.astype(source.dtype))
-    return made if source is kernel else build.computed("DEQUANTIZE", (made,), made.shape, like=kernel)
 
 
 def _numbers(branch, convolution):
