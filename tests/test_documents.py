@@ -26,6 +26,7 @@ DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 NOT_RUN = {"pip install '.[demo]'"}
 # An example without a row here fails the test below.
 EXAMPLES = {
+    "scenes.py": (["--out", "scenes.png"], ["scenes.png"]),
     "own_project.py": (["--epochs", "1", "--out", "digits.tflite"], ["digits.json", "digits.keras", "digits.tflite"]),
     "check_any_file.py": ([], []),
     "feature_pyramid.py": (["--epochs", "1", "--pages", "32", "--out", "p.tflite"], ["p.json", "p.png", "p.tflite"]),
