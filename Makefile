@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # What the environment was made from: change it and the next command makes it anew.
 MADE := $(VENV)/.made
 
-.PHONY: demo docs test test-whole test-lowest test-backends test-zoo readme table-layers table-models table-weights lint format bench bench-foreign bench-models mutate clean
+.PHONY: demo docs test test-whole test-lowest test-backends test-zoo readme table-layers table-models table-weights lint format bench bench-foreign bench-models bench-tasks mutate clean
 
 demo: $(MADE) driver
 	$(BIN)/keraslayers demo
@@ -32,6 +32,10 @@ bench: $(MADE) driver
 # One part of it: `make bench-layers`, `make bench-export`.
 bench-%: $(MADE) driver
 	$(BIN)/python -m benchmarks $*
+
+# What the examples of detection, segmentation and the like come to in files.
+bench-tasks: $(MADE) driver
+	TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m benchmarks.tasks
 
 # Models that nobody here wrote, from packages that nothing else needs.
 OTHERS := .venv-models

@@ -86,6 +86,7 @@ def test_example(name, tmp_path, monkeypatch, capsys):
     if name == "raspberry_pi.py":
         a_classifier_and_pictures()
     monkeypatch.setattr(sys, "argv", [name, *arguments])
+    monkeypatch.syspath_prepend(ROOT / "examples")  # as `python examples/x.py` does
     runpy.run_path(str(ROOT / "examples" / name), run_name="__main__")
     assert sorted(path.name for path in tmp_path.iterdir()) == written
     printed = capsys.readouterr().out
