@@ -1,4 +1,4 @@
-"""Convolutions side by side, whose outputs are summed, made one convolution."""
+"""Convolutions side by side, whose outputs are summed, and one behind the other, made one convolution."""
 
 import math
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ import numpy as np
 from keras import layers
 
 from keraslayers import _rewrite
+from keraslayers._chains import chains, is_linear, is_plain
 from keraslayers.affine import LayerScale
 from keraslayers.fold_batch_norm import folded, scale_and_offset
 
@@ -17,15 +18,20 @@ SUMS = {layers.Add: 1, layers.Subtract: -1}
 
 
 def reparameterize(model):
-    """Copies a trained model and makes one convolution of those that stand side by side and whose outputs are summed.
+    """Copies a trained model and makes one convolution of several: of those whose outputs are summed, and of chains.
 
     Given:   x -> convolutions of one stride, normalizations of x, x itself -> Add or Subtract
     Result:  x -> one convolution with the sum of the kernels and of the biases
 
+    Given:   x -> convolution -> 1x1 convolution
+    Result:  x -> one convolution with the product of the kernels
+
     A kernel stands in the largest one where its window lies; the input itself is a kernel of 1x1 with a one for each
     channel on its way. Each `BatchNormalization` and `LayerScale` behind a convolution is folded before, with and
     without branches: see `fold_batch_norm`. Blocks of RepVGG, MobileOne, ACNet and RepViT and the mixers of FastViT
-    become convolutions so, and residual branches of one.
+    become convolutions so, and residual branches of one. Linear blocks of SESR are chains: a wide convolution that
+    nothing but a 1x1 convolution of stride 1 reads, both plain `Conv2D` of one group with no activation between.
+    Chains of which one would have more weights than both, as the bottlenecks of MobileNetV2, stay.
 
     Branches are of `Conv2D` of one number of groups, or of `DepthwiseConv2D`, with one stride and no dilation,
     channels_last, each behind its own `ZeroPadding2D` or none, in one dtype; what they make goes to an `Add` or
@@ -38,35 +44,38 @@ def reparameterize(model):
     Returns:
         A Functional model with the same inputs, and the same outputs to within roundings, of fewer layers and weights;
         nested models are laid open. It shares no weights with `model` and is not compiled. A sum's convolution bears
-        the name of its largest branch, the first of several.
+        the name of its largest branch, the first of several, a chain's that of its first.
 
     Raises:
         TypeError: if `model` is no Keras model.
-        ValueError: if no sum in it is one of such branches; or if it is a subclassed model, is not built, or holds a
-            layer that its config cannot make again.
+        ValueError: if no sum in it is one of such branches and nothing in it such a chain; or if it is a subclassed
+            model, is not built, or holds a layer that its config cannot make again.
 
-    Source: Ding et al. 2021, RepVGG: Making VGG-style ConvNets great again, arXiv:2101.03697, section 3.3.
+    Source: Ding et al. 2021, RepVGG: Making VGG-style ConvNets great again, arXiv:2101.03697, section 3.3; chains:
+    Bhardwaj et al. 2021, Collapsible linear blocks for super-efficient super resolution, arXiv:2103.09404, section 3.
     """
     who = "reparameterize"
     model, count = folded(who, model, FOLDED), 0
-    while sums := _sums(model):  # the sum of a sum is one when that is none any more
+    # The sum of a sum is one when that is none any more, and that of a chain when that is a convolution.
+    while found := chains(model) or _sums(model):
         changes, dropped = {}, {}
-        for add, index, convolution, weights in sums:
-            changes[id(convolution)] = ({"use_bias": True}, weights)
-            dropped[id(add)] = index
-        model, count = _rewrite.copy(who, model, changes, dropped), count + len(sums)
+        for convolution, gone, index, entries, weights in found:
+            changes[id(convolution)] = (entries, weights)
+            dropped[id(gone)] = index
+        model, count = _rewrite.copy(who, model, changes, dropped), count + len(found)
         model = folded(who, model, FOLDED)  # what stood behind a sum
     if not count:
         raise ValueError(
             f"`{who}`: `model` {model.name!r} must have branches whose sum is one convolution: an `Add` or "
-            "`Subtract` of convolutions of the same input and stride, with no activation between. It has none, or "
-            "became one convolution each already. For batch normalizations alone call `fold_batch_norm`."
+            "`Subtract` of convolutions of the same input and stride, with no activation between; or convolutions that "
+            "a smaller 1x1 convolution alone reads. It has none, or became one convolution each already. For batch "
+            "normalizations alone call `fold_batch_norm`."
         )
     return model
 
 
 def _sums(model):
-    """Returns (layer, index of the input that goes on, the convolution it comes from, its new weights) of each sum.
+    """Returns (the convolution, the sum, which of its inputs goes on, entries of the config, weights) of each.
 
     Of sums within sums the inner ones: the outer ones are made of convolutions when those are none any more.
     """
@@ -77,7 +86,7 @@ def _sums(model):
         for index, branch in enumerate(branches):
             if branch.layer is not None and all(branch.sees(other) for other in branches):
                 weights = _weights(branch, branches, SUMS[type(call.layer)])
-                found.append((call.layer, index, branch.layer, weights))
+                found.append((branch.layer, call.layer, index, {"use_bias": len(weights) > 1}, weights))
                 break
     return found
 
@@ -143,7 +152,7 @@ def _ways(tensor, maker, uses, calls):
     layer, given = maker.layer, _rewrite.first(maker.args, maker.kwargs)
     if type(layer) is layers.BatchNormalization and not maker.trains and layer.axis in (-1, 3):
         found[id(given)] = Branch(layer, (0, 0), (1, 1))
-    if _is_plain(layer):
+    if is_plain(layer) and is_linear(layer):
         before = _zeros_before(layer, given.shape[1:3])
         if before is not None:
             found[id(given)] = Branch(layer, before, layer.kernel_size)
@@ -153,17 +162,6 @@ def _ways(tensor, maker, uses, calls):
                 start = _rewrite.first(padding.args, padding.kwargs)
                 found[id(start)] = Branch(layer, further, layer.kernel_size)
     return found
-
-
-def _is_plain(layer):
-    return (
-        type(layer) in (layers.Conv2D, layers.DepthwiseConv2D)
-        and layer.activation is keras.activations.linear
-        and layer.data_format == "channels_last"
-        and tuple(layer.dilation_rate) == (1, 1)
-        and not layer.dtype_policy.quantization_mode
-        and not getattr(layer, "lora_enabled", False)
-    )
 
 
 def _pads(layer):
@@ -190,22 +188,29 @@ def _weights(widest, branches, sign):
     `sign`.
     """
     shape = widest.layer.kernel.shape
-    kernel, bias = np.zeros(shape), 0.0
+    kernel, bias = np.zeros(shape), None
     for place, branch in enumerate(branches):
-        part, offset = (value * (sign if place else 1) for value in _kernel_and_bias(branch.layer, shape))
+        part, offset = (
+            value if value is None else value * (sign if place else 1)
+            for value in _kernel_and_bias(branch.layer, shape)
+        )
         (top, left), (height, width) = np.subtract(widest.before, branch.before), branch.size
         kernel[top : top + height, left : left + width] += part
-        bias = bias + offset
-    bias = np.broadcast_to(bias, math.prod(shape[2:]) if type(widest.layer) is layers.DepthwiseConv2D else shape[-1:])
-    return [weight.astype(widest.layer.kernel.dtype) for weight in (kernel, bias)]
+        if offset is not None:
+            bias = offset if bias is None else bias + offset
+    weights = [kernel]
+    if bias is not None:
+        count = math.prod(shape[2:]) if type(widest.layer) is layers.DepthwiseConv2D else shape[-1:]
+        weights.append(np.broadcast_to(bias, count))
+    return [weight.astype(widest.layer.kernel.dtype) for weight in weights]
 
 
 def _kernel_and_bias(layer, shape):
-    """Those of a branch; of what passes in the form of a 1x1 kernel beside those of `shape`."""
+    """Those of a branch, None for no bias; of what passes in the form of a 1x1 kernel beside those of `shape`."""
     if type(layer) in (layers.Conv2D, layers.DepthwiseConv2D):
         kernel, *bias = (weight.astype("float64") for weight in layer.get_weights())
-        return kernel, bias[0] if bias else 0.0
-    scale, offset = (1.0, 0.0) if layer is None else scale_and_offset(layer)
+        return kernel, bias[0] if bias else None
+    scale, offset = (1.0, None) if layer is None else scale_and_offset(layer)
     *_, inputs, outputs = shape
     if outputs == 1:  # depthwise: the channels of the input come first
         return np.broadcast_to(np.reshape(scale, (-1, 1)), (inputs, 1)), offset

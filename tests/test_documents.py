@@ -34,6 +34,10 @@ EXAMPLES = {
     "deformable.py": (["--epochs", "1", "--out", "points.png"], ["points.png"]),
     "prune_and_cluster.py": (["--epochs", "1", "--out", "small.tflite"], ["small.json", "small.tflite"]),
     "quantization_aware_training.py": (["--epochs", "1", "--out", "q.tflite"], ["q.json", "q.tflite"]),
+    "enlarge.py": (
+        ["--epochs", "1", "--crops", "16", "--tile", "16", "--side", "48", "--out", "e.tflite"],
+        ["e.html", "e.json", "e.png", "e.tflite"],
+    ),
     "raspberry_pi.py": (["m.tflite", "a.ppm", "b.npy", "--threads", "1"], ["a.ppm", "b.npy", "m.json", "m.tflite"]),
 }
 

@@ -126,6 +126,65 @@ def test_unknown_sizes_matter_to_strides_alone():
         reparameterize(model_of(BLOCKS["strides_same"], shape))
 
 
+def _chain(**options):
+    return lambda x: conv(5, 1, **options)(conv(32, 3, strides=2)(x))
+
+
+CHAINS = {
+    "plain": _chain(),
+    "activation_behind": _chain(activation="relu"),
+    "no_bias": lambda x: conv(5, 1, use_bias=False)(conv(32, 3, use_bias=False)(x)),
+    "bias_of_the_first": lambda x: conv(5, 1, use_bias=False)(conv(32, 3)(x)),
+    "normalized": lambda x: norm(conv(5, 1)(norm(conv(32, (1, 3))(x)))),
+    "three": lambda x: conv(5, 1)(conv(32, 1)(conv(32, 3)(x))),
+    # A linear block of SESR with its short residual.
+    "residual": lambda x: layers.ReLU()(layers.Add()([conv(4, 1)(conv(32, 3)(x)), x])),
+}
+
+
+@pytest.mark.parametrize("name", CHAINS)
+def test_chains_become_one_convolution(name):
+    new = made(model_of(CHAINS[name]), samples(3, SHAPE))
+    assert [kind for kind in kinds(new) if kind != "ReLU"] == ["Conv2D"]
+    found = next(layer for layer in new.layers if isinstance(layer, layers.Conv2D))
+    assert found.use_bias == (name != "no_bias")
+
+
+def test_the_product_of_a_chain():
+    """By hand: what the second takes of each channel of the first, and of its bias."""
+    model = model_of(lambda x: conv(1, 1)(conv(3, 1)(x)), (4, 5, 2))
+    wide = np.array([[1.0, 2, 3], [4, 5, 6]]).reshape(1, 1, 2, 3)
+    narrow = np.array([1.0, 10, 100]).reshape(1, 1, 3, 1)
+    model.set_weights([wide, np.array([1.0, 2, 3]), narrow, np.array([7.0])])
+    kernel, bias = reparameterize(model).get_weights()
+    np.testing.assert_array_equal(kernel[0, 0, :, 0], [321, 654])
+    np.testing.assert_array_equal(bias, [328])
+
+
+def _of_two(x):
+    y = conv(32, 3)(x)
+    return [conv(4, 1)(y), conv(4, 1)(y)]
+
+
+APART = {
+    "a_bottleneck": lambda x: conv(32, 1)(conv(2, 1)(x)),
+    "activation_between": lambda x: conv(4, 1)(conv(32, 3, activation="relu")(x)),
+    "read_twice": _of_two,
+    "second_of_3x3": lambda x: conv(4, 3)(conv(32, 1)(x)),
+    "second_with_strides": lambda x: conv(4, 1, strides=2)(conv(32, 3)(x)),
+    "groups": lambda x: conv(4, 1, groups=2)(conv(32, 3)(x)),
+    "depthwise": lambda x: conv(4, 1)(depthwise(3, depth_multiplier=8)(x)),
+    "dilation": lambda x: conv(4, 1)(conv(32, 3, dilation_rate=2)(x)),
+    "other_dtype": lambda x: conv(4, 1, dtype="mixed_float16")(conv(32, 3)(x)),
+}
+
+
+@pytest.mark.parametrize("name", APART)
+def test_what_is_no_chain(name):
+    with pytest.raises(ValueError, match=r"or convolutions that a smaller 1x1 convolution alone reads\. It has none"):
+        reparameterize(model_of(APART[name]))
+
+
 def _seen(x):
     y = conv(4, 3)(x)
     return [layers.Add()([y, x]), y]

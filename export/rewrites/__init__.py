@@ -19,6 +19,7 @@ from keraslayers.export.rewrites.center_normalization import center_normalizatio
 from keraslayers.export.rewrites.copy_outputs import copy_outputs
 from keraslayers.export.rewrites.crop_transposed import crop_transposed
 from keraslayers.export.rewrites.dilate_convolutions import dilate_convolutions
+from keraslayers.export.rewrites.drop_clamps import drop_clamps
 from keraslayers.export.rewrites.drop_slopes import drop_slopes
 from keraslayers.export.rewrites.drop_state import drop_state
 from keraslayers.export.rewrites.drop_terms import drop_terms
@@ -88,6 +89,7 @@ __all__ = [
     "copy_outputs",
     "crop_transposed",
     "dilate_convolutions",
+    "drop_clamps",
     "drop_slopes",
     "drop_state",
     "drop_terms",
@@ -231,6 +233,7 @@ REWRITES = {
     "lower_fourier": (lower_fourier, _on_gpu),
     "lower_add_n": (lower_add_n, _on_gpu),
     "lower_arg_min": (lower_arg_min, _on_gpu),
+    "drop_clamps": (drop_clamps, _on_cpu),
     "lower_relu_0_to_1": (lower_relu_0_to_1, _on_gpu),
     "lower_dense": (lower_dense, _on_gpu),
     "lower_pad": (lower_pad, _on_gpu),

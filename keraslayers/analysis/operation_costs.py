@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from fractions import Fraction
 
 import keras
 from keras import ops
@@ -21,7 +22,7 @@ _ELEMENTWISE, _REDUCTIONS, _MOVES = (
     Subtract Tan Tanh TanhShrink Threshold TrueDivide Trunc Where ZerosLike
     """,
     "All Amax Amin Any Argmax Argmin Cumsum LogSoftmax Logsumexp Max Mean Min Norm Normalize Prod Softmax Std Sum Var",
-    "BroadcastTo DepthToSpace Flip Moveaxis Repeat Roll SpaceToDepth Stack Swapaxes Take Tile Unstack",
+    "BroadcastTo Flip Moveaxis Repeat Roll Stack Swapaxes Take Tile Unstack",
 )
 ELEMENTWISE, REDUCTIONS, MOVES = (frozenset(names.split()) for names in (_ELEMENTWISE, _REDUCTIONS, _MOVES))
 
@@ -179,6 +180,14 @@ def _resize(operation, args, inputs, outputs, axes):
     )
 
 
+def _depth_to_space(operation, args, inputs, outputs, axes):
+    return Cost(window=(Window(1, Fraction(1, operation.block_size)),) * axes)
+
+
+def _space_to_depth(operation, args, inputs, outputs, axes):
+    return Cost(window=(Window(operation.block_size, operation.block_size),) * axes)
+
+
 def _reshape(operation, args, inputs, outputs, axes):
     return reshaping(inputs[0], outputs[0], axes)
 
@@ -214,4 +223,6 @@ _RULES = {
     "Squeeze": _reshape,
     "Transpose": _transpose,
     "Split": _split,
+    "DepthToSpace": _depth_to_space,
+    "SpaceToDepth": _space_to_depth,
 }

@@ -1,4 +1,6 @@
-"""Sums of integers with a term that is next to nothing."""
+"""Sums of integers with a term that is next to nothing, and other operators that change nothing."""
+
+import numpy as np
 
 from tests.file_tools import Made
 from tests.rewrite_cases import Case
@@ -29,7 +31,37 @@ def leaky(slope, dtype="float32", last=False):
     return make
 
 
+UNIT = {"scale": 1 / 255, "zero_point": -128}  # 0 to 1
+
+
+def clamped(kind, least=None, first=False, last=False, zero_point=-128):
+    """A clamp of numbers of 0 to 1, with a constant where one is given, between sums."""
+
+    def make():
+        f = Made()
+        x = f.input((1, 4, 8), "int8", "x", 1 / 255, -128)
+        x = f.new("ADD", (x, x), (1, 4, 8), **UNIT)
+        inputs = (x,)
+        if least is not None:
+            constant = f.weights(np.full(1, least, "int8"), 1 / 255, -128)
+            inputs = (constant, x) if first else (x, constant)
+        y = f.new(kind, inputs, (1, 4, 8), scale=1 / 255, zero_point=zero_point)
+        return f.done(y if last else f.new("ADD", (y, y), (1, 4, 8), **UNIT))
+
+    return make
+
+
 CASES = [
+    Case("drop_clamps", "minimum", clamped("MINIMUM", 127), "PROVEN", "cpu"),
+    Case("drop_clamps", "minimum, turned", clamped("MINIMUM", 127, first=True), "PROVEN", "cpu"),
+    Case("drop_clamps", "maximum", clamped("MAXIMUM", -128), "PROVEN", "cpu"),
+    Case("drop_clamps", "relu", clamped("RELU"), "PROVEN", "cpu"),
+    Case("drop_clamps", "relu6", clamped("RELU6"), "PROVEN", "cpu"),
+    Case("drop_clamps", "from minus one", clamped("RELU_N1_TO_1"), "PROVEN", "cpu"),
+    Case("drop_clamps", "minimum of less", clamped("MINIMUM", 126), stays=True),
+    Case("drop_clamps", "maximum of more", clamped("MAXIMUM", -127), stays=True),
+    Case("drop_clamps", "output", clamped("MINIMUM", 127, last=True), stays=True),
+    Case("drop_clamps", "another zero", clamped("RELU", zero_point=-127), stays=True),
     Case("drop_slopes", "almost one", leaky(1 - 2**-24), "PROVEN", exact=False),
     Case("drop_slopes", "one", leaky(1.0), "PROVEN"),
     Case("drop_slopes", "less", leaky(1 - 2**-20), stays=True),
