@@ -116,7 +116,8 @@ class Artifact:
 
         Args:
             path: ends in `.html`.
-            labels: a name for each class, of an output of (1, classes) or of a mask.
+            labels: a name for each class, of an output of (1, classes) or of a mask: a score a class and pixel, or
+                whole numbers of (1, height, width), the class of each pixel.
             normalization: (mean, std), as in `save`, if the input is an image, unless the file was exported with
                 `preprocessing`.
             boxes: of a detector, that gives boxes of (1, boxes, 4) and scores of (1, boxes, classes), what the four

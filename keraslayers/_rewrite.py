@@ -284,12 +284,12 @@ def copy(who, model, changes, dropped=()):
     return made
 
 
-def check_graph(who, model):
+def check_graph(who, model, argument="model"):
     """Raises unless `model` is a Keras model that is a graph of layers."""
     if not isinstance(model, keras.Model):
-        raise TypeError(f"`{who}`: `model` must be a Keras model; got {type(model).__name__}.")
+        raise TypeError(f"`{who}`: `{argument}` must be a Keras model; got {type(model).__name__}.")
     if graph_of(model) is None:
-        name = f"`{who}`: `model` {model.name!r}"
+        name = f"`{who}`: `{argument}` {model.name!r}"
         if isinstance(model, keras.Sequential):
             raise ValueError(f"{name} is not built; give it an `Input` or call it on data first.")
         raise ValueError(

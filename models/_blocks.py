@@ -7,6 +7,7 @@ from keraslayers import _checks
 from keraslayers.models import weights as _weights
 from keraslayers.squeeze_excite import SqueezeExcite
 
+OUTPUT_STRIDES = (None, 8, 16)
 PADDINGS = ("same", "symmetric")  # TensorFlow's and PyTorch's; they differ where strides meet even sizes
 
 
@@ -138,11 +139,41 @@ def pool(x, pooling):
     return x
 
 
-def conv(x, filters, kernel_size, *, strides=1, padding="same", groups=1, use_bias=False, name):
+def atrous(who, output_stride, strides):
+    """Of layers that stride one after another, from the image on, (stride, dilation, dilation behind it) each.
+
+    What would stride beyond `output_stride` keeps its maps, and the kernels behind it look as far as they would have.
+    Sources differ in whether the strided layer itself is dilated already.
+
+    Args:
+        output_stride: input pixels per step of the last maps; None for as many as `strides` say.
+        strides: of each layer.
+
+    Source: Chen et al. 2017, arXiv:1706.05587, section 3.1.
+    """
+    _checks.choice(who, "output_stride", output_stride, OUTPUT_STRIDES)
+    made, stride, rate = [], 1, 1
+    for step in strides:
+        before = rate
+        if output_stride is not None and stride * step > output_stride:
+            rate, step = rate * step, 1
+        stride *= step
+        made.append((step, before, rate))
+    return made
+
+
+def conv(x, filters, kernel_size, *, strides=1, padding="same", groups=1, dilation_rate=1, use_bias=False, name):
     """Convolution with padding "valid", "same", or "symmetric": PyTorch's, as much before as behind."""
     x, padding = pad(x, kernel_size, strides, padding, name)
     return layers.Conv2D(
-        filters, kernel_size, strides=strides, padding=padding, groups=groups, use_bias=use_bias, name=name
+        filters,
+        kernel_size,
+        strides=strides,
+        padding=padding,
+        groups=groups,
+        dilation_rate=dilation_rate,
+        use_bias=use_bias,
+        name=name,
     )(x)
 
 
@@ -154,13 +185,15 @@ def conv_bn_act(
     strides=1,
     padding="same",
     groups=1,
+    dilation_rate=1,
     use_bias=False,
     activation=None,
     norm,
     name,
 ):
     """`conv`, batch normalization with the arguments `norm`, and an activation; either may be None."""
-    x = conv(x, filters, kernel_size, strides=strides, padding=padding, groups=groups, use_bias=use_bias, name=name)
+    options = {"strides": strides, "padding": padding, "groups": groups, "dilation_rate": dilation_rate}
+    x = conv(x, filters, kernel_size, use_bias=use_bias, name=name, **options)
     return bn_act(x, activation, norm, name)
 
 
@@ -170,10 +203,11 @@ def conv_relu(x, filters, kernel_size, *, strides=1, padding="same", groups=1, n
     return bn_act(x, "relu", None, name)
 
 
-def depthwise_bn_act(x, kernel_size, *, strides=1, padding="same", activation=None, norm, name):
+def depthwise_bn_act(x, kernel_size, *, strides=1, padding="same", dilation_rate=1, activation=None, norm, name):
     """As `conv_bn_act`, with one filter for each channel of its own."""
     x, padding = pad(x, kernel_size, strides, padding, name)
-    x = layers.DepthwiseConv2D(kernel_size, strides=strides, padding=padding, use_bias=False, name=name)(x)
+    options = {"strides": strides, "padding": padding, "dilation_rate": dilation_rate, "use_bias": False}
+    x = layers.DepthwiseConv2D(kernel_size, name=name, **options)(x)
     return bn_act(x, activation, norm, name)
 
 
@@ -192,6 +226,7 @@ def inverted_residual(
     *,
     strides=1,
     padding="same",
+    dilation_rate=1,
     activation,
     squeeze_excite=None,
     drop_rate=0.0,
@@ -210,9 +245,8 @@ def inverted_residual(
     shortcut = x
     if expanded != x.shape[-1]:
         x = conv_bn_act(x, expanded, 1, activation=activation, norm=norm, name=f"{name}_expand")
-    x = depthwise_bn_act(
-        x, kernel_size, strides=strides, padding=padding, activation=activation, norm=norm, name=f"{name}_depthwise"
-    )
+    options = {"strides": strides, "padding": padding, "dilation_rate": dilation_rate}
+    x = depthwise_bn_act(x, kernel_size, activation=activation, norm=norm, name=f"{name}_depthwise", **options)
     if squeeze_excite is not None:
         x = SqueezeExcite(**squeeze_excite, name=f"{name}_squeeze_excite")(x)
     x = conv_bn_act(x, filters, 1, norm=norm, name=f"{name}_project")

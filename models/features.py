@@ -33,28 +33,37 @@ def features(model, strides=None):
     Source: Lin et al. 2017, Feature pyramid networks, arXiv:1612.03144, section 3: "we choose the output of the last
     layer of each stage".
     """
-    who = "features"
-    _rewrite.check_graph(who, model)
+    maps = seen("features", "model", model, strides)
+    return keras.Model(_rewrite.graph_of(model)._inputs_struct, maps, name=f"{model.name}_features")
+
+
+def seen(who, argument, model, strides):
+    """The tensors that `features` gives, for functions that call their model otherwise."""
+    _rewrite.check_graph(who, model, argument)
     if any(len(tensor.shape) != 4 for tensor in model.inputs):
         shapes = ", ".join(str(tensor.shape) for tensor in model.inputs)
-        raise ValueError(f"`{who}`: `model` must take images, of 4 axes; {model.name!r} takes {shapes}.")
+        raise ValueError(f"`{who}`: `{argument}` must take images, of 4 axes; {model.name!r} takes {shapes}.")
     if strides is not None and (not isinstance(strides, list | tuple) or not strides):
         raise TypeError(f"`{who}`: `strides` must be a list of whole numbers, such as (8, 16, 32); got {strides!r}.")
-    maps = _maps(who, model)
+    maps = _maps(who, argument, model)
     if strides is None:
         strides = [stride for stride in DEFAULT if stride in maps] or [max(maps)]
     strides = [_checks.positive_int(who, "strides", stride) for stride in strides]
     for stride in strides:
         if stride not in maps:
             raise ValueError(
-                f"`{who}`: `model` {model.name!r} has no stage of stride {stride}; its stages have the strides "
+                f"`{who}`: `{argument}` {model.name!r} has no stage of stride {stride}; its stages have the strides "
                 f"{', '.join(map(str, sorted(maps)))}."
             )
-    inputs = _rewrite.graph_of(model)._inputs_struct
-    return keras.Model(inputs, [maps[stride] for stride in strides], name=f"{model.name}_features")
+    return [maps[stride] for stride in strides]
 
 
-def _maps(who, model):
+def stride_of(model, tensor):
+    """The stride of maps that a model gives somewhere."""
+    return _strides(model, {"maps": tensor})["maps"]
+
+
+def _maps(who, argument, model):
     """The last tensor of the last stage of each stride."""
     ends = {}
     operations = _rewrite.graph_of(model).operations  # in the order of the calls
@@ -64,12 +73,12 @@ def _maps(who, model):
             ends[int(found[1] or found[2] or 0)] = operation.name
     if not ends and any(STAGE.match(operation.name) for operation in operations):
         raise ValueError(
-            f"`{who}`: `model` {model.name!r} has tokens in its stages and no maps; build it with include_top=False, "
-            "which ends in maps."
+            f"`{who}`: `{argument}` {model.name!r} has tokens in its stages and no maps; build it with "
+            "include_top=False, which ends in maps."
         )
     if not ends:
         raise ValueError(
-            f"`{who}`: `model` {model.name!r} has no layers named `stage1_...`, by which stages are found; choose "
+            f"`{who}`: `{argument}` {model.name!r} has no layers named `stage1_...`, by which stages are found; choose "
             "layers yourself: keras.Model(model.inputs, [model.get_layer(name).output for name in names])."
         )
     tensors = {operation.name: operation.output for operation in operations if operation.name in ends.values()}

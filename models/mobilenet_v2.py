@@ -26,6 +26,7 @@ def _mobilenet_v2(
     *,
     alpha=1.0,
     dropout_rate=0.2,
+    output_stride=None,
 ):
     """Builds MobileNetV2. Weights of keras.applications.MobileNetV2 give the same outputs here.
 
@@ -38,6 +39,8 @@ def _mobilenet_v2(
     Args:
         alpha: width multiplier. Below 1 the last convolution keeps its width.
         dropout_rate: share of features dropped in training before the output, within [0, 1); 0.2 in the published code.
+        output_stride: 16 or 8 for larger last maps, of as many pixels a step, for segmentation: what would stride on
+            does not, and the depthwise kernels behind it are dilated (section 6.3).
 
     Source: Sandler et al. 2018, arXiv:1801.04381, table 2.
     """
@@ -47,7 +50,9 @@ def _mobilenet_v2(
 
     inputs, x = frame.enter(INPUT_SHAPE, _blocks.ONE_TO_ONE)
     x = _blocks.conv_bn_act(x, _blocks.make_divisible(STEM * alpha), 3, strides=2, name="stem", **common)
-    for stage, (expansion, filters, units, strides) in enumerate(ROWS, start=1):
+    _, *places = _blocks.atrous(frame.who, output_stride, (2, *(strides for *_, strides in ROWS)))
+    for stage, ((expansion, filters, units, _), place) in enumerate(zip(ROWS, places, strict=True), start=1):
+        strides, before, behind = place
         for unit in range(1, units + 1):
             x = _blocks.inverted_residual(
                 x,
@@ -55,6 +60,7 @@ def _mobilenet_v2(
                 _blocks.make_divisible(filters * alpha),
                 3,
                 strides=strides if unit == 1 else 1,
+                dilation_rate=before if unit == 1 else behind,
                 name=f"stage{stage}_unit{unit}",
                 **common,
             )

@@ -56,6 +56,7 @@ def _mobilenet_v3(
     scale_all=False,
     minimalistic=False,
     dropout_rate=0.2,
+    output_stride=None,
 ):
     """Builds MobileNetV3.
 
@@ -77,6 +78,8 @@ def _mobilenet_v3(
             1, and expanded maps keep their ratio to the narrow ones.
         minimalistic: without squeeze-and-excitation, hard-swish and 5x5 kernels; for accelerators.
         dropout_rate: share of features dropped in training before the output, within [0, 1); 0.2 in section 6.1.1.
+        output_stride: 16 or 8 for larger last maps, of as many pixels a step, for segmentation: what would stride on
+            does not, and depthwise kernels from there on are dilated. torchvision's segmentation has 16.
 
     Source: Howard et al. 2019, arXiv:1905.02244, tables 1 (Large) and 2 (Small).
     """
@@ -89,9 +92,11 @@ def _mobilenet_v3(
     inputs, x = frame.enter(INPUT_SHAPE, _blocks.ONE_TO_ONE)
     x = _blocks.conv_bn_act(x, stem, 3, strides=2, activation=activation, name="stem", **common)
     stage, unit, table_filters = 0, 0, STEM
-    for kernel_size, expanded, filters, squeeze, nonlinearity, strides in rows:
+    _, *places = _blocks.atrous(frame.who, output_stride, (2, *(row[-1] for row in rows)))
+    for row, (strides, _, rate) in zip(rows, places, strict=True):
+        kernel_size, expanded, filters, squeeze, nonlinearity, halves = row
         # A stage is what the tables show at one resolution.
-        stage, unit = (stage + 1, 1) if strides == 2 or not stage else (stage, unit + 1)
+        stage, unit = (stage + 1, 1) if halves == 2 or not stage else (stage, unit + 1)
         if minimalistic:
             kernel_size, squeeze, nonlinearity = 3, False, RE
         expanded = _blocks.make_divisible(expanded * (alpha if scale_all else x.shape[-1] / table_filters))
@@ -102,6 +107,7 @@ def _mobilenet_v3(
             _blocks.make_divisible(filters * alpha),
             kernel_size,
             strides=strides,
+            dilation_rate=rate,
             activation=nonlinearity,
             squeeze_excite=squeezed if squeeze else None,  # section 5.3
             name=f"stage{stage}_unit{unit}",

@@ -77,6 +77,7 @@ def _resnet(
     bn_epsilon=1e-5,
     version="1.5",
     alpha=1.0,
+    output_stride=None,
 ):
     """Builds a ResNet.
 
@@ -110,6 +111,8 @@ def _resnet(
         bn_epsilon: added to the variance in batch normalization; 1e-5 is torchvision's.
         version: `"1"`, `"1.5"`, `"2"`, and but for ResNet18 and ResNet34 `"1-keras"`, `"2-keras"`.
         alpha: width multiplier. The paper has 1.0 only.
+        output_stride: 16 or 8 for larger last maps, of as many pixels a step, for segmentation: what would stride on
+            does not, and the 3x3 kernels behind it are dilated. torchvision's segmentation has 8.
 
     Returns:
         A keras.Model.
@@ -133,6 +136,7 @@ def _resnet(
         bottleneck,
         form,
         alpha=_checks.number(who, "alpha", alpha, above=0),
+        output_stride=output_stride,
         input_shape=input_shape,
         classes=classes,
         include_top=include_top,
@@ -155,6 +159,7 @@ def residual_network(
     alpha=1.0,
     groups=1,
     width_per_group=64,
+    output_stride=None,
     input_shape,
     classes,
     include_top,
@@ -179,19 +184,21 @@ def residual_network(
     x = stem(x, _blocks.make_divisible(STEM * alpha), 7, strides=2, name="stem")
     # keras.applications pads with zeros in "2-keras" too, where values may be negative.
     x = _blocks.max_pool(x, 3, strides=2, padding=padding, name="stem_pool")
-    for filters, strides, place in _places(units, form.late):
+    places = _places(units, form.late)
+    _, _, *steps = _blocks.atrous(who, output_stride, (2, 2, *(strides for _, strides, _ in places)))
+    for (filters, _, place), (strides, before, behind) in zip(places, steps, strict=True):
         filters = _blocks.make_divisible(filters * alpha)
         if bottleneck:
             width = filters * groups * width_per_group // FILTERS[0]
             first, second = (strides, 1) if form.first else (1, strides)
             convolutions = (
-                # name, filters, kernel, strides, groups
-                ("reduce", width, 1, first, 1),
-                ("conv", width, 3, second, groups),
-                ("expand", filters * EXPANSION, 1, 1, 1),
+                # name, filters, kernel, strides, groups, dilation
+                ("reduce", width, 1, first, 1, 1),
+                ("conv", width, 3, second, groups, behind if form.first else before),
+                ("expand", filters * EXPANSION, 1, 1, 1, 1),
             )
         else:
-            convolutions = (("conv1", filters, 3, strides, 1), ("conv2", filters, 3, 1, 1))
+            convolutions = (("conv1", filters, 3, strides, 1, before), ("conv2", filters, 3, 1, 1, behind))
         x = _unit(x, convolutions, strides, form, conv, bare, norm, place)
     if form.pre:
         x = _blocks.bn_act(x, "relu", norm, "head")
@@ -202,19 +209,20 @@ def residual_network(
 
 
 def _places(units, late):
-    """Yields (filters, strides, name) of each unit; a stage is what has one resolution."""
+    """(filters, strides, name) of each unit; a stage is what has one resolution."""
     filters = [number for number, count in zip(FILTERS, units, strict=True) for _ in range(count)]
     widens = [after != before for before, after in pairwise(filters)]
     strided = [*widens, False] if late else [False, *widens]
-    stage, unit = 1, 0
+    stage, unit, places = 1, 0, []
     for number, halves in zip(filters, strided, strict=True):
         stage, unit = (stage + 1, 1) if halves else (stage, unit + 1)
-        yield number, 2 if halves else 1, f"stage{stage}_unit{unit}"
+        places.append((number, 2 if halves else 1, f"stage{stage}_unit{unit}"))
+    return places
 
 
 def _unit(x, convolutions, strides, form, conv, bare, norm, name):
     """Figure 5 of arXiv:1512.03385, or with pre-activation figure 4 (e) of arXiv:1603.05027."""
-    *others, (last, filters, kernel_size, _, _) = convolutions
+    *others, (last, filters, kernel_size, _, _, rate) = convolutions
     shortcut = x
     if form.pre:
         x = _blocks.bn_act(x, "relu", norm, name)
@@ -223,9 +231,10 @@ def _unit(x, convolutions, strides, form, conv, bare, norm, name):
         shortcut = end(x, filters, 1, strides=strides, name=f"{name}_shortcut")
     elif strides > 1:
         shortcut = layers.MaxPooling2D(1, strides=strides, name=f"{name}_shortcut")(shortcut)
-    for place, *shape, stride, groups in others:
-        x = conv(x, *shape, strides=stride, groups=groups, activation="relu", name=f"{name}_{place}")
-    x = end(x, filters, kernel_size, name=f"{name}_{last}")
+    for place, *shape, stride, groups, dilation in others:
+        options = {"strides": stride, "groups": groups, "dilation_rate": dilation, "name": f"{name}_{place}"}
+        x = conv(x, *shape, activation="relu", **options)
+    x = end(x, filters, kernel_size, dilation_rate=rate, name=f"{name}_{last}")
     x = layers.Add(name=f"{name}_add")([shortcut, x])
     return x if form.pre else layers.Activation("relu", name=f"{name}_act")(x)
 

@@ -84,6 +84,25 @@ def test_its_file_is_all_integers_and_proven(rounded):
     assert np.mean(np.argmax(got, -1) == y) == pytest.approx(accuracy(rounded), abs=0.0051)
 
 
+@pytest.mark.parametrize("nested", [False, True])
+def test_what_decodes_goes_behind_it(rounded, nested):
+    """As a class map or boxes do: the trained ranges stay, and what comes behind them has none."""
+    image = keras.Input((8, 8, 1), name="pixels") if nested else rounded.inputs[0]
+    scores = rounded(image) if nested else rounded.outputs[0]
+    best, doubled = keras.ops.argmax(scores, axis=-1), keras.ops.exp(scores / 4)
+    x = digits()[0]
+    model = keras.Model(image, {"best": best, "doubled": doubled})
+    made = export.to_tflite(model, precision="int8", samples=x[:64])
+    made.report.require()
+    assert not made.report.float_layers
+    plain = export.to_tflite(rounded, precision="int8", samples=x[:64]).predict(x[:64])
+    found = made.predict(x[:64])
+    np.testing.assert_array_equal(found["best"], plain.argmax(-1))
+    np.testing.assert_allclose(found["doubled"], np.exp(plain / 4), rtol=1e-4)
+    with pytest.raises(ValueError, match="was trained for precision='int8'; got precision='float16'"):
+        export.to_tflite(model, precision="float16", samples=x[:64])
+
+
 def test_it_regains_what_integers_cost():
     """Channels of very different sizes, which cancel: one scale for all of them leaves the small ones few steps."""
     keras.utils.set_random_seed(1)

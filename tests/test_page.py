@@ -16,6 +16,7 @@ from keraslayers.export import Verdict, to_tflite
 from keraslayers.export.file.graph import read_graph
 from keraslayers.export.proof.proof import prove_blob
 from keraslayers.export.runtimes import browser, chromium
+from keraslayers.models import segmentation
 from tests.export_models import dense, enliven, needs_browser, run_reference, samples
 
 READY = """new Promise((resolve) => { const timer = setInterval(() => {
@@ -233,6 +234,33 @@ def test_boxes_are_laid_over_the_picture(tmp_path):
                 asked = f"m.found({values}, {{form: '{form}', size: [80, 80]}}, new Float32Array([0.6]), null)"
                 (one,) = tab.evaluate(f"import('app/boxes.js').then((m) => {asked})")
                 assert one["box"] == pytest.approx([left, top, right, bottom])
+
+
+@needs_browser
+def test_a_class_map_is_laid_over_the_picture(tmp_path):
+    """Whole numbers, one a pixel, as segmentation's files give them."""
+    image = keras.Input((8, 8, 3), name="image")
+    x = np.random.default_rng(0).uniform(size=(4, 8, 8, 3)).astype("float32")
+    made = to_tflite(keras.Model(image, segmentation.ClassMap(name="class_map")(image)), samples=x)
+    made.report.require()
+    path = made.save_page(tmp_path / "x.html", labels=["red", "green", "blue", "nothing"], normalization=(0, 255))
+    halves = np.zeros((16, 16, 3), "uint8")
+    halves[:, :8, 0] = halves[:, 8:, 2] = 255  # red at the left, blue at the right
+    png = io.BytesIO()
+    images.imsave(png, halves, format="png")
+    with chromium.Chromium() as tab:
+        tab.open(path.as_uri())
+        tab.evaluate(READY)
+        tab.evaluate(DROP % base64.b64encode(png.getvalue()).decode())
+        tab.evaluate(QUIET)
+        assert tab.evaluate("document.querySelector('#proofs .verdict').textContent") == "PROVEN"
+        assert tab.evaluate("document.querySelector('#results').innerText").strip() == "red 50.0 %blue 50.0 %"
+        pixels = "document.querySelector('#results canvas').getContext('2d')"
+        left, right = (tab.evaluate(f"[...{pixels}.getImageData({x}, 140, 1, 1).data]") for x in (70, 210))
+        # Of four classes the first and the third, in opposite colors of the rainbow, over red and blue.
+        assert left[0] > 200
+        assert right[0] < 50 < 100 < right[2]
+        assert right[1] > 100
 
 
 def test_boxes_need_a_detector(tmp_path):

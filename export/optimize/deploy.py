@@ -10,7 +10,7 @@ from keraslayers.export.optimize.kernels import Rounded
 from keraslayers.export.optimize.model import plan_of
 from keraslayers.export.optimize.ranges import Range
 from keraslayers.export.optimize.stripping import strip
-from keraslayers.export.source.layer_names import namer
+from keraslayers.export.source.layer_names import layers_of, namer, operations_of
 
 # A range that is so much narrower than that of what was computed there says that this was zero.
 NARROW = 2**-20
@@ -31,7 +31,8 @@ def deployable(who, model, precision, pixels):
     Raises:
         ValueError: if trained ranges do not fit the file.
     """
-    plan = plan_of(model)
+    quantized = quantized_in(model)
+    plan = plan_of(model) if quantized is None else plan_of(quantized)
     if plan is None:
         return model, False
     if plan.kind != "quantize":
@@ -47,6 +48,12 @@ def deployable(who, model, precision, pixels):
             "the model, keras.Sequential([preprocessing, model]), before `optimize.quantize_aware`."
         )
     return model, True
+
+
+def quantized_in(model):
+    """The quantized model that a model is, or goes on behind, with layers that decode what it gives; None of others."""
+    layers = model._flatten_layers(include_self=False) if graph_of(model) is not None else ()
+    return next((layer.mode.model for layer in layers if isinstance(layer, Range)), None)
 
 
 @contextmanager
@@ -76,7 +83,7 @@ def deployed(model):
 def _dead(model):
     """Ranges next to nothing, each with the width of what was computed there: (bounds, width)."""
     widths, dead = {}, []
-    graph = graph_of(model) if plan_of(model) is not None else None
+    graph = graph_of(quantized_in(model))
     for depth in sorted(graph._nodes_by_depth, reverse=True) if graph is not None else ():
         for node in graph._nodes_by_depth[depth]:
             layer = node.operation
@@ -95,7 +102,8 @@ def check_integers(who, graph, model):
     """Refuses a file that computes in floats what trained with rounding, or in integers what was to stay in floats.
 
     Operators of a file that may be floats: `ENDS`, those of the layers that were skipped or have no integer kernels,
-    and those of a layer whose rule, given to `register`, does not round its output.
+    those of a layer whose rule, given to `register`, does not round its output, and those of layers behind the
+    quantized model.
 
     Returns:
         The names of the user's layers that the file leaves in floats.
@@ -103,7 +111,10 @@ def check_integers(who, graph, model):
     Raises:
         RuntimeError: which names the operators and layers.
     """
-    skipped, free = set(), set()
+    quantized = quantized_in(model)
+    own = {id(each) for each in (*layers_of(quantized), *operations_of(quantized))}
+    skipped = set()
+    free = {each.name for each in (*layers_of(model), *operations_of(model)) if id(each) not in own}
     for layer in model._flatten_layers(include_self=False):
         if isinstance(owner(layer), Kept):
             skipped.add(layer.name)
@@ -123,4 +134,4 @@ def check_integers(who, graph, model):
             f"`{who}`: the converter computes of the quantized model {model.name!r} {'; '.join(wrong)}. This is a "
             "fault of a rule in export/optimize/rules.py or floats.py."
         )
-    return tuple(plan_of(model).options["skip"])
+    return tuple(plan_of(quantized).options["skip"])

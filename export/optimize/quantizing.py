@@ -133,6 +133,7 @@ def build(who, source, options, sparse=(), clustered=()):
                 f"that cannot be followed. {origins.remedy(origins.holder(layer))}"
             )
     model.plan = Plan("quantize", source, options, parts.sparse, parts.clustered, tuple(parts.kernels), mode)
+    mode.model = model
     return model
 
 

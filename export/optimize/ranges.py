@@ -9,10 +9,11 @@ FLOAT, MEASURE, ROUND = "float", "measure", "round"
 
 
 class Mode:
-    """The mode that all layers of one model share."""
+    """The mode that all layers of one model share, and the model: one that goes on behind it has its layers, too."""
 
     def __init__(self):
         self.now = ROUND
+        self.model = None
 
 
 class Range(keras.layers.Layer):

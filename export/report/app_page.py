@@ -140,8 +140,10 @@ def is_image(inputs):
 
 
 def kind_of(output, graph, labels):
-    """What an output is to be shown as: "classes", a "mask", an "image", a "heat" map, or "numbers"."""
+    """What an output is shown as: "classes", a "mask" of scores or classes, an "image", a "heat" map, or "numbers"."""
     shape = output.shape
+    if is_class_map(output, graph):
+        return "mask"
     if len(shape) == 4 and shape[0] == 1 and is_image(graph.inputs) and min(shape[1:3]) > 1:
         if shape[3] == 1:
             return "heat"
@@ -149,6 +151,12 @@ def kind_of(output, graph, labels):
         named = labels is not None and not any(_scores(other, len(labels)) for other in graph.outputs)
         return "image" if shape[3] == 3 and not named else "mask"
     return "classes" if _scores(output) and (labels is not None or shape[1] > 2) else "numbers"
+
+
+def is_class_map(output, graph):
+    """Whether an output is of whole numbers, one for each place of the picture: (1, height, width)."""
+    shape = output.shape
+    return output.counted and len(shape) == 3 and shape[0] == 1 and min(shape[1:]) > 1 and is_image(graph.inputs)
 
 
 def _scores(output, count=None):
@@ -161,13 +169,20 @@ def _check_labels(who, about):
     if about["labels"] is None:
         return
     named = [output for output in about["outputs"] if output["kind"] in ("classes", "mask", "part")]
-    apart = any(output["kind"] == "boxes" and output["boxes"]["classes"] is not None for output in about["outputs"])
+    apart = any(map(_of_any_classes, about["outputs"]))
     if not apart and not any(output["shape"][-1] == len(about["labels"]) for output in named):
         shapes = ", ".join(f"`{output['name']}` {tuple(output['shape'])}" for output in about["outputs"])
         raise ValueError(
             f"`{who}`: `labels` must be one a class, of an output of (1, classes), of a mask or of boxes' scores; got "
             f"{len(about['labels'])} for {shapes}."
         )
+
+
+def _of_any_classes(output):
+    """Whether an output holds class numbers, which do not tell how many classes there are."""
+    if output["kind"] == "boxes":
+        return output["boxes"]["classes"] is not None
+    return output["kind"] == "mask" and len(output["shape"]) == 3
 
 
 def _told(tensor):

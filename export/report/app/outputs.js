@@ -71,27 +71,30 @@ function boxes(values, output, about, picture, all) {
   return whole;
 }
 
+/** Of a score a class and pixel, or of the class of each pixel. */
 function mask(values, { shape }, about, picture) {
-  const count = shape[3];
-  const colors = Array.from({ length: count }, (_, i) => rgb(i / count));
+  const map = shape.length === 3;
+  const count = map ? about.labels?.length ?? values.reduce((a, b) => Math.max(a, b), 0) + 1 : shape[3];
+  const color = (i) => rgb((i / count) % 1);
   const found = new Map();
   const [canvas, paint] = painted(shape, (i) => {
-    const part = values.subarray(i * count, (i + 1) * count);
-    const best = part.indexOf(Math.max(...part));
+    const best = map ? values[i] : likeliest(values.subarray(i * count, (i + 1) * count));
     found.set(best, (found.get(best) ?? 0) + 1);
-    return [...colors[best], OPAQUE];
+    return [...color(best), OPAQUE];
   }, picture);
   paint(true);
   const keys = element("p", "", "note");
   for (const [i, pixels] of [...found].sort((a, b) => b[1] - a[1]).slice(0, TOP)) {
     const key = element("span", "", "key");
-    key.style.background = `rgb(${colors[i]})`;
+    key.style.background = `rgb(${color(i)})`;
     keys.append(key, `${named(about, count, i)} ${((100 * pixels) / (shape[1] * shape[2])).toFixed(1)} %`);
   }
   const whole = element("div");
   whole.append(canvas, keys);
   return whole;
 }
+
+const likeliest = (scores) => scores.indexOf(Math.max(...scores));
 
 /** A colour of the rainbow, of full strength. */
 function rgb(part) {
