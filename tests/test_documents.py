@@ -33,6 +33,7 @@ EXAMPLES = {
     "fine_tune.py": (["--epochs", "1", "--out", "even.tflite"], ["even.json", "even.tflite"]),
     "deformable.py": (["--epochs", "1", "--out", "points.png"], ["points.png"]),
     "prune_and_cluster.py": (["--epochs", "1", "--out", "small.tflite"], ["small.json", "small.tflite"]),
+    "several_machines.py": (["--epochs", "1", "--out", "s.tflite"], ["s.json", "s.tflite"]),
     "quantization_aware_training.py": (["--epochs", "1", "--out", "q.tflite"], ["q.json", "q.tflite"]),
     "enlarge.py": (
         ["--epochs", "1", "--crops", "16", "--tile", "16", "--side", "48", "--out", "e.tflite"],
