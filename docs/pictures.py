@@ -140,6 +140,24 @@ def _resample(figure):
         _grid(axes, values, title, texts=False, cmap="gray", vmin=0, vmax=1)
 
 
+def _soft_argmax(figure):
+    y, x = np.mgrid[:9, :12]
+
+    def peak(across, down, wide):
+        return -((x - across) ** 2 + (y - down) ** 2) / wide
+
+    two = np.maximum(peak(2, 2, 1), peak(9, 6, 1))
+    for axes, (title, values) in zip(
+        figure.subplots(1, 3),
+        (("narrow", peak(3.3, 5.6, 0.6)), ("broad", peak(7.5, 3, 8)), ("of two peaks", two)),
+        strict=True,
+    ):
+        layer = keraslayers.SoftArgmax(size=(9, 12), data_format="channels_last")
+        (point,) = _values(layer, values[None, ..., None].astype("float32"))[0]
+        _grid(axes, np.exp(values), title, texts=False, cmap="gray")
+        axes.plot(*(point - 0.5), "+", color=BLUE, markersize=14, markeredgewidth=2)
+
+
 def _unpooling(figure):
     image = np.array([[1, 5, 2, 0], [3, 2, 8, 1], [0, 4, 1, 6], [7, 1, 3, 2]], "float32")
     pooled, indices = keraslayers.MaxPoolWithIndices2D(data_format="channels_last")(image[None, ..., None])
@@ -322,6 +340,10 @@ PICTURES = {
     "ReLU6": ("y = min(max(x, 0), 6)", 5, 3.2, _curves([("ReLU6", keraslayers.ReLU6(), BLUE, "-")], -3, 9)),
     "Resample2D": ("output pixel i lies at (i + ½) · old / new &minus; ½ of the input", 7.5, 2.1, _resample),
     "ShiftLeakyReLU": ("y = max(x, 0) + min(x, 0) · m / 2<sup>s</sup>", 5, 3.2, _curves(_LEAKY)),
+    "SoftArgmax": (
+        "(x, y) = Σ<sub>p</sub> softmax(maps)<sub>p</sub> · (j<sub>p</sub> + ½, i<sub>p</sub> + ½) / (width, height)",
+        7.5, 2.1, _soft_argmax,
+    ),
     "SpatialSeparableConv2D": (
         "W ≈ Σ<sub>r</sub> v<sub>r</sub> h<sub>r</sub><sup>T</sup>: a column, then a row",
         7, 2.6, _separable,

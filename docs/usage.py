@@ -188,6 +188,15 @@ USAGE = {
         """,
         (None, 28, 28, 32),
     ),
+    "SoftArgmax": (
+        """
+        image = keras.Input((64, 64, 3))
+        x = keras.layers.Conv2D(16, 3, strides=4, padding="same", activation="relu")(image)
+        maps = keras.layers.Conv2D(5, 1)(x)  # one a point
+        y = keraslayers.SoftArgmax(size=64)(maps)  # x and y of five points, in pixels of the image
+        """,
+        (None, 5, 2),
+    ),
     "SpatialSeparableConv2D": (
         """
         image = keras.Input((28, 28, 16))

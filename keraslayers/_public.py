@@ -23,6 +23,7 @@ from keraslayers.maxout import Maxout, maxout
 from keraslayers.padded import PaddedConv2D
 from keraslayers.reparameterize import reparameterize
 from keraslayers.resample import Resample2D
+from keraslayers.soft_argmax import SoftArgmax
 from keraslayers.spatial_separable import SpatialSeparableConv2D, separate
 from keraslayers.squeeze_excite import SqueezeExcite
 from keraslayers.table_activation import TableActivation
@@ -54,6 +55,7 @@ __all__ = [
     "ReLU6",
     "Resample2D",
     "ShiftLeakyReLU",
+    "SoftArgmax",
     "SpatialSeparableConv2D",
     "SqueezeExcite",
     "TableActivation",

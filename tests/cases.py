@@ -294,6 +294,19 @@ def _resample(name, output_shape, reason="", input_shape=IMAGE, **options):
     )
 
 
+def _soft_argmax(name, input_shape=IMAGE, channel_axis=-1, **options):
+    return Case(
+        name=f"soft_argmax_{name}",
+        layer=keraslayers.SoftArgmax,
+        options=options,
+        input_shape=input_shape,
+        output_shape=(input_shape[channel_axis], 2),
+        oracle=oracles.soft_argmax,
+        channel_axis=channel_axis,
+        terms=20,
+    )
+
+
 def _table(name, input_shape=IMAGE, **options):
     return Case(
         name=f"table_{name}",
@@ -431,6 +444,9 @@ CASES += [
     _maxout("3", (4, 5, 4), (4, 5, 12), pieces=3),
     _maxout("first", (2, 4, 5), FIRST, 0, pieces=3, data_format="channels_first"),
     _maxout("vector", (3,), (12,), pieces=4),
+    _soft_argmax("parts"),
+    _soft_argmax("pixels", size=(32, 48)),
+    _soft_argmax("first", input_shape=FIRST, channel_axis=0, data_format="channels_first"),
     _resample("up", (8, 10, 6), scale=(2.0, 2.0)),
     _resample("size", (7, 3, 6), size=(7, 3)),
     _resample("fraction", (6, 3, 6), scale=(1.6, 0.6)),

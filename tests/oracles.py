@@ -380,6 +380,21 @@ def resample_2d(inputs, weights, options):
     return _as_given(images, options)
 
 
+def soft_argmax(inputs, weights, options):
+    maps = _images(inputs, options)
+    count, height, width, points = maps.shape
+    tall, wide = options.get("size") or (1, 1)
+    outputs = np.zeros((count, points, 2))
+    for b, p in np.ndindex(count, points):
+        highest, total = maps[b, ..., p].max(), 0.0
+        for y, x in np.ndindex(height, width):
+            share = math.exp(maps[b, y, x, p] - highest)
+            total += share
+            outputs[b, p] += share * (x + 0.5) * wide / width, share * (y + 0.5) * tall / height
+        outputs[b, p] /= total
+    return outputs
+
+
 def max_pool_with_indices(inputs, options):
     images = _images(inputs, options)
     pool = options["pool_size"]

@@ -125,6 +125,8 @@ BY_HAND = [
     (keraslayers.ReLU6(), 0, 0),
     (keraslayers.Resample2D(scale=2), 0, 0),
     (keraslayers.ShiftLeakyReLU(), 0, 0),
+    # The shares of 48 places of each of 4 maps, times x and y.
+    (keraslayers.SoftArgmax(), 4 * 48 * 2, 0),
     # A column of 3 to 5 channels between, at 3 x 6 places; a row of 3 to 5 at 3 x 2.
     (keraslayers.SpatialSeparableConv2D(5, 3, strides=2), 3 * 4 * 5 * 3 * 6 + 3 * 5 * 5 * 3 * 2, 2),
     (keraslayers.SqueezeExcite(0.5), 4 * 2 + 2 * 4, 2),

@@ -39,6 +39,10 @@ EXAMPLES = {
         ["--epochs", "1", "--crops", "16", "--tile", "16", "--side", "48", "--out", "e.tflite"],
         ["e.html", "e.json", "e.png", "e.tflite"],
     ),
+    "keypoints.py": (
+        ["--epochs", "1", "--images", "16", "--out", "k.tflite"],
+        ["k.html", "k.json", "k.png", "k.tflite"],
+    ),
     "raspberry_pi.py": (["m.tflite", "a.ppm", "b.npy", "--threads", "1"], ["a.ppm", "b.npy", "m.json", "m.tflite"]),
 }
 

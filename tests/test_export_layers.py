@@ -16,15 +16,17 @@ def network(*cases):
     Several layers that take the same stand side by side, each with an output of its own.
     """
 
-    def mix(filters, name):
-        images = len(cases[0].input_shape) == 3
-        return layers.Conv2D(filters, 1, name=name) if images else layers.Dense(filters, name=name)
+    def mixed(x, filters, name):
+        images = len(x.shape) == 4
+        return layers.Conv2D(filters, 1, name=name)(x) if images else layers.Dense(filters, name=name)(x)
 
     inputs = keras.Input(cases[0].input_shape, name="x")
-    x = mix(cases[0].input_shape[-1], "before")(inputs)
+    x = mixed(inputs, cases[0].input_shape[-1], "before")
     if len(cases) == 1:
-        return enliven(keras.Model(inputs, mix(5, "after")(cases[0].make(name="judged")(x))))
-    return enliven(keras.Model(inputs, [mix(5, f"after_{case.name}")(case.make(name=case.name)(x)) for case in cases]))
+        return enliven(keras.Model(inputs, mixed(cases[0].make(name="judged")(x), 5, "after")))
+    return enliven(
+        keras.Model(inputs, [mixed(case.make(name=case.name)(x), 5, f"after_{case.name}") for case in cases])
+    )
 
 
 # Whose files differ from another row's in numbers alone.

@@ -114,7 +114,8 @@ def test_gradients_of_channels_first_are_those_of_channels_last(case):
     twin = case.layer(**{**case.options, "data_format": "channels_last"})
     twin.build(np.moveaxis(x, 1, -1).shape)
     twin.set_weights(layer.get_weights())
-    image, *weights = backend.gradients_of(twin, np.moveaxis(x, 1, -1), np.moveaxis(towards, 1, -1))
+    along = np.moveaxis(towards, 1, -1) if towards.ndim == x.ndim else towards  # points are no images
+    image, *weights = backend.gradients_of(twin, np.moveaxis(x, 1, -1), along)
     for ours, theirs in zip(
         backend.gradients_of(layer, x, towards), [np.moveaxis(image, -1, 1), *weights], strict=True
     ):

@@ -44,6 +44,7 @@ CLASSES = {
     keraslayers.DeformableConv2D: image_of(keraslayers.DeformableConv2D(4, 3, max_offset=1, modulated=True)),
     keraslayers.DynamicConv2D: image_of(keraslayers.DynamicConv2D(3, 3)),
     keraslayers.TableActivation: image_of(keraslayers.TableActivation("silu", -4, 4)),
+    keraslayers.SoftArgmax: image_of(keraslayers.SoftArgmax()),
     keraslayers.ChannelShuffle: image_of(keraslayers.ChannelShuffle(2)),
     keraslayers.Maxout: image_of(keraslayers.Maxout(2)),
     keraslayers.LocalResponseNormalization: image_of(keraslayers.LocalResponseNormalization(1)),
@@ -156,6 +157,7 @@ ON_GPU = {
 # What the page allows to be floats, but for what keeps the converter out.
 IN_FLOATS = {
     keraslayers.DeformableConv2D: {"BATCH_MATMUL"},
+    keraslayers.SoftArgmax: {"FULLY_CONNECTED", "RESHAPE", "SOFTMAX", "TRANSPOSE"},
     keraslayers.TableActivation: {"ADD", "FLOOR", "GATHER", "MINIMUM", "MUL", "RELU", "RESHAPE", "SUB"},
 }
 # Rows of others: what the last layer of each row is, and what separable layers are made of.

@@ -17,6 +17,7 @@ from keraslayers.export.passes._relu import NOTHING, relu_kind
 from keraslayers.learned_positions import LearnedPositions
 from keraslayers.maxout import Maxout
 from keraslayers.resample import Resample2D
+from keraslayers.soft_argmax import SoftArgmax
 from keraslayers.table_activation import TableActivation
 
 # TFLite stores inputs and outputs of these with one scale: they move numbers, or choose among them.
@@ -88,6 +89,7 @@ IN_FLOATS = (
     DynamicDepthwiseConv2D,
     LayerScale,
     LearnedPositions,
+    SoftArgmax,
     TableActivation,
     WindowBias,
     layers.GroupNormalization,
