@@ -7,6 +7,7 @@ if __name__ != "keraslayers.export":
     )
 
 from keraslayers.export.artifact import Artifact
+from keraslayers.export.benchmark import benchmark
 from keraslayers.export.compare import Comparison, compare
 from keraslayers.export.file.analyze_file import analyze_file
 from keraslayers.export.pipeline import to_tflite
@@ -16,6 +17,7 @@ from keraslayers.export.proof.blame import Culprit, find_culprit
 from keraslayers.export.proof.proof import Proof, Verdict
 from keraslayers.export.prove_file import prove
 from keraslayers.export.repair import repair
+from keraslayers.export.report.latency import Latency
 from keraslayers.export.report.report import NotProvenError, Report
 from keraslayers.export.runtimes.ssh import ssh
 from keraslayers.export.targets import TARGETS, Target
@@ -27,12 +29,14 @@ __all__ = [
     "Comparison",
     "Culprit",
     "Evaluation",
+    "Latency",
     "NotProvenError",
     "Proof",
     "Report",
     "Target",
     "Verdict",
     "analyze_file",
+    "benchmark",
     "compare",
     "find_culprit",
     "prove",

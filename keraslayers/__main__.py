@@ -42,6 +42,7 @@ for command in (
     files.export,
     files.check,
     files.compare,
+    files.benchmark,
     files.setup,
     files.repair,
     pages.page,

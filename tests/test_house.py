@@ -10,7 +10,7 @@ EXPORT = pathlib.Path(__file__).parent.parent / "export"
 # From the way in down to what builds on nothing here. A room may import from its own floor, in no circle, and below.
 FLOORS = (
     {"pipeline"},
-    {"plan", "prove_file", "repair", "artifact", "predict", "compare"},
+    {"plan", "prove_file", "repair", "artifact", "predict", "compare", "benchmark"},
     {"convert", "report", "optimize"},
     {"proof", "app"},
     {"source", "targets"},
@@ -28,6 +28,7 @@ WITHOUT_KERAS = {
     "repair",
     "prove_file",
     "compare",
+    "benchmark",
 }
 KERAS = {"keras", "tensorflow", "tf_keras"}
 

@@ -6,6 +6,7 @@ import types
 import typing
 
 from keraslayers.export.proof.proof import Proof, Verdict
+from keraslayers.export.report.latency import Latency
 from keraslayers.export.report.report import MOST_BYTES, Report
 
 
@@ -27,6 +28,7 @@ def read_report(who, path):
     told = parsed(who, path, MOST_BYTES)
     try:
         told["proofs"] = tuple(record(Proof, {**each, "verdict": Verdict(each["verdict"])}) for each in told["proofs"])
+        told["latencies"] = tuple(record(Latency, each) for each in told.get("latencies", ()))
         told["trials"] = tuple(record(Trial, each) for each in told.get("trials", ()))
         told["layer_errors"] = tuple(record(LayerError, each) for each in told.get("layer_errors", ()))
         told["largest"] = record(Largest, told["largest"]) if told.get("largest") else None

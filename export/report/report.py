@@ -45,6 +45,7 @@ class Report:
         inputs, outputs: names, shapes, dtypes, quantization.
         weight_dtypes: types of its constants, most elements first.
         proofs: one a runtime.
+        latencies: what phones told of it: a `keraslayers.export.Latency` each.
         absent: of a proof on all runtimes those that are not on this machine, each with what to install.
         signatures: names of the file's; of several each was run, inputs and outputs here are of the first.
         float_operators: of a file of integers, how often each operator that computes in floats stands in it.
@@ -75,6 +76,7 @@ class Report:
     outputs: tuple
     weight_dtypes: tuple
     proofs: tuple[Proof, ...]
+    latencies: tuple = ()
     absent: dict = field(default_factory=dict)
     signatures: tuple[str, ...] = ()
     float_operators: dict = field(default_factory=dict)

@@ -112,7 +112,7 @@ def of_report(report):
             number(proof.agreement, ".1%"),
             number(proof.latency_ms, ".2f"),
         )
-    parts = [proofs]
+    parts = [proofs, *(_text(str(each)) for each in report.latencies)]
     for side, tensors in (("input", report.inputs), ("output", report.outputs)):
         for tensor in tensors:
             quantized = ""

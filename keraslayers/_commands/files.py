@@ -1,6 +1,6 @@
 """Commands that make, prove and mend files."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from json import dumps
 from pathlib import Path
 from typing import Annotated
@@ -204,6 +204,32 @@ def compare(
         print_json(dumps(asdict(found)))
     else:
         out.print(tables.of_comparison(found))
+
+
+def benchmark(
+    file: FILE,
+    device: Annotated[str, typer.Option(help="adb, or adb:SERIAL where several phones are plugged in.")] = "adb",
+    accelerator: Annotated[str, typer.Option(help="cpu or gpu.")] = "cpu",
+    threads: Annotated[int, typer.Option(min=1, help="Of the CPU.")] = 1,
+    runs: Annotated[int, typer.Option(min=1, help="How many calls are timed at least.")] = 50,
+    json: JSON = False,
+):
+    """Time a file on a phone, by LiteRT's benchmark_model there; the report beside the file takes the figures in."""
+    with quiet():
+        from keraslayers.export import benchmark as timed
+        from keraslayers.export.file import files
+        from keraslayers.export.report.read import read_report
+        from keraslayers.export.report.report import beside
+    report = file.with_suffix(".json")
+    told = read_report("benchmark", report) if file.is_file() and beside(file, file.read_bytes()) else None
+    found = timed(file, device, accelerator=accelerator, threads=threads, runs=runs)
+    if json:
+        print_json(dumps(asdict(found)))
+    else:
+        out.print(printable(str(found)), markup=False, highlight=False)
+    if told:
+        files.write({report: replace(told, latencies=(*told.latencies, found)).to_json().encode()})
+        wrote(report)
 
 
 def setup(
