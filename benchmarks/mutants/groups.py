@@ -24,7 +24,7 @@ class Group:
 
 
 # A file's numbers on LiteRT's built-in kernels and what stays; the runtimes of a phone take the longer.
-ROWS = "tests/test_rewrites.py -k '(outputs_stay or names_and_signature or what_stays)"
+ROWS = "tests/test_rewrites.py -k '(outputs_stay or names_and_signature or what_stays or stands_between)"
 RUNS = "tests/test_rewrites.py -k '(refused_is or in_pieces)"
 # Left out: what makes files, which takes a converter each.
 MADE = "(int8 or file or wanted or sizes_of or tells or sigmoid)"

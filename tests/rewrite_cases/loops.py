@@ -147,6 +147,53 @@ def masked():
     return f.done(last)
 
 
+def columns():
+    """A step reads a part of the second axis."""
+    f = Made()
+    x = f.input((1, 4, 3))
+
+    def body(g, i, h, x):
+        begin = g.new("PACK", (g.integers(0), i, g.integers(0)), (3,), axis=0, valuesCount=3)
+        part = g.new("SLICE", (x, begin, g.integers([1, 2, 3])), (1, 2, 3))
+        return g.new("ADD", (h, part), h.shape), x
+
+    _, last, _ = loop(f, (f.integers(0), zeros(f, 1, 2, 3), x), 3, body)
+    return f.done(last)
+
+
+def unaligned():
+    """Parts of tensors that have no row in common, behind each other."""
+    f = Made()
+    x, z = f.input((1, 8)), f.input((1, 9), name="z")
+
+    def body(g, i, h, x, z):
+        parts = []
+        for tensor, first, size in ((x, 2, 4), (z, 3, 6)):
+            place = g.new("ADD", (i, g.integers(first)), ())
+            begin = g.new("PACK", (g.integers(0), place), (2,), axis=0, valuesCount=2)
+            parts.append(g.new("SLICE", (tensor, begin, g.integers([1, size])), (1, size)))
+        return g.new("NEG", (g.new("CONCATENATION", parts, (1, 10), axis=1),), (1, 10)), x, z
+
+    _, last, _, _ = loop(f, (f.integers(0), zeros(f, 1, 10), x, z), 1, body)
+    return f.done(last)
+
+
+def chosen(shape):
+    """A step takes one of two by a mask that is known; the one taken may be spread over the other's shape."""
+    f = Made()
+    x = f.input((1, UNITS))
+    mask = np.array([True, False, True, True]).reshape(4, 1, 1)
+
+    def body(g, i, h, x):
+        new = g.new("TANH", (h,), h.shape)
+        one = g.weights(np.full(shape, 0.5, "float32"))
+        taken = row(g, g.constant(mask), i)
+        return g.new("SELECT_V2", (taken, g.new("ADD", (new, x), h.shape), one), h.shape, "float32"), x
+
+    _, last, _ = loop(f, (f.integers(0), zeros(f, 1, UNITS), x), 4, body)
+    return f.done(last)
+
+
 def updated():
     """A list that is written by DYNAMIC_UPDATE_SLICE, and read where it was written."""
     f = Made()
@@ -374,6 +421,10 @@ CASES = [
     Case("unroll_loops", "state_given", state_given),
     Case("unroll_loops", "two_in_a_row", two_in_a_row),
     Case("unroll_loops", "masked", masked),
+    Case("unroll_loops", "columns", columns),
+    Case("unroll_loops", "unaligned", unaligned),
+    Case("unroll_loops", "chosen", lambda: chosen((1, UNITS))),
+    Case("unroll_loops", "chosen_and_spread", lambda: chosen((1, 1))),
     Case("unroll_loops", "updated", updated),
     Case("unroll_loops", "integers", integers),
     Case("unroll_loops", "nested", nested),

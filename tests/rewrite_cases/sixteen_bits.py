@@ -97,7 +97,9 @@ def layer(form="minus", gamma=True, beta=True, epsilon=1e-3, other=None):
     return step
 
 
-def centered(kind="MEAN", axes=(2,), epsilon=1e-3, added="ADD", root="RSQRT", again=False, square="MUL", power=2.0):
+def centered(
+    kind="MEAN", axes=(2,), epsilon=1e-3, added="ADD", root="RSQRT", again=False, square="MUL", power=2.0, first=False
+):
     """What is divided by the root of the mean of its squares."""
 
     def step(f, x):
@@ -105,7 +107,8 @@ def centered(kind="MEAN", axes=(2,), epsilon=1e-3, added="ADD", root="RSQRT", ag
         inputs = {"MUL": (y, y), "SQUARE": (y,), "POW": (y, number(f, power))}[square]
         total = reduced(f, kind, f.new(square, inputs, y.shape), list(axes))
         if epsilon:
-            total = f.new(added, (total, number(f, epsilon)), total.shape)
+            terms = (number(f, epsilon), total) if first else (total, number(f, epsilon))
+            total = f.new(added, terms, total.shape)
         by = f.new(root, (total,), total.shape)
         z = f.new("MUL" if root == "RSQRT" else "DIV", (y, by), y.shape)
         return [z, f.new("NEG", (by,), by.shape)] if again else z
@@ -284,6 +287,7 @@ CASES = [
     kept("scale_squares", "group", file((1, 16, 4, 6), centered(axes=(1, 3), epsilon=1e-6, square="SQUARE"), by=400)),
     kept("scale_squares", "epsilon next to nothing", file(ROWS, centered(epsilon=1e-20, square="POW"), by=1e-4)),
     kept("scale_squares", "at least an epsilon", file(ROWS, centered(added="MAXIMUM", epsilon=1e-3), by=0.03)),
+    kept("scale_squares", "epsilon first", file(ROWS, centered(first=True), by=400)),
     kept("scale_squares", "divided by the root", file(ROWS, centered(root="SQRT", again=True))),
     kept("scale_squares", "the root itself", file(ROWS, centered(again=True))),
     kept("scale_squares", "length, axis left out", file(ROWS, length(keep=False))),
