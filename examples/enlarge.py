@@ -109,6 +109,7 @@ def main():
     parser.add_argument("--crops", type=int, default=1000)
     parser.add_argument("--tile", type=int, default=64, help="Height and width of what the file takes.")
     parser.add_argument("--side", type=int, default=10_000, help="Of the photographs to judge by, at most.")
+    parser.add_argument("--target", default=EVERYWHERE, help="Of `to_tflite`; by default phones and web pages.")
     parser.add_argument("--out", default="enlarge.tflite", help="The file in int8; beside it are a page and a picture.")
     options = parser.parse_args()
 
@@ -123,7 +124,7 @@ def main():
     for precision in ("float16", "int8"):
         made = export.to_tflite(
             model,
-            target=EVERYWHERE,
+            target=options.target,
             precision=precision,
             samples=samples,
             preprocessing=keras.layers.Rescaling(1 / 255),

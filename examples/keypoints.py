@@ -81,6 +81,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--images", type=int, default=2000)
+    parser.add_argument("--target", default=EVERYWHERE, help="Of `to_tflite`; by default phones and web pages.")
     parser.add_argument("--out", default="keypoints.tflite", help="The file in int8; a page and a picture beside.")
     options = parser.parse_args()
 
@@ -91,11 +92,11 @@ def main():
     for precision in ("float16", "int8"):
         made = export.to_tflite(
             model,
-            target=EVERYWHERE,
+            target=options.target,
             precision=precision,
             samples=learn[0][:200].astype("uint8"),
             preprocessing=layers.Identity(),  # the model takes pixels
-            io="uint8" if precision == "float16" else "float32",  # coordinates want more than 256 steps
+            skip=["corners"] if precision == "int8" else (),  # coordinates want more than 256 steps
         )
         print(made.report)
         scores[precision] = score(made.predict(images), corners)
@@ -103,7 +104,8 @@ def main():
     file = Path(options.out)
     draw(images[:5], made.predict(images[:5]), corners[:5], file.with_suffix(".png"))
     made.save(file)
-    print(f"wrote {file} and {file.with_suffix('.png')}")
+    page = made.save_page(file.with_suffix(".html"), labels=CORNERS, points="xy")
+    print(f"wrote {file}, {file.with_suffix('.png')} and {page}, which shows the corners of what you draw or choose")
 
 
 if __name__ == "__main__":

@@ -105,14 +105,15 @@ class Artifact:
         files.write({path.with_suffix(".json"): report.to_json().encode(), path: blob})
         return path
 
-    def save_page(self, path, *, labels=None, normalization=None, boxes=None):
+    def save_page(self, path, *, labels=None, normalization=None, boxes=None, points=None):
         """Writes the file as a page: one HTML file of some 4 MB that opens from a folder or a mail, without a network.
 
         It holds the model, LiteRT.js and all else: nothing is fetched, nothing is sent. A person draws, chooses, drops
-        or photographs an image, and sees the likeliest classes, a mask, a heat map, an image or numbers, by what the
-        file gives, and how long a call takes on the device, in WebAssembly and on WebGPU. The page carries samples of
-        the proof, up to 16 and as many as fit 2 MB, and shows whether the file is PROVEN on the device that it is
-        opened on; it saves that for `keraslayers report FILE.tflite --add`, where FILE is what the page was made of.
+        or photographs an image, and sees the likeliest classes, a mask, a heat map, an image, points or numbers, by
+        what the file gives, and how long a call takes on the device, in WebAssembly and on WebGPU. The page carries
+        samples of the proof, up to 16 and as many as fit 2 MB, and shows whether the file is PROVEN on the device that
+        it is opened on; it saves that for `keraslayers report FILE.tflite --add`, where FILE is what the page was made
+        of.
 
         Args:
             path: ends in `.html`.
@@ -124,6 +125,8 @@ class Artifact:
                 numbers of a box are: `"yxyx"` or `"xyxy"` (its sides), `"xywh"` (left, top and size) or `"cxcywh"`
                 (middle and size), as parts of the image or in pixels. Scores may also be of (1, boxes), beside classes,
                 integers of (1, boxes). Shown are boxes of a score of 0.5 and more; of those that overlap, the best.
+            points: of a file that finds points, an output of (1, points, 2), what the two numbers are: `"xy"` or
+                `"yx"`, as parts of the image or in pixels. `labels` may name them.
 
         Returns:
             The path, as a `pathlib.Path`.
@@ -144,6 +147,7 @@ class Artifact:
             labels=labels,
             normalization=normalization,
             boxes=boxes,
+            points=points,
             pixels=self.report.preprocessing is not None,
         )
 

@@ -36,11 +36,11 @@ EXAMPLES = {
     "several_machines.py": (["--epochs", "1", "--out", "s.tflite"], ["s.json", "s.tflite"]),
     "quantization_aware_training.py": (["--epochs", "1", "--out", "q.tflite"], ["q.json", "q.tflite"]),
     "enlarge.py": (
-        ["--epochs", "1", "--crops", "16", "--tile", "16", "--side", "48", "--out", "e.tflite"],
+        ["--epochs", "1", "--crops", "16", "--tile", "16", "--side", "48", "--target", "cpu", "--out", "e.tflite"],
         ["e.html", "e.json", "e.png", "e.tflite"],
     ),
     "keypoints.py": (
-        ["--epochs", "1", "--images", "16", "--out", "k.tflite"],
+        ["--epochs", "1", "--images", "16", "--target", "cpu", "--out", "k.tflite"],
         ["k.html", "k.json", "k.png", "k.tflite"],
     ),
     "raspberry_pi.py": (["m.tflite", "a.ppm", "b.npy", "--threads", "1"], ["a.ppm", "b.npy", "m.json", "m.tflite"]),

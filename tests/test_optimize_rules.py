@@ -84,6 +84,8 @@ OPERATIONS = {
     "Cast": lambda x: ops.cast(x, "float32"),
     "Clip": lambda x: ops.clip(x, -0.5, 0.5),
     "Concatenate": lambda x: ops.concatenate([x, x], axis=-1),
+    "DepthToSpace": lambda x: ops.depth_to_space(x, 2),
+    "SpaceToDepth": lambda x: ops.space_to_depth(x, 2),
     "Conv": lambda x: ops.conv(x, keras.ops.ones((1, 1, 4, 4)), 1, "valid", "channels_last"),
     "DepthwiseConv": lambda x: ops.depthwise_conv(x, keras.ops.ones((3, 3, 4, 1)), 1, "valid", "channels_last"),
     "Divide": lambda x: ops.divide(x, 2.0),

@@ -4,6 +4,7 @@ import base64
 import dataclasses
 import io
 import json
+import re
 
 import keras
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from keras import layers
 from matplotlib import image as images
 
+import keraslayers
 from keraslayers.__main__ import main
 from keraslayers.export import Verdict, to_tflite
 from keraslayers.export.file.graph import read_graph
@@ -261,6 +263,48 @@ def test_a_class_map_is_laid_over_the_picture(tmp_path):
         assert left[0] > 200
         assert right[0] < 50 < 100 < right[2]
         assert right[1] > 100
+
+
+@needs_browser
+def test_points_and_enlarged_images_are_shown(tmp_path):
+    """Of one file: a point where the picture is red, green and blue each, and the picture twice as large."""
+    image = keras.Input((8, 8, 3), name="image")
+    places = keraslayers.SoftArgmax(size=8, name="places")(100 * image)
+    larger = keras.layers.UpSampling2D(2, name="larger")(image)
+    x = np.random.default_rng(0).uniform(size=(4, 8, 8, 3)).astype("float32")
+    made = to_tflite(keras.Model(image, {"places": places, "larger": larger}), samples=x)
+    with pytest.raises(ValueError, match="`points` must be one of 'xy', 'yx'; got 'x'"):
+        made.save_page(tmp_path / "x.html", normalization=(0, 255), points="x")
+    with pytest.raises(ValueError, match=r"or one a point; got 2 for"):
+        made.save_page(tmp_path / "x.html", normalization=(0, 255), points="xy", labels=["a", "b"])
+    path = made.save_page(tmp_path / "x.html", normalization=(0, 255), points="xy", labels=["red", "green", "blue"])
+    picture = np.zeros((16, 16, 3), "uint8")
+    picture[2:4, 4:6, 0] = picture[12:14, 8:10, 2] = 255
+    png = io.BytesIO()
+    images.imsave(png, picture, format="png")
+    with chromium.Chromium() as tab:
+        tab.open(path.as_uri())
+        tab.evaluate(READY)
+        tab.evaluate(DROP % base64.b64encode(png.getvalue()).decode())
+        tab.evaluate(QUIET)
+        words = tab.evaluate("document.querySelector('#results').innerText")
+        assert re.search(r"what the file sees: 8 x 8\s+what it makes of it: 16 x 16", words)
+        # Nothing is green, so that the second point lies in the middle, which is black, in the second of three colors.
+        canvases = "[...document.querySelectorAll('#results canvas')]"
+        middle = "one.getContext('2d').getImageData(140, 140, 1, 1).data"
+        colors = tab.evaluate(f"{canvases}.map((one) => [...{middle}])")
+        assert sorted(colors) == [[0, 0, 0, 255], [0, 0, 0, 255], [0, 0, 255, 255]]
+        asked = "m.placed(new Float32Array(%s), {form: '%s', size: [40, 80]})"
+        for numbers, form in (([20, 30], "xy"), ([30, 20], "yx"), ([0.25, 0.75], "xy")):
+            place = tab.evaluate(f"import('app/points.js').then((m) => {asked % (numbers, form)})")
+            assert place == [[0.25, 0.75]]
+
+
+def test_points_need_points(tmp_path):
+    image = keras.Input((8, 8, 1), name="image")
+    made = to_tflite(enliven(keras.Model(image, layers.Dense(3)(layers.Flatten()(image)))))
+    with pytest.raises(ValueError, match=r"`points` are for files of an image that give points of \(1, "):
+        made.save_page(tmp_path / "x.html", normalization=(0, 1), points="xy")
 
 
 def test_boxes_need_a_detector(tmp_path):

@@ -23,6 +23,7 @@ from keraslayers.table_activation import TableActivation
 # TFLite stores inputs and outputs of these with one scale: they move numbers, or choose among them.
 SAME = {
     "Concatenate",
+    "DepthToSpace",
     "ExpandDims",
     "GetItem",
     "Identity",
@@ -34,6 +35,7 @@ SAME = {
     "Repeat",
     "Reshape",
     "Roll",
+    "SpaceToDepth",
     "Squeeze",
     "Stack",
     "Tile",

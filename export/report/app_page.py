@@ -18,6 +18,7 @@ HERE = Path(__file__).parent / "app"
 RUNTIME = "litert_wasm_jspi_internal"
 # What the four numbers of a box are: its sides, its corner and size, or its middle and size.
 BOXES = ("yxyx", "xyxy", "xywh", "cxcywh")
+POINTS = ("xy", "yx")
 # Of an input of so few rows and columns a picture can be drawn.
 LEAST, MOST_CHANNELS = 4, 4
 
@@ -34,6 +35,7 @@ def render(
     normalization=None,
     pixels=False,
     boxes=None,
+    points=None,
     send=None,
 ):
     """The page as bytes of HTML.
@@ -47,6 +49,7 @@ def render(
         normalization: (mean, std) of an image's pixels, as in `Artifact.save`.
         pixels: whether the file takes pixels of 0 to 255 as they are.
         boxes: of a detector what the four numbers of a box are, one of `BOXES`.
+        points: of a file that finds points what the two numbers of one are, one of `POINTS`.
         send: where the page sends what it found, an address beside its own; by default nowhere.
 
     Raises:
@@ -68,6 +71,9 @@ def render(
     if evidence is not None:
         with step("choosing what the page is proven on"):
             proof, arrays = evidences.packed(evidence, blob, graph)
+    # Names of points are none of classes.
+    named = points is not None and any(_are_points(each.shape, len(labels or ())) for each in graph.outputs)
+    classes = None if named else labels
     about = {
         "name": name,
         "sha256": hashlib.sha256(blob).hexdigest(),
@@ -76,7 +82,7 @@ def render(
         "send": send,
         "key": graph.signatures[0] if graph.signatures else "",
         "inputs": list(map(_told, graph.inputs)),
-        "outputs": _outputs(who, graph, labels, boxes),
+        "outputs": _points(who, graph, points, _outputs(who, graph, classes, boxes)),
         "labels": None if labels is None else list(labels),
         "image": image,
     }
@@ -131,6 +137,27 @@ def _outputs(who, graph, labels, boxes):
     return told
 
 
+def _points(who, graph, points, told):
+    """The same with the outputs that are points."""
+    if points is None:
+        return told
+    _checks.choice(who, "points", points, POINTS)
+    found = [output for output in told if _are_points(output["shape"]) and output["kind"] != "part"]
+    if not found or not is_image(graph.inputs):
+        given = ", ".join(f"`{output.name}` {output.shape}" for output in graph.outputs)
+        raise ValueError(
+            f"`{who}`: `points` are for files of an image that give points of (1, points, 2); got {given}."
+        )
+    for output in found:
+        output |= {"kind": "points", "points": {"form": points, "size": graph.inputs[0].shape[1:3]}}
+    return told
+
+
+def _are_points(shape, count=None):
+    """Whether an output is of (1, points, 2), and of so many."""
+    return len(shape) == 3 and shape[0] == 1 and shape[2] == 2 and count in (None, shape[1])
+
+
 def is_image(inputs):
     """Whether the one input is a picture: (1, height, width, channels)."""
     if len(inputs) != 1 or inputs[0].dtype not in ("float32", "uint8") or len(inputs[0].shape) != 4:
@@ -168,14 +195,19 @@ def _scores(output, count=None):
 def _check_labels(who, about):
     if about["labels"] is None:
         return
-    named = [output for output in about["outputs"] if output["kind"] in ("classes", "mask", "part")]
+    named = [output for output in about["outputs"] if output["kind"] in ("classes", "mask", "part", "points")]
     apart = any(map(_of_any_classes, about["outputs"]))
-    if not apart and not any(output["shape"][-1] == len(about["labels"]) for output in named):
+    if not apart and not any(output["shape"][_named(output)] == len(about["labels"]) for output in named):
         shapes = ", ".join(f"`{output['name']}` {tuple(output['shape'])}" for output in about["outputs"])
         raise ValueError(
-            f"`{who}`: `labels` must be one a class, of an output of (1, classes), of a mask or of boxes' scores; got "
-            f"{len(about['labels'])} for {shapes}."
+            f"`{who}`: `labels` must be one a class, of an output of (1, classes), of a mask or of boxes' scores, or "
+            f"one a point; got {len(about['labels'])} for {shapes}."
         )
+
+
+def _named(output):
+    """The axis of what labels name."""
+    return 1 if output["kind"] == "points" else -1
 
 
 def _of_any_classes(output):

@@ -26,6 +26,7 @@ RESCALE = Annotated[
 BOXES = Annotated[
     str | None, typer.Option(help="Of a detector, what the numbers of a box are: yxyx, xyxy, xywh or cxcywh.")
 ]
+POINTS = Annotated[str | None, typer.Option(help="Of points, what the numbers of one are: xy or yx.")]
 SAMPLES = Annotated[Path | None, typer.Option(help="Inputs that the page proves it on: .npy, or .npz by input name.")]
 MODEL = Annotated[Path | None, typer.Option(help="The .keras model it was made of: what these must give.")]
 
@@ -36,6 +37,7 @@ def page(
     labels: LABELS = None,
     rescale: RESCALE = None,
     boxes: BOXES = None,
+    points: POINTS = None,
     samples: SAMPLES = None,
     model: MODEL = None,
 ):
@@ -44,7 +46,7 @@ def page(
         from keraslayers.export.artifact import save_page
     read = {"FILE": file, "labels": labels, "samples": samples, "model": model}
     output = page_path("page", file.with_suffix(".html") if output is None else output, read)
-    given = _given("page", file, labels, rescale, boxes, samples, model)
+    given = _given("page", file, labels, rescale, boxes, points, samples, model)
     wrote(save_page("page", given.blob, output, **given.about))
 
 
@@ -79,6 +81,7 @@ def serve(
     labels: LABELS = None,
     rescale: RESCALE = None,
     boxes: BOXES = None,
+    points: POINTS = None,
     samples: SAMPLES = None,
     model: MODEL = None,
     minutes: Annotated[float, typer.Option(min=0.1, max=1440, help="Stop when nobody came for so long.")] = 15,
@@ -98,7 +101,7 @@ def serve(
         from keraslayers.export.report import answers, app_page, tables
     host = _serve.own_address() if address is None else _arguments.ip_address("serve", address)
     check_beside("serve", file)
-    given = _given("serve", file, labels, rescale, boxes, samples, model)
+    given = _given("serve", file, labels, rescale, boxes, points, samples, model)
     made = _beside("serve", file, given.blob, given.graph, given.about["name"], begin=True)
     content = app_page.render("serve", given.blob, given.graph, send="answer", **given.about)
 
@@ -141,7 +144,7 @@ class _Given:
     about: dict
 
 
-def _given(who, file, labels, rescale, boxes, samples, model):
+def _given(who, file, labels, rescale, boxes, points, samples, model):
     from keraslayers.export.prove_file import evidence_of, opened
     from keraslayers.export.report.report import beside
 
@@ -161,6 +164,7 @@ def _given(who, file, labels, rescale, boxes, samples, model):
         "labels": names,
         "normalization": scaled,
         "boxes": boxes,
+        "points": points,
         "evidence": evidence_of(who, graph, arrays, loaded),
     }
     return _Given(blob, graph, about)

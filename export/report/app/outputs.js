@@ -1,6 +1,7 @@
-// What the file gives, shown by its kind: the likeliest classes, a mask, boxes, a heat map, an image, numbers.
+// What the file gives, shown by its kind: the likeliest classes, a mask, boxes, points, a heat map, an image, numbers.
 
 import { drawn, found } from "app/boxes.js";
+import { marked, placed } from "app/points.js";
 
 const TOP = 5;
 const MOST = 50; // numbers that are shown
@@ -15,7 +16,7 @@ export function show(results, about, picture) {
 const real = (raw, { scale, zero_point }) => (scale === null ? raw : Float32Array.from(raw, (x) => (x - zero_point) * scale));
 
 function shown(output, values, all, about, picture) {
-  const kinds = { classes, mask, boxes, heat, image, numbers };
+  const kinds = { classes, mask, boxes, points, heat, image, numbers };
   const shown = kinds[output.kind](values, output, about, picture, all);
   if (about.outputs.length === 1) return shown;
   const whole = element("figure");
@@ -71,6 +72,12 @@ function boxes(values, output, about, picture, all) {
   return whole;
 }
 
+function points(values, output, about, picture) {
+  const places = placed(values, output.points);
+  const name = (i) => (about.labels?.length === places.length ? about.labels[i] : `${i + 1}`);
+  return marked(places, picture, name, (i) => `rgb(${rgb((i / places.length) % 1)})`);
+}
+
 /** Of a score a class and pixel, or of the class of each pixel. */
 function mask(values, { shape }, about, picture) {
   const map = shape.length === 3;
@@ -122,7 +129,20 @@ function image(values, { shape }, about, picture) {
   const [base, span] = high > 2 ? [0, 255] : low < -0.01 ? [-1, 2] : [0, 1];
   const [canvas, paint] = painted(shape, (i) => [0, 1, 2].map((c) => (255 * (values[3 * i + c] - base)) / span).concat(255), picture);
   paint(false);
-  return canvas;
+  const [, height, width] = about.inputs[0].shape;
+  if (shape[1] <= height) return canvas;
+  // Beside an enlarged image what was enlarged: the picture on the page has more pixels than the file sees.
+  const small = new OffscreenCanvas(width, height);
+  Object.assign(small.getContext("2d"), { imageSmoothingQuality: "high" }).drawImage(picture, 0, 0, width, height);
+  const before = Object.assign(element("canvas"), { width: canvas.width, height: canvas.height });
+  before.getContext("2d").drawImage(small, 0, 0, canvas.width, canvas.height);
+  const whole = element("div");
+  for (const [words, each, size] of [["what the file sees", before, [height, width]], ["what it makes of it", canvas, shape.slice(1, 3)]]) {
+    const one = element("figure");
+    one.append(element("figcaption", `${words}: ${size[1]} x ${size[0]}`, "note"), each);
+    whole.append(one);
+  }
+  return whole;
 }
 
 function numbers(values) {
