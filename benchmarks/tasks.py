@@ -36,7 +36,7 @@ FOUND = Path(__file__).with_name("tasks.json")
 TOOLS = ("tensorflow", "keras", "ai-edge-litert", "tensorflow-model-optimization")
 TITLE = "Segmentation, detection and what else people ship"
 # The examples, in the order of the table.
-TASKS = ()
+TASKS = ("enlarge", "keypoints")
 TARGET = "gpu"
 RUNTIMES = ("cpu", "gpu", "gpu-fp16", "browser")
 COLUMNS = ("task", "score", "file", "of Keras", "of the file", "bytes", "ms", *RUNTIMES)
