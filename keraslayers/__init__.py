@@ -14,6 +14,10 @@ if not _os.path.isdir(_os.path.join(_here, "models")):  # a checkout, not an ins
 # some commands need it.
 _command = _sys.orig_argv[1:3] == ["-m", "keraslayers"] or _os.path.basename((_sys.argv or [""])[0]) == "keraslayers"
 if not _command:
+    from keraslayers._quiet import quiet as _quiet
+
+    with _quiet():  # TensorFlow tells of drivers and instructions that it did not find
+        import keras as _keras  # noqa: F401
     from keraslayers._public import *
     from keraslayers._public import __all__ as __all__
 

@@ -54,6 +54,19 @@ def test_the_wheel_holds_every_file_of_the_three_folders(wheel):
     assert "keraslayers/py.typed" in held
 
 
+def test_a_registry_takes_the_wheel_and_the_source(wheel):
+    run(sys.executable, "-m", "twine", "check", "--strict", *wheel.parent.iterdir())
+    assert wheel.name == f"keraslayers-{keraslayers.__version__}-py3-none-any.whl"
+
+
+def test_the_import_prints_nothing(tmp_path):
+    """TensorFlow has much to say of drivers and instructions that it does not find."""
+    loud = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
+    code = "import keraslayers, keraslayers.models, keraslayers.export"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, cwd=ROOT, env=loud, check=True)
+    assert (done.stdout, done.stderr) == (b"", b"")
+
+
 def test_the_wheel_says_what_it_is(wheel):
     archive = zipfile.ZipFile(wheel)
     names = {Path(name).name: name for name in archive.namelist()}
