@@ -11,9 +11,14 @@ An example has these, which its own `main` uses, too:
 - `fit(model, learn)`: trains it, and just so one that `quantize_aware` gave;
 - `deployed(model)`: the model of the file, which may decode what the trained one gives;
 - `score(outputs, targets)`: a number, more being better, of all outputs of `deployed(model).predict` or of the file.
+
+It may have `MORE`, the arguments of `fit` for what `quantize_aware` gave, such as fewer epochs. Where the stock
+converter refuses `deployed(model)`, it has `decode(outputs)`: what an app must do itself with the outputs of `model`.
 """
 
+import hashlib
 import importlib
+import inspect
 import json
 import sys
 from importlib.metadata import version
@@ -33,19 +38,21 @@ from keraslayers.export.predict import predicted
 ROOT = Path(__file__).parent.parent
 PAGE = Path(__file__).with_name("README.md")
 FOUND = Path(__file__).with_name("tasks.json")
+FILES = Path(__file__).with_name("files")
 TOOLS = ("tensorflow", "keras", "ai-edge-litert", "tensorflow-model-optimization")
 TITLE = "Segmentation, detection and what else people ship"
 # The examples, in the order of the table.
-TASKS = ("enlarge", "keypoints")
+TASKS = ("segment", "enlarge", "keypoints")
 TARGET = "gpu"
 RUNTIMES = ("cpu", "gpu", "gpu-fp16", "browser")
 COLUMNS = ("task", "score", "file", "of Keras", "of the file", "bytes", "ms", *RUNTIMES)
 NOTE = (
     "Each network is trained by its example in `examples/`, on drawn scenes, and judged by others, of photographs and "
     "digits that it never saw. float16 and int8: of `to_tflite` for the target `gpu`; trained: trained on by "
-    "`quantize_aware` first, so that its score in Keras is that of the model that rounds. Stock: a bare "
-    "`TFLiteConverter` with `Optimize.DEFAULT` and the same samples. Of the file: on LiteRT's CPU runtime. ms: one "
-    "thread, the files of a task side by side. The last four are the verdicts against the Keras model."
+    "`quantize_aware` first, some epochs, so that its score in Keras is that of the model that rounds. Stock: a bare "
+    "`TFLiteConverter` with `Optimize.DEFAULT` and the same samples; it refuses Keras's argmax, so that its file of "
+    "segmentation gives logits. Of the file: on LiteRT's CPU runtime. ms: one thread, a task's files side by side. "
+    "The last four are the verdicts against the Keras model."
 )
 SAMPLES = 200
 SECONDS = 8.0
@@ -60,31 +67,52 @@ def measure(example):
     keras.utils.set_random_seed(0)
     learn, (x, y) = example.load()
     samples = learn[0][:SAMPLES]
-    model = example.network()
-    example.fit(model, learn)
+    model = trained(example, learn)
     aware = optimize.quantize_aware(model, samples=samples)
-    example.fit(aware, learn)
-    plain, trained = example.deployed(model), example.deployed(aware)
+    example.fit(aware, learn, **getattr(example, "MORE", {}))
+    plain, rounding = example.deployed(model), example.deployed(aware)
     ways = {
-        "float16": (plain, export.to_tflite(plain, target=TARGET, precision="float16", samples=samples).tflite),
-        "int8": (plain, export.to_tflite(plain, target=TARGET, precision="int8", samples=samples).tflite),
-        "int8, trained": (trained, export.to_tflite(trained, target=TARGET, precision="int8", samples=samples).tflite),
-        "int8, stock": (plain, stock(plain, samples)),
+        "float16": (plain, ours(plain, "float16", samples)),
+        "int8": (plain, ours(plain, "int8", samples)),
+        "int8, trained": (rounding, ours(rounding, "int8", samples)),
     }
+    decode = getattr(example, "decode", None)
+    ways |= {"int8, stock": (plain, stock(plain, samples)) if decode is None else (model, stock(model, samples))}
     times = timing.interleaved({way: blob for way, (_, blob) in ways.items()}, seconds=SECONDS)
-    in_keras = {id(made): example.score(made.predict(x, verbose=0), y) for made in (plain, trained)}
+    in_keras = {id(made): example.score(made.predict(x, verbose=0), y) for made in (plain, rounding)}
+    in_keras[id(model)] = in_keras[id(plain)]
     for way, (made, blob) in ways.items():
         report = export.prove(blob, RUNTIMES, samples=x[:64], model=made)
+        found = predicted("measure", blob, x)
+        found = decode(found) if way == "int8, stock" and decode else found
         yield {
             "task": example.NETWORK,
             "score": example.SCORE,
             "file": way,
             "of Keras": f"{in_keras[id(made)]:.1f}",
-            "of the file": f"{example.score(predicted('measure', blob, x), y):.1f}",
+            "of the file": f"{example.score(found, y):.1f}",
             "bytes": f"{len(blob):,}",
             "ms": f"{np.median(times[way]):.2f}",
             **{runtime: str(report.proof(runtime).verdict) for runtime in RUNTIMES},
         }
+
+
+def trained(example, learn):
+    """The model as the example trains it, which is kept in benchmarks/files for as long as its code stays the same."""
+    model = example.network()
+    code = hashlib.sha256(inspect.getsource(example).encode()).hexdigest()
+    kept = FILES / f"{example.__name__}-{code[:8]}.weights.h5"
+    if kept.exists():
+        model.load_weights(kept)
+        return model
+    example.fit(model, learn)
+    FILES.mkdir(exist_ok=True)
+    model.save_weights(kept)
+    return model
+
+
+def ours(model, precision, samples):
+    return export.to_tflite(model, target=TARGET, precision=precision, samples=samples).tflite
 
 
 def stock(model, samples):

@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks import __main__ as command
 from benchmarks import models as networks
-from benchmarks import plots, verdicts
+from benchmarks import plots, tasks, verdicts
 from keraslayers import models
 
 
@@ -96,7 +96,8 @@ def test_every_benchmark_of_speed_has_its_picture_on_the_page():
     of_verdicts = {"trained", "limits", "float16", "biases", "drivers", "arm64"}
     assert names - of_verdicts == set(plots.PLOTS)
     assert re.findall(r"\]\(plots/(\w+)\.svg\)", plots.PAGE.read_text()) == list(plots.PLOTS)
-    assert set(re.findall(r"`make bench-(\w+)`", plots.PAGE.read_text())) == {*command.GROUPS, "models", "foreign"}
+    others = {"models", "foreign", *(["tasks"] if tasks.FOUND.exists() else [])}
+    assert set(re.findall(r"`make bench-(\w+)`", plots.PAGE.read_text())) == {*command.GROUPS, *others}
 
 
 @pytest.mark.parametrize("name", plots.PLOTS)

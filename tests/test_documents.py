@@ -43,6 +43,10 @@ EXAMPLES = {
         ["--epochs", "1", "--images", "16", "--target", "cpu", "--out", "k.tflite"],
         ["k.html", "k.json", "k.png", "k.tflite"],
     ),
+    "segment.py": (
+        ["--epochs", "1", "--scenes", "16", "--side", "32", "--out", "s.tflite"],
+        ["s.html", "s.json", "s.png", "s.tflite", "s_float16.json", "s_float16.tflite"],
+    ),
     "raspberry_pi.py": (["m.tflite", "a.ppm", "b.npy", "--threads", "1"], ["a.ppm", "b.npy", "m.json", "m.tflite"]),
 }
 

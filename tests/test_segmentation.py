@@ -1,10 +1,14 @@
 """Networks that say of every pixel what it belongs to: counts, outputs beside plain NumPy, files, refusals."""
 
+import inspect
+import re
+
 import keras
 import numpy as np
 import pytest
 from keras import layers
 
+import keraslayers
 from keraslayers import export, models
 from keraslayers.export.file.graph import read_graph
 from keraslayers.models import segmentation
@@ -34,6 +38,14 @@ def test_counts_are_those_published():
     resnet = backbone(models.ResNet50, output_stride=8)
     assert resnet.output_shape == (None, 8, 8, 2048)
     assert trainable(segmentation.DeepLabV3(resnet, classes=21)) == 42_004_074 - AUXILIARY[1024]
+
+
+def test_the_code_of_its_docstring_runs():
+    """torchvision's, which takes the finer maps from within their stage."""
+    (block,) = re.findall(r"^```python\n(.*?)^```", inspect.getdoc(segmentation.LRASPP), re.MULTILINE | re.DOTALL)
+    names = {"keras": keras, "keraslayers": keraslayers}
+    exec(compile(block, "LRASPP", "exec"), names)
+    assert trainable(names["model"]) == 3_221_538
 
 
 def test_u_net_is_the_papers():

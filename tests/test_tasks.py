@@ -62,7 +62,7 @@ def test_one_task_is_measured_and_the_others_stay(tmp_path, monkeypatch, example
 class Brighter:
     """A task that is solved from the beginning."""
 
-    SCORE, NETWORK = "right, %", "brighter"
+    SCORE, NETWORK, MORE = "right, %", "brighter", {"rate": 1e-4}
 
     @staticmethod
     def load():
@@ -77,8 +77,8 @@ class Brighter:
         return model
 
     @staticmethod
-    def fit(model, learn):
-        model.compile(keras.optimizers.SGD(1e-3), "mse")
+    def fit(model, learn, rate=1e-3):
+        model.compile(keras.optimizers.SGD(rate), "mse")
         model.fit(*learn, verbose=0)
 
     @staticmethod
@@ -91,11 +91,15 @@ class Brighter:
 
 
 @pytest.mark.filterwarnings("ignore:Statistics for quantized inputs")  # of the stock converter
-def test_what_is_measured_of_a_task(monkeypatch):
+def test_what_is_measured_of_a_task(tmp_path, monkeypatch):
+    monkeypatch.setattr(tasks, "FILES", tmp_path)
     monkeypatch.setattr(tasks, "RUNTIMES", ("cpu",))
     monkeypatch.setattr(tasks, "TARGET", "cpu")
     monkeypatch.setattr(tasks, "SECONDS", 0.1)
     rows = {row["file"]: row for row in tasks.measure(Brighter)}
+    (kept,) = tmp_path.glob("Brighter-*.weights.h5")  # so that it is not trained again
+    again = Brighter.network()
+    again.load_weights(kept)
     assert list(rows) == ["float16", "int8", "int8, trained", "int8, stock"]
     for row in rows.values():
         assert (row["of Keras"], row["of the file"], row["cpu"]) == ("100.0", "100.0", "PROVEN")
