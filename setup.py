@@ -8,6 +8,7 @@ CODE = {
     "keraslayers._commands": "keraslayers/_commands",
     "keraslayers.analysis": "keraslayers/analysis",
     "keraslayers.models": "models",
+    "keraslayers.models.detection": "models/detection",
     "keraslayers.models.segmentation": "models/segmentation",
     "keraslayers.models.super_resolution": "models/super_resolution",
     "keraslayers.models.weights": "models/weights",

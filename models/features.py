@@ -63,6 +63,11 @@ def stride_of(model, tensor):
     return _strides(model, {"maps": tensor})["maps"]
 
 
+def strides_of(who, argument, model):
+    """The strides of which a model has maps; raises as `features` does."""
+    return set(_maps(who, argument, model))
+
+
 def _maps(who, argument, model):
     """The last tensor of the last stage of each stride."""
     ends = {}

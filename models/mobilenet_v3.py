@@ -55,6 +55,7 @@ def _mobilenet_v3(
     alpha=1.0,
     scale_all=False,
     minimalistic=False,
+    reduced_tail=False,
     dropout_rate=0.2,
     output_stride=None,
 ):
@@ -77,6 +78,7 @@ def _mobilenet_v3(
             and in Keras, the first convolution keeps its width, the last before the output too where `alpha` is below
             1, and expanded maps keep their ratio to the narrow ones.
         minimalistic: without squeeze-and-excitation, hard-swish and 5x5 kernels; for accelerators.
+        reduced_tail: whether what comes behind stride 16 has half the filters, for detectors: section 6.3.
         dropout_rate: share of features dropped in training before the output, within [0, 1); 0.2 in section 6.1.1.
         output_stride: 16 or 8 for larger last maps, of as many pixels a step, for segmentation: what would stride on
             does not, and depthwise kernels from there on are dilated. torchvision's segmentation has 16.
@@ -93,10 +95,13 @@ def _mobilenet_v3(
     x = _blocks.conv_bn_act(x, stem, 3, strides=2, activation=activation, name="stem", **common)
     stage, unit, table_filters = 0, 0, STEM
     _, *places = _blocks.atrous(frame.who, output_stride, (2, *(row[-1] for row in rows)))
+    stages = 1 + sum(halves == 2 for *_, halves in rows[1:])
     for row, (strides, _, rate) in zip(rows, places, strict=True):
         kernel_size, expanded, filters, squeeze, nonlinearity, halves = row
         # A stage is what the tables show at one resolution.
         stage, unit = (stage + 1, 1) if halves == 2 or not stage else (stage, unit + 1)
+        if reduced_tail and stage == stages:
+            filters, expanded = filters // 2, expanded if unit == 1 else expanded // 2
         if minimalistic:
             kernel_size, squeeze, nonlinearity = 3, False, RE
         expanded = _blocks.make_divisible(expanded * (alpha if scale_all else x.shape[-1] / table_filters))
@@ -121,6 +126,7 @@ def _mobilenet_v3(
         return frame.leave(inputs, x)
 
     # The classifier is made of 1x1 convolutions, as in the tables.
+    features = features // 2 if reduced_tail else features
     features = _blocks.make_divisible(features * (alpha if scale_all else max(alpha, 1)))
     x = layers.GlobalAveragePooling2D(keepdims=True, name="avg_pool")(x)
     x = layers.Conv2D(features, 1, name="features")(x)

@@ -1,0 +1,75 @@
+"""What an app needs of a detector: boxes within the image, and a score for each class."""
+
+import keras
+from keras import layers, ops
+
+from keraslayers import _checks, _rewrite
+from keraslayers.models.detection.geometry import POINTS, outputs_of
+from keraslayers.models.detection.suppress import NonMaxSuppression
+
+
+def detector(model, *, most=None, least=0.05, overlap=0.5):
+    """Returns the model that is shipped: of the same layers and weights, it gives boxes and scores.
+
+    Boxes and scores are outputs of their own, so that both keep their scales in integers. Boxes overlap, as many places
+    see the same thing: `non_max_suppression` leaves the best, in NumPy; examples/android and examples/ios have it in
+    Kotlin and Swift, and pages do it by themselves. With `most` the file does it: LiteRT's NON_MAX_SUPPRESSION runs on
+    the CPU alone, outside of XNNPACK, so that such a file is never PROVEN on the GPU.
+
+    Args:
+        model: of `FCOS` or `SSDLite`, trained, or what `quantize_aware` made of it.
+        most: boxes that are left of one image, where the model itself is to suppress; None, where the app does.
+        least, overlap: with `most`: as in `non_max_suppression`.
+
+    Returns:
+        A keras.Model with the outputs `"boxes"` (batch, places, 4): x1, y1, x2, y2 in pixels, within the image; and
+        `"scores"` (batch, places, classes), from 0 to 1: of FCOS the product of class and center, of SSDLite a softmax
+        without the background. With `most`: `"boxes"` (batch, most, 4), the best first, `"scores"` (batch, most) and
+        `"labels"` (batch, most), int32; behind the last box that was found zeros.
+
+    Raises:
+        TypeError: if `model` is no keras.Model, or a number is none.
+        ValueError: if it is no detector of this package, or a number is out of its range.
+
+    Source: Tian et al. 2019, arXiv:1904.01355, section 3.3; Liu et al. 2016, arXiv:1512.02325, section 2.
+    """
+    given = outputs_of("detector", model)
+    size = model.inputs[0].shape[1:3]
+    if set(given) == POINTS:
+        scores = layers.Multiply(dtype="float32", name="scores")([given["classes"], given["centers"]])
+    else:
+        likely = layers.Softmax(dtype="float32", name="likely")(given["classes"])
+        scores = likely[..., 1:]  # without the background
+    outputs = {"boxes": WithinImage(size, dtype="float32", name="within")(given["boxes"]), "scores": scores}
+    if most is not None:
+        suppress = NonMaxSuppression(most, least=least, overlap=overlap, dtype="float32", name="suppress")
+        outputs = suppress([outputs["boxes"], outputs["scores"]])
+    return keras.Model(_rewrite.graph_of(model)._inputs_struct, outputs, name=model.name)
+
+
+@_checks.register
+class WithinImage(keras.layers.Layer):
+    """Boxes cut off at the borders of the image.
+
+    Input shape: (batch, boxes, 4): x1, y1, x2, y2 in pixels. Output shape: the same.
+
+    Args:
+        image_size: (height, width) of the images, in pixels.
+
+    Source: the end of every detector's post-processing, such as torchvision.ops.clip_boxes_to_image.
+    """
+
+    def __init__(self, image_size, **kwargs):
+        super().__init__(**kwargs)
+        self.image_size = _checks.positive_pair("WithinImage", "image_size", image_size)
+
+    def call(self, inputs):
+        height, width = self.image_size
+        ends = float(height) if height == width else [[[width, height, width, height]]]
+        return ops.minimum(ops.relu(inputs), ops.convert_to_tensor(ends, inputs.dtype))
+
+    def compute_output_shape(self, input_shape):
+        return tuple(input_shape)
+
+    def get_config(self):
+        return {**super().get_config(), "image_size": self.image_size}
