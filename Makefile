@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # What the environment was made from: change it and the next command makes it anew.
 MADE := $(VENV)/.made
 
-.PHONY: demo docs test test-whole test-lowest test-backends test-zoo readme table-layers table-models table-weights lint format bench bench-foreign bench-models bench-tasks mutate clean
+.PHONY: demo docs test test-whole test-quick test-lowest test-backends test-zoo readme table-layers table-models table-weights lint format bench bench-foreign bench-models bench-tasks mutate clean
 
 demo: $(MADE) driver
 	$(BIN)/keraslayers demo
@@ -13,6 +13,11 @@ demo: $(MADE) driver
 # Of a law that holds for many networks or layers a third of the rows, of the next commit the next; `make test-whole`: all.
 test test-whole: lint driver arm64 sshd firefox
 	$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder $(if $(filter %-whole,$@),--all-rows)
+
+# The heart of it in two minutes: layers against their oracles, files on every target, the rules of proof, messages.
+QUICK := errors match parts house cover edit layers::test_equals_the_oracle export::test_every_precision_on_every_target
+test-quick: $(MADE) driver
+	$(BIN)/python -m pytest -n 2 $(foreach name,$(QUICK),tests/test_$(subst ::,.py::,$(name))$(if $(findstring ::,$(name)),,.py))
 
 lint: $(MADE)
 	$(BIN)/ruff check .
