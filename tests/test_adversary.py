@@ -298,7 +298,7 @@ def test_a_damaged_file_is_wrong_and_a_right_one_stays(precision, model, given, 
 # --- how verdicts were fooled
 
 
-def verdict_of(got, wanted, precision="float32", meaning=None, **tensor):
+def verdict_of(got, wanted, precision="float32", meaning=None, floats=32, **tensor):
     """The first word of what is wrong with one output of a file; empty if it is PROVEN."""
     graph = types.SimpleNamespace(
         outputs=(Tensor("y", 0, wanted.shape, **{"dtype": "float32", **tensor}),),
@@ -307,7 +307,7 @@ def verdict_of(got, wanted, precision="float32", meaning=None, **tensor):
         hybrid=False,
     )
     meaning = None if meaning is None else {"y": meaning}
-    return match.fault({"y": got}, {"y": wanted}, meaning, graph, precision, plain=False)
+    return match.fault({"y": got}, {"y": wanted}, meaning, graph, precision, plain=False, floats=floats)
 
 
 def numbers(*shape, seed=0):
@@ -362,6 +362,10 @@ def test_class_ids_and_masks_are_names():
     assert snr_db(mask, flipped) < 10
     assert verdict_of(flipped, mask, "int8", dtype="bool") == ""
     assert "has 1 in 0.0%" in verdict_of(0 * mask, mask, "int8", dtype="bool")
+    made_up = np.where(numbers(8, 32, 32, seed=2) > 1.4, 20, ids)  # a class that there is none of, in 8 %
+    assert "has 20 in 8.2% of its elements, where the Keras model has it nowhere" in verdict_of(
+        made_up, ids, "float32", floats=16, dtype="int64"
+    )
 
 
 def one_sample_counts_for_all():

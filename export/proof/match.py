@@ -231,4 +231,7 @@ def _unequal(wanted, got, precision, joined=False, floats=32):
         found = float(np.mean(got[wanted == value] == value))
         if found < 0.5:
             return f"has {value:g} in {found:.1%} of the elements where the Keras model has it; half is the least"
+    made_up, counts = np.unique(got[~np.isin(got, values)], return_counts=True)
+    for value in made_up[counts > max(FREQUENT, (1 - least) / 2) * got.size]:
+        return f"has {value:g} in {np.mean(got == value):.1%} of its elements, where the Keras model has it nowhere"
     return ""

@@ -63,6 +63,7 @@ from keraslayers.export.rewrites.narrow_reduction import narrow_reduction
 from keraslayers.export.rewrites.narrow_slice import narrow_slice
 from keraslayers.export.rewrites.narrow_transpose import narrow_transpose
 from keraslayers.export.rewrites.nest_concatenations import nest_concatenations
+from keraslayers.export.rewrites.pad_classes import pad_classes
 from keraslayers.export.rewrites.pad_integers import pad_integers
 from keraslayers.export.rewrites.part_factors import part_factors
 from keraslayers.export.rewrites.part_twins import part_twins
@@ -134,6 +135,7 @@ __all__ = [
     "narrow_slice",
     "narrow_transpose",
     "nest_concatenations",
+    "pad_classes",
     "pad_integers",
     "part_factors",
     "part_twins",
@@ -233,6 +235,7 @@ REWRITES = {
     "lower_fourier": (lower_fourier, _on_gpu),
     "lower_add_n": (lower_add_n, _on_gpu),
     "lower_arg_min": (lower_arg_min, _on_gpu),
+    "pad_classes": (pad_classes, _on_gpu),
     "drop_clamps": (drop_clamps, _on_cpu),
     "lower_relu_0_to_1": (lower_relu_0_to_1, _on_gpu),
     "lower_dense": (lower_dense, _on_gpu),

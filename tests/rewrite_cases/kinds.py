@@ -31,6 +31,26 @@ def smallest(shape, axis):
     return make
 
 
+def largest(shape, axis=-1, behind=None, scale=None):
+    """The place of the largest of numbers that are negative, unless what stands in front makes others of them."""
+
+    def make():
+        f = Made()
+        if scale:
+            x = f.input(shape, "int8", scale=scale, zero_point=127)
+            pooled = {"padding": 0, "strideH": 1, "strideW": 1, "filterHeight": 1, "filterWidth": 1}
+            x = f.new("MAX_POOL_2D", (x,), shape, scale=scale, zero_point=127, **pooled)
+        else:
+            x = f.input(shape)
+            x = f.new("SUB", (x, f.weights(np.float32(6))), shape)
+        if behind:
+            x = f.new(behind, (x,), shape, **({"beta": 1.0} if behind == "SOFTMAX" else {}))
+        whole = tuple(size for i, size in enumerate(shape) if i != axis % len(shape))
+        return f.done(f.new("ARG_MAX", (x, f.integers(axis)), whole, "int32", outputType=schema().TensorType.INT32))
+
+    return make
+
+
 def rectified(dtype="float32"):
     def make():
         f = Made()
@@ -117,6 +137,14 @@ CASES = [
     Case("lower_add_n", "two_stay", sum_of(2), "PROVEN", stays=True),
     Case("lower_arg_min", "channels", smallest(SHAPE, 3)),
     Case("lower_arg_min", "rows", smallest((1, 16, 32), 1)),
+    Case("pad_classes", "two", largest((1, 8, 8, 2)), "WRONG"),
+    Case("pad_classes", "of_three_axes", largest((1, 6, 5), 2), "WRONG"),
+    Case("pad_classes", "int8", largest((1, 8, 8, 3), scale=0.05), "WRONG"),
+    Case("pad_classes", "eight_are_there", largest((1, 4, 4, 8)), "PROVEN", stays=True),
+    Case("pad_classes", "rows", largest((1, 7, 8, 6), 2), "PROVEN", stays=True),
+    Case("pad_classes", "of_two_axes", largest((1, 10)), "PROVEN", stays=True),
+    Case("pad_classes", "probabilities", largest((1, 4, 4, 5), behind="SOFTMAX"), "PROVEN", stays=True),
+    Case("pad_classes", "rectified", largest((1, 4, 4, 5), behind="RELU6"), "PROVEN", stays=True),
     Case("lower_relu_0_to_1", "floats", rectified()),
     Case("lower_relu_0_to_1", "int8", rectified("int8")),
     # Sums in another order.

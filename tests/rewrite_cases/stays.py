@@ -740,6 +740,9 @@ CASES = [
     *case("lower_add_n", [("64 bits", one("ADD_N", *[of(1, 8, dtype="int64")] * 3, to=of(1, 8, dtype="int64"))),
                           ("open", one("ADD_N", *[of(1, 8, open=True)] * 3, to=of(1, 8)))]),
     *case("lower_arg_min", [("integers", one("ARG_MIN", asked(1, 8), numbers(1), to=asked(1), table="ArgMinOptions"))]),
+    *case("pad_classes", [("axis is computed", one("ARG_MAX", of(1, 4, 4, 3), asked(1), to=of(1, 4, 4, dtype="int32"))),
+                          ("16 bits", one("ARG_MAX", of(1, 4, 4, 3, dtype="int16"), numbers(3),
+                                          to=of(1, 4, 4, dtype="int32")))]),
     *case("lower_relu_0_to_1", [("16 bits", one("RELU_0_TO_1", *[RECTIFIERS[1][1]], to=RECTIFIERS[1][2]))]),
     *[
         row
