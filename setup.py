@@ -9,6 +9,7 @@ CODE = {
     "keraslayers.analysis": "keraslayers/analysis",
     "keraslayers.models": "models",
     "keraslayers.models.detection": "models/detection",
+    "keraslayers.models.keypoints": "models/keypoints",
     "keraslayers.models.segmentation": "models/segmentation",
     "keraslayers.models.super_resolution": "models/super_resolution",
     "keraslayers.models.weights": "models/weights",

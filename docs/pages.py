@@ -59,6 +59,7 @@ def _benchmarks():
         ("`make demo`", "index.md#results"),
     ):
         text = text.replace(words, f"[{words}]({page})", 1)
+    text = re.sub(r"\(\.\./examples/(\w+)\.py\)", r"(examples.md#\1py)", text)
     # Without the list of headings beside it, there is room for the widest table.
     return f"---\nhide: [toc]\n---\n\n{text}"
 
