@@ -29,7 +29,6 @@ EXAMPLES = {
     "scenes.py": (["--out", "scenes.png"], ["scenes.png"]),
     "own_project.py": (["--epochs", "1", "--out", "digits.tflite"], ["digits.json", "digits.keras", "digits.tflite"]),
     "check_any_file.py": ([], []),
-    "feature_pyramid.py": (["--epochs", "1", "--pages", "32", "--out", "p.tflite"], ["p.json", "p.png", "p.tflite"]),
     "fine_tune.py": (["--epochs", "1", "--out", "even.tflite"], ["even.json", "even.tflite"]),
     "deformable.py": (["--epochs", "1", "--out", "points.png"], ["points.png"]),
     "prune_and_cluster.py": (["--epochs", "1", "--out", "small.tflite"], ["small.json", "small.tflite"]),
