@@ -15,6 +15,7 @@ from keraslayers._commands.terminal import (
     NOT_PROVEN,
     PROVEN,
     err,
+    keep,
     out,
     page_path,
     print_json,
@@ -217,7 +218,6 @@ def benchmark(
     """Time a file on a phone, by LiteRT's benchmark_model there; the report beside the file takes the figures in."""
     with quiet():
         from keraslayers.export import benchmark as timed
-        from keraslayers.export.file import files
         from keraslayers.export.report.read import read_report
         from keraslayers.export.report.report import beside
     report = file.with_suffix(".json")
@@ -228,7 +228,7 @@ def benchmark(
     else:
         out.print(printable(str(found)), markup=False, highlight=False)
     if told:
-        files.write({report: replace(told, latencies=(*told.latencies, found)).to_json().encode()})
+        keep(file, replace(told, latencies=(*told.latencies, found)))
         wrote(report)
 
 

@@ -9,7 +9,7 @@ import typer
 from rich.markup import escape
 
 from keraslayers import _arguments
-from keraslayers._commands.terminal import JSON, NOT_PROVEN, PROVEN, err, out, page_path, show, wrote
+from keraslayers._commands.terminal import JSON, NOT_PROVEN, PROVEN, err, keep, out, page_path, show, wrote
 from keraslayers._printable import printable
 from keraslayers._quiet import quiet
 
@@ -71,7 +71,7 @@ def report(
     made = _beside("report", file, blob, graph, name, begin=bool(found))
     if found:
         made = answers.added(made, found, graph)
-        _keep(file, made)
+        keep(file, made)
     show(made, html, json)
     raise typer.Exit(PROVEN if made.ok else NOT_PROVEN)
 
@@ -126,7 +126,7 @@ def serve(
             for answer in server.serve(minutes):
                 came.append(answer)
                 made = answers.added(made, [answer], given.graph)
-                _keep(file, made)
+                keep(file, made)
                 out.print(tables.of_answers(came))
         except KeyboardInterrupt:
             pass
@@ -186,9 +186,3 @@ def _beside(who, file, blob, graph, name, begin):
         )
     check_beside(who, file)
     return describe(blob, graph, (), name=name, signatures=graph.signatures)
-
-
-def _keep(file, made):
-    from keraslayers.export.file import files
-
-    files.write({file.with_suffix(".json"): made.to_json().encode()})

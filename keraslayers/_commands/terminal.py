@@ -61,3 +61,10 @@ def page_path(who, html, others):
     page.engine()
     files.check_distinct(who, {"html": html}, others)
     return files.writable(who, "html", html, PAGES)
+
+
+def keep(file, report):
+    """Writes a report beside its file."""
+    from keraslayers.export.file import files
+
+    files.write({file.with_suffix(".json"): report.to_json().encode()})
