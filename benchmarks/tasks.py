@@ -12,7 +12,8 @@ An example has these, which its own `main` uses, too:
 - `deployed(model)`: the model of the file, which may decode what the trained one gives;
 - `score(outputs, targets)`: a number, more being better, of all outputs of `deployed(model).predict` or of the file.
 
-It may have `MORE`, the arguments of `fit` for what `quantize_aware` gave, such as fewer epochs. Where the stock
+It may have `MORE`, the arguments of `fit` for what `quantize_aware` gave, such as fewer epochs, and `SKIP`, layers of
+`deployed(model)` that stay in floats where the file is in int8. Where the stock
 converter refuses `deployed(model)`, it has `decode(outputs)`: what an app must do itself with the outputs of `model`.
 """
 
@@ -42,7 +43,7 @@ FILES = Path(__file__).with_name("files")
 TOOLS = ("tensorflow", "keras", "ai-edge-litert", "tensorflow-model-optimization")
 TITLE = "Segmentation, detection and what else people ship"
 # The examples, in the order of the table.
-TASKS = ("segment", "enlarge", "keypoints")
+TASKS = ("detect", "segment", "keypoints", "enlarge")
 TARGET = "gpu"
 RUNTIMES = ("cpu", "gpu", "gpu-fp16", "browser")
 COLUMNS = ("task", "score", "file", "of Keras", "of the file", "bytes", "ms", *RUNTIMES)
@@ -71,10 +72,11 @@ def measure(example):
     aware = optimize.quantize_aware(model, samples=samples)
     example.fit(aware, learn, **getattr(example, "MORE", {}))
     plain, rounding = example.deployed(model), example.deployed(aware)
+    skip = getattr(example, "SKIP", ())
     ways = {
         "float16": (plain, ours(plain, "float16", samples)),
-        "int8": (plain, ours(plain, "int8", samples)),
-        "int8, trained": (rounding, ours(rounding, "int8", samples)),
+        "int8": (plain, ours(plain, "int8", samples, skip)),
+        "int8, trained": (rounding, ours(rounding, "int8", samples)),  # which keeps floats where it trained with them
     }
     decode = getattr(example, "decode", None)
     ways |= {"int8, stock": (plain, stock(plain, samples)) if decode is None else (model, stock(model, samples))}
@@ -111,8 +113,8 @@ def trained(example, learn):
     return model
 
 
-def ours(model, precision, samples):
-    return export.to_tflite(model, target=TARGET, precision=precision, samples=samples).tflite
+def ours(model, precision, samples, skip=()):
+    return export.to_tflite(model, target=TARGET, precision=precision, samples=samples, skip=list(skip)).tflite
 
 
 def stock(model, samples):

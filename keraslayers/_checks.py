@@ -23,16 +23,18 @@ def tensor(x):
 def choice(who, argument, value, choices):
     """Returns `value` if it is one of `choices`, else raises a ValueError that names the nearest ones.
 
-    One alike but for capitals, hyphens and underscores is named alone.
+    One alike but for capitals, hyphens and underscores is named alone. Of very many, such as a model's layers, only the
+    nearest are named where there are such.
     """
     choices = tuple(choices)
     if value in choices:
         return value
-    listed = ", ".join(repr(name) for name in choices)
     names = {_folded(name): str(name) for name in choices}
     given = _folded(value)
     near = [given] if given in names else difflib.get_close_matches(given, names, n=3, cutoff=0.5)
     hint = f" Did you mean {' or '.join(repr(names[name]) for name in near)}?" if near else ""
+    many = near and len(choices) > 100
+    listed = f"{len(choices)} names" if many else ", ".join(repr(name) for name in choices)
     raise ValueError(f"`{who}`: `{argument}` must be one of {listed}; got {value!r}.{hint}")
 
 

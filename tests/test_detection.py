@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from keraslayers import models
-from keraslayers.export import to_tflite
+from keraslayers.export import optimize, to_tflite
 from keraslayers.models import detection
 from keraslayers.models.detection import (
     FCOS,
@@ -422,11 +422,14 @@ def test_what_is_no_detector(backbone, fcos, ssd):
             ask(3)
     for model in (fcos, ssd):
         assert losses(model).keys() == targets(model, BOXES, LABELS).keys()
+    aware = optimize.quantize_aware(fcos, samples=np.random.default_rng(0).random((4, SIZE, SIZE, 3), "float32"))
+    for name, values in targets(fcos, BOXES, LABELS).items():
+        np.testing.assert_array_equal(targets(aware, BOXES, LABELS)[name], values)
     opened = {
         name: keras.Input(tensor.shape[1:], name=name)
         for name, tensor in zip(fcos.output_names, fcos.outputs, strict=True)
     }
-    with pytest.raises(ValueError, match="`targets`: 'opened' has no layer that knows its boxes"):
+    with pytest.raises(ValueError, match="FCOS or SSDLite; 'opened' has no layer that knows its boxes"):
         targets(keras.Model(opened, opened, name="opened"), [[]], [[]])
 
 

@@ -34,6 +34,10 @@ EXAMPLES = {
     "prune_and_cluster.py": (["--epochs", "1", "--out", "small.tflite"], ["small.json", "small.tflite"]),
     "several_machines.py": (["--epochs", "1", "--out", "s.tflite"], ["s.json", "s.tflite"]),
     "quantization_aware_training.py": (["--epochs", "1", "--out", "q.tflite"], ["q.json", "q.tflite"]),
+    "detect.py": (
+        ["--epochs", "1", "--scenes", "16", "--target", "cpu", "--out", "d.tflite"],
+        ["d.html", "d.json", "d.png", "d.tflite", "d_float16.json", "d_float16.tflite"],
+    ),
     "enlarge.py": (
         ["--epochs", "1", "--crops", "16", "--tile", "16", "--side", "48", "--target", "cpu", "--out", "e.tflite"],
         ["e.html", "e.json", "e.png", "e.tflite"],

@@ -27,10 +27,11 @@ def outputs_of(who, model):
 def geometry(who, model):
     """(The layer that makes the boxes of a detector, the number of its classes); raises as `outputs_of`."""
     given = outputs_of(who, model)
-    found = [layer for layer in model.layers if isinstance(layer, PointBoxes | AnchorBoxes)]
+    # What `quantize_aware` gave keeps the model that it was made of, with layers as they were.
+    source = getattr(getattr(model, "plan", None), "source", model)
+    found = [layer for layer in source.layers if isinstance(layer, PointBoxes | AnchorBoxes)]
     if len(found) != 1:
         raise ValueError(
-            f"`{who}`: {model.name!r} has no layer that knows its boxes, as of a model that `quantize_aware` made. "
-            "Give the model that this was made of: the targets are the same."
+            f"`{who}`: `model` must be one of FCOS or SSDLite; {model.name!r} has no layer that knows its boxes."
         )
     return found[0], given["classes"].shape[-1] - isinstance(found[0], AnchorBoxes)  # SSD's first is the background
