@@ -126,7 +126,7 @@ class Source:
         graph = graph_of(self.user)
         flat = [values[name] for name in self._names()]
         arrays = [value.astype(tensor.dtype) for value, tensor in zip(flat, graph.outputs, strict=True)]
-        return keras.tree.pack_sequence_as(graph._outputs_struct, arrays)
+        return keras.tree.pack_sequence_as(graph.output, arrays)
 
     def _names(self):
         """Names of the outputs in their order; None of a subclassed model, which does not tell."""
@@ -134,7 +134,7 @@ class Source:
         from keraslayers.export.source.interface import name_outputs
 
         graph = graph_of(self.user)
-        return None if graph is None else list(name_outputs(graph, graph._outputs_struct))
+        return None if graph is None else list(name_outputs(graph, graph.output))
 
 
 class _Score:

@@ -17,7 +17,7 @@ if not _command:
     from keraslayers._quiet import quiet as _quiet
 
     with _quiet():  # TensorFlow tells of drivers and instructions that it did not find
-        import keras as _keras  # noqa: F401
+        _importlib.import_module("keras")
     from keraslayers._public import *
     from keraslayers._public import __all__ as __all__
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import keras
 
+from keraslayers import _keras
+
 
 class Borrowed(keras.layers.Layer):
     """Calls somebody else's layer and shares its weights.
@@ -63,8 +65,8 @@ def said(node):
 def graph_of(model):
     """The Functional model behind a model or layer; None where there is none: a subclassed model is code."""
     if isinstance(model, keras.Sequential):
-        return model._functional
-    return model if hasattr(model, "_run_through_graph") else None
+        return _keras.functional(model)
+    return model if isinstance(model, keras.Function) else None
 
 
 def first(args, kwargs):
@@ -74,7 +76,7 @@ def first(args, kwargs):
 
 def calls(model):
     """Yields (layer, args, kwargs) for every call in a model, those in nested models included."""
-    for nodes in graph_of(model)._nodes_by_depth.values():
+    for nodes in _keras.nodes_by_depth(graph_of(model)).values():
         for node in nodes:
             if node.is_input:
                 continue
@@ -142,7 +144,7 @@ def _rebuild(model, applies, replace, keep, shapes=None):
         shape = tensor.shape if shapes is None else (tensor.shape[0], *next(shapes)[1:])
         return keras.Input(batch_shape=shape, dtype=tensor.dtype, name=tensor.name)
 
-    inputs = keras.tree.map_structure(again, graph._inputs_struct)
+    inputs = keras.tree.map_structure(again, graph.input)
     names = {tensor.name for tensor in keras.tree.flatten(inputs)}
 
     def fresh(name):
@@ -157,7 +159,7 @@ def _rebuild(model, applies, replace, keep, shapes=None):
         layer = owner(layer)
         inner = graph_of(layer)
         if inner is not None:
-            return inner._run_through_graph(first(args, kwargs), call_fn=call)
+            return _keras.run(inner, first(args, kwargs), call)
         if applies(layer, *args, **kwargs):
             return replace(layer, fresh, *args, **kwargs)
         if id(layer) not in kept:
@@ -170,7 +172,7 @@ def _rebuild(model, applies, replace, keep, shapes=None):
             kwargs = {name: value for name, value in kwargs.items() if name not in fixed}
         return found(*args, **kwargs)
 
-    return keras.Model(inputs, graph._run_through_graph(inputs, call_fn=call), name=model.name)
+    return keras.Model(inputs, _keras.run(graph, inputs, call), name=model.name)
 
 
 def _beside_tensors(kwargs):
@@ -221,7 +223,7 @@ class Call:
 def single_calls(model):
     """By the layer's id, the calls of the layers that a model calls once, nested models laid open."""
     flat = laid_open(model)
-    nodes = [node for nodes in flat._nodes_by_depth.values() for node in nodes if not node.is_input]
+    nodes = [node for nodes in _keras.nodes_by_depth(flat).values() for node in nodes if not node.is_input]
     uses = Counter(id(tensor) for node in nodes for tensor in node.input_tensors)
     uses.update(id(tensor) for tensor in keras.tree.flatten(flat.outputs))
     times = Counter(id(node.operation) for node in nodes)

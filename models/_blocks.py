@@ -3,7 +3,7 @@
 import keras
 from keras import layers
 
-from keraslayers import _checks
+from keraslayers import _checks, _keras
 from keraslayers.models import weights as _weights
 from keraslayers.squeeze_excite import SqueezeExcite
 
@@ -67,7 +67,7 @@ def model(who, inputs, outputs, *, weights, name):
     """Returns the keras.Model, with the weights of the file `weights` unless that is None."""
     made = keras.Model(inputs, outputs, name=name)
     last = made.outputs[0]
-    if last.shape[-1] == 1 and getattr(last._keras_history.operation, "activation", None) is keras.activations.softmax:
+    if last.shape[-1] == 1 and getattr(_keras.history(last).operation, "activation", None) is keras.activations.softmax:
         raise ValueError(
             f"`{who}`: `classes` must be 2 or more behind a softmax, which is always 1 for a single class; got 1. For "
             "yes and no take 2 classes, or classifier_activation='sigmoid'."

@@ -5,7 +5,7 @@ import re
 
 import keras
 
-from keraslayers import _checks, _rewrite
+from keraslayers import _checks, _keras, _rewrite
 
 SIDE = 1024
 DEFAULT = (4, 8, 16, 32)
@@ -34,7 +34,7 @@ def features(model, strides=None):
     layer of each stage".
     """
     maps = seen("features", "model", model, strides)
-    return keras.Model(_rewrite.graph_of(model)._inputs_struct, maps, name=f"{model.name}_features")
+    return keras.Model(_rewrite.graph_of(model).input, maps, name=f"{model.name}_features")
 
 
 def seen(who, argument, model, strides):
@@ -98,13 +98,13 @@ def _strides(model, tensors):
         # Tokens become maps of one size alone.
         return {name: _stride(side, maps.shape[1]) for name, maps in tensors.items()}
     # Of images of SIDE pixels, whatever the model's own: small ones lose borders.
-    probe = keras.Model(_rewrite.graph_of(model)._inputs_struct, tensors)
+    probe = keras.Model(_rewrite.graph_of(model).input, tensors)
     image = keras.KerasTensor((1, SIDE, SIDE, model.inputs[0].shape[-1]))
 
     def shape_of(operation, *args, **kwargs):
         return operation.compute_output_spec(*args, **kwargs)
 
-    shapes = probe._run_through_graph(keras.tree.map_structure(lambda _: image, probe._inputs_struct), call_fn=shape_of)
+    shapes = _keras.run(probe, keras.tree.map_structure(lambda _: image, probe.input), shape_of)
     return {name: _stride(SIDE, maps.shape[1]) for name, maps in shapes.items()}
 
 

@@ -3,7 +3,7 @@
 import keras
 from keras import layers
 
-from keraslayers import _checks, _rewrite
+from keraslayers import _checks, _keras, _rewrite
 from keraslayers.auxiliary_output import AuxiliaryOutput
 
 # What may follow a classifier.
@@ -83,9 +83,9 @@ def _classifier(who, model, tensor):
 
 def _producer(tensor):
     """Returns (layer, node) of the call that made `tensor`, in nested models too."""
-    layer, node, index = tensor._keras_history
-    graph = _rewrite.graph_of(layer)
-    return (layer, layer._inbound_nodes[node]) if graph is None else _producer(graph.outputs[index])
+    made = _keras.history(tensor)
+    graph = _rewrite.graph_of(made.operation)
+    return (made.operation, _keras.node_of(tensor)) if graph is None else _producer(graph.outputs[made.tensor_index])
 
 
 def _is_softmax(layer):

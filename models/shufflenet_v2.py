@@ -2,7 +2,7 @@
 
 from keras import layers
 
-from keraslayers import _checks
+from keraslayers import _checks, _keras
 from keraslayers.channel_shuffle import ChannelShuffle
 from keraslayers.models import _blocks
 from keraslayers.models._mobile import framed
@@ -74,7 +74,7 @@ def _unit(x, filters, common, name):
 def _slice(x, start, stop, name):
     part = x[..., start:stop]
     # Keras numbers slices through the whole session; a name that says the place is the same in every model.
-    part._keras_history.operation.name = name
+    _keras.history(part).operation.name = name
     return part
 
 

@@ -16,6 +16,7 @@ import tempfile
 import threading
 from pathlib import Path
 
+from keraslayers import _keras
 from keraslayers.export.runtimes.child import death, leashed
 
 WORKER = Path(__file__).with_name("converter_worker.py")
@@ -112,7 +113,7 @@ class _Process:
     def _kept(self, started):
         try:
             popen = subprocess.Popen(
-                leashed(WORKER, memory=MEMORY, seconds=resource.RLIM_INFINITY),
+                leashed(WORKER, _keras.OPTIMIZERS, memory=MEMORY, seconds=resource.RLIM_INFINITY),
                 # Conversion wants no GPU, and must not take the memory of one that trains.
                 env={**os.environ, "CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"},
                 stdin=subprocess.PIPE,

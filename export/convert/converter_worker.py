@@ -1,6 +1,7 @@
 """The child process: converts one SavedModel after another, as its standard input asks.
 
-Started by file name, so that it imports neither keraslayers nor Keras.
+`converter_worker.py MODULE`: one of Keras's that TensorFlow shall do without. Started by file name, so that it imports
+neither keraslayers nor Keras.
 """
 
 import json
@@ -13,13 +14,13 @@ from pathlib import Path
 STDERR = 2  # a file, so that what was written there can be read
 
 
-def main():
+def main(left_out):
     # The converter writes to stdout as it likes: answers go out by a copy that it does not know.
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     warnings.simplefilter("ignore")
     # TensorFlow imports Keras for its optimizers, and goes without where it is not there: a third of the time to start.
-    sys.modules["keras.src.optimizers"] = None
+    sys.modules[left_out] = None
     import tensorflow as tf
 
     for line in sys.stdin:
@@ -199,4 +200,4 @@ def resident():
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

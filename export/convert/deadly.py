@@ -2,6 +2,7 @@
 
 import keras
 
+from keraslayers import _keras
 from keraslayers._rewrite import laid_open, owner
 from keraslayers.export.progress import step
 from keraslayers.export.source.layer_names import labels_of
@@ -22,7 +23,7 @@ def deadly_layer(model, user, dies):
         The name of the layer; None if the converter lives through the layers one by one.
     """
     graph = laid_open(model)
-    nodes = [node for nodes in reversed(graph._nodes_by_depth.values()) for node in nodes if not node.is_input]
+    nodes = [node for nodes in reversed(_keras.nodes_by_depth(graph).values()) for node in nodes if not node.is_input]
 
     def beginning(count):
         read = {id(tensor) for node in nodes[:count] for tensor in node.input_tensors}

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from keraslayers import _keras
 from keraslayers._rewrite import calls, first, graph_of
 from keraslayers.export.convert.largest import Largest
 from keraslayers.export.convert.layer_errors import LayerError, decibels
@@ -26,7 +27,7 @@ def largest_value(interface, samples):
     flat, labels = laid_open(interface.model), labels_of(interface.model)
     found = [
         (labels.get(id(layer), layer.name), *measured)
-        for nodes in flat._nodes_by_depth.values()
+        for nodes in _keras.nodes_by_depth(flat).values()
         for node in nodes
         if not node.is_input
         for layer in [owner(node.operation)]
@@ -85,10 +86,10 @@ def _outputs(interface, samples, rounded=None):
     def call(layer, *args, **kwargs):
         inner = graph_of(layer)
         if inner is not None:
-            return inner._run_through_graph(first(args, kwargs), call_fn=call)
+            return _keras.run(inner, first(args, kwargs), call)
         return _in_float16(layer, *args, **kwargs) if layer is rounded else layer(*args, **kwargs)
 
-    outputs = graph_of(interface.model)._run_through_graph(interface.few(samples), call_fn=call)
+    outputs = _keras.run(graph_of(interface.model), interface.few(samples), call)
     return [ops.convert_to_numpy(y).astype("float64") for y in keras.tree.flatten(outputs)]
 
 

@@ -2,11 +2,12 @@
 
 import contextlib
 import math
-from importlib import import_module
 from itertools import pairwise
 
 import keras
 import numpy as np
+
+from keraslayers import _keras
 
 # As many axes TRANSPOSE may have.
 MOST_AXES = 6
@@ -21,7 +22,7 @@ def spelled():
     held = []
     try:
         for module, functions in SPELLINGS.items():
-            module = import_module(f"keras.src.backend.tensorflow.{module}")
+            module = _keras.tensorflow_backend(module)
             for name, make in functions.items():
                 original = getattr(module, name)
                 held.append((module, name, original))

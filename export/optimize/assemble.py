@@ -3,6 +3,7 @@
 import keras
 from keras import layers, ops
 
+from keraslayers import _keras
 from keraslayers.export.optimize.bounded_deformable import Product
 from keraslayers.export.optimize.config_wrapper import ConfigWrapper
 from keraslayers.export.optimize.constant import ConstantKernel
@@ -49,7 +50,8 @@ def assemble(who, model, cls, parts):
 class _Assembly:
     def __init__(self, who, model, parts):
         self.who, self.model, self.parts = who, model, parts
-        nodes = [node for depth in sorted(model._nodes_by_depth, reverse=True) for node in model._nodes_by_depth[depth]]
+        depths = _keras.nodes_by_depth(model)
+        nodes = [node for depth in sorted(depths, reverse=True) for node in depths[depth]]
         self.nodes = [node for node in nodes if not node.is_input]
         self.users = {}
         for node in self.nodes:
@@ -82,8 +84,8 @@ class _Assembly:
         for node in self.nodes:
             if id(node) not in self.inner:
                 self._write(node, found)
-        inputs = keras.tree.pack_sequence_as(self.model._inputs_struct, new)
-        outputs = keras.tree.map_structure(lambda tensor: found[id(tensor)], self.model._outputs_struct)
+        inputs = keras.tree.pack_sequence_as(self.model.input, new)
+        outputs = keras.tree.map_structure(lambda tensor: found[id(tensor)], self.model.output)
         return cls(inputs, outputs, name=self.model.name)
 
     # --- reading

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keraslayers import _keras
 from keraslayers.export.optimize._state import State
 from keraslayers.export.optimize.ranges import ROUND
 
@@ -39,7 +40,7 @@ class ConfigWrapper(keras.layers.Layer):
             ]
         elif self.mode.now == ROUND:
             mapping = list(self._rounded())
-        if self.layer._call_has_training_arg:
+        if _keras.takes_training(self.layer):
             kwargs["training"] = training
         with keras.StatelessScope(state_mapping=mapping) as scope:
             outputs = self.layer.call(*args, **kwargs)

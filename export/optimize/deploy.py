@@ -2,6 +2,7 @@
 
 from contextlib import contextmanager
 
+from keraslayers import _keras
 from keraslayers._rewrite import graph_of, owner
 from keraslayers.export.file.graph import ENDS
 from keraslayers.export.optimize.config_wrapper import ConfigWrapper
@@ -52,7 +53,7 @@ def deployable(who, model, precision, pixels):
 
 def quantized_in(model):
     """The quantized model that a model is, or goes on behind, with layers that decode what it gives; None of others."""
-    layers = model._flatten_layers(include_self=False) if graph_of(model) is not None else ()
+    layers = _keras.flatten_layers(model, include_self=False) if graph_of(model) is not None else ()
     return next((layer.mode.model for layer in layers if isinstance(layer, Range)), None)
 
 
@@ -63,7 +64,7 @@ def deployed(model):
     The converter takes a kernel's scales from its numbers: of rounded ones it finds the scales they were rounded with.
     Ranges of what was always zero have a width, as runtimes want it.
     """
-    layers = [layer for layer in model._flatten_layers() if isinstance(layer, Rounded | ConfigWrapper)]
+    layers = [layer for layer in _keras.flatten_layers(model) if isinstance(layer, Rounded | ConfigWrapper)]
     trained = []
     try:
         for layer in layers:
@@ -84,8 +85,9 @@ def _dead(model):
     """Ranges next to nothing, each with the width of what was computed there: (bounds, width)."""
     widths, dead = {}, []
     graph = graph_of(quantized_in(model))
-    for depth in sorted(graph._nodes_by_depth, reverse=True) if graph is not None else ():
-        for node in graph._nodes_by_depth[depth]:
+    depths = {} if graph is None else _keras.nodes_by_depth(graph)
+    for depth in sorted(depths, reverse=True):
+        for node in depths[depth]:
             layer = node.operation
             width = max((widths[id(x)] for x in node.input_tensors), default=1.0)
             if isinstance(layer, Range):
@@ -115,7 +117,7 @@ def check_integers(who, graph, model):
     own = {id(each) for each in (*layers_of(quantized), *operations_of(quantized))}
     skipped = set()
     free = {each.name for each in (*layers_of(model), *operations_of(model)) if id(each) not in own}
-    for layer in model._flatten_layers(include_self=False):
+    for layer in _keras.flatten_layers(model, include_self=False):
         if isinstance(owner(layer), Kept):
             skipped.add(layer.name)
         elif isinstance(layer, Floats) or (isinstance(layer, ConfigWrapper) and layer.output_quantizer is None):

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from keraslayers import _keras
 from keraslayers.deformable import DeformableConv2D
 from keraslayers.dynamic import DynamicConv2D
 from keraslayers.export.optimize.bounded_deformable import in_parts
@@ -126,7 +127,7 @@ def _rename(layer, fresh, inputs, outputs):
     tensors = [tensor for tensor in outputs if isinstance(tensor, keras.KerasTensor)]
     while tensors:
         tensor = tensors.pop()
-        operation, index, _ = tensor._keras_history
+        operation = _keras.history(tensor).operation
         if id(tensor) in known or id(operation) in seen:
             continue
         seen.add(id(operation))
@@ -134,7 +135,7 @@ def _rename(layer, fresh, inputs, outputs):
             raise NotImplementedError("it calls a layer of its own class")
         own = isinstance(operation, keras.layers.Layer)
         operation.name = fresh(f"{layer.name}_{operation.name if own else type(operation).__name__.lower()}")
-        tensors.extend(operation._inbound_nodes[index].input_tensors)
+        tensors.extend(_keras.node_of(tensor).input_tensors)
 
 
 def _loose_activation(layer):

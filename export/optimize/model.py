@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import keras
 import numpy as np
 
-from keraslayers import _rewrite
+from keraslayers import _keras, _rewrite
 from keraslayers._rewrite import calls, graph_of
 from keraslayers.export.optimize.origins import labels_of
 from keraslayers.export.source.in_float32 import float32_config
@@ -108,7 +108,7 @@ def copy(who, model):
         # A layer may compute with the weights of another one of the model.
         for name, other in vars(layer).items():
             if isinstance(other, keras.layers.Layer) and id(other) in called and other is not layer:
-                twin._tracker.untrack(getattr(twin, name))  # a copy of its own, which `from_config` made
+                _keras.untrack(twin, getattr(twin, name))  # a copy of its own, which `from_config` made
                 setattr(twin, name, again(other))
         return twin
 
@@ -147,7 +147,7 @@ def tied(who, model, found):
     by_label = {labels[id(layer)]: layer for layer, _, _ in calls(model) if id(layer) in labels}
     for label, name, other in found:
         layer = by_label[label]
-        layer._tracker.untrack(getattr(layer, name))
+        _keras.untrack(layer, getattr(layer, name))
         vars(layer)[name] = by_label[other]  # as it is built, it takes no other layer any more; its copy does
     return copy(who, model)
 
@@ -163,12 +163,12 @@ def _freeze_alike(model, made):
 
 def _normalizations(model):
     """Those that compute something else while they are frozen."""
-    return [one for one in model._flatten_layers() if isinstance(one, keras.layers.BatchNormalization)]
+    return [one for one in _keras.flatten_layers(model) if isinstance(one, keras.layers.BatchNormalization)]
 
 
 def settle(model):
     """Lets layers work out what they keep beside their weights: a Normalization does."""
-    for layer in model._flatten_layers():
+    for layer in _keras.flatten_layers(model):
         if hasattr(layer, "finalize_state"):
             layer.finalize_state()
 

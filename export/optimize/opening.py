@@ -4,6 +4,8 @@ import keras
 import numpy as np
 from keras import layers
 
+from keraslayers import _keras
+
 # What a call that cannot be followed raises.
 RAISED = (AttributeError, NotImplementedError, TypeError, ValueError)
 
@@ -53,7 +55,7 @@ class _Call(keras.layers.Layer):
 
     def compute_output_spec(self, inputs, training=None):
         args, kwargs = self.given
-        if self.layer._call_has_training_arg:
+        if _keras.takes_training(self.layer):
             kwargs = {**kwargs, "training": training}
         try:
             with self.watch:
@@ -91,7 +93,7 @@ def opened(layer, args, kwargs, passing):
     if not _alike(forms, after, while_training):
         raise NotImplementedError(
             "it computes something else while training, and no layer within it does that"
-            if layer._call_has_training_arg
+            if _keras.takes_training(layer)
             else "it computes something else every time"
         )
     for outputs, training in ((while_training, True), (after, False)):
@@ -101,7 +103,7 @@ def opened(layer, args, kwargs, passing):
 
 def passes(layer, args, kwargs):
     """Whether a layer hands its input on as it is, but in training."""
-    if not layer._call_has_training_arg or isinstance(layer, keras.Model):
+    if not _keras.takes_training(layer) or isinstance(layer, keras.Model):
         return False
     try:
         after = _computed(layer, args, kwargs, training=False)
@@ -144,8 +146,7 @@ def _nodes(outputs, *inputs):
         tensor = waiting.pop()
         if not isinstance(tensor, keras.KerasTensor) or id(tensor) in ends:
             continue
-        operation, index, _ = tensor._keras_history
-        node = operation._inbound_nodes[index]
+        node = _keras.node_of(tensor)
         if id(node) not in seen:
             seen.add(id(node))
             yield node
@@ -184,12 +185,11 @@ class _Forms:
         if not isinstance(value, keras.KerasTensor):
             return _constant(value)
         if id(value) not in self.numbers:
-            operation, index, place = value._keras_history
-            node = operation._inbound_nodes[index]
-            if isinstance(operation, layers.Layer) and self._passes(operation, node.arguments):
+            node, place = _keras.node_of(value), _keras.history(value).tensor_index
+            if isinstance(node.operation, layers.Layer) and self._passes(node.operation, node.arguments):
                 self.numbers[id(value)] = self.of(node.input_tensors[0])
             else:
-                self.numbers[id(value)] = self._number((self._form(operation, node), place))
+                self.numbers[id(value)] = self._number((self._form(node.operation, node), place))
         return self.numbers[id(value)]
 
     def _passes(self, layer, given):

@@ -2,6 +2,7 @@
 
 import keras
 
+from keraslayers import _keras
 from keraslayers._rewrite import calls
 
 
@@ -24,7 +25,7 @@ def labels_of(model):
     for layer in called:
         take(layer, layer.name)
     for layer in called:
-        for i, one in enumerate(layer._flatten_layers(include_self=False), 1):
+        for i, one in enumerate(_keras.flatten_layers(layer, include_self=False), 1):
             take(one, f"{layer.name}/{i}")
     return found
 
@@ -44,7 +45,7 @@ class Origins:
         self.holders = {}
         for layer in called:
             if isinstance(layer, keras.layers.Layer):
-                for one in layer._flatten_layers():
+                for one in _keras.flatten_layers(layer):
                     self.holders.setdefault(id(one), layer.name)
         labels = labels_of(model)
         self.kept = {key for key, label in labels.items() if label in skip}

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keraslayers import _checks
+from keraslayers import _checks, _keras
 from keraslayers._rewrite import graph_of, laid_open
 from keraslayers.export.measures import differing, snr_db
 from keraslayers.export.optimize._tfmot import tfmot
@@ -117,7 +117,7 @@ def build(who, source, options, sparse=(), clustered=()):
     labels = {id(kernel.variable): kernel.label for kernel in every_kernel(source)}
     parts = Parts(tfmot(who), mode, origins, labels, frozenset(sparse), frozenset(clustered))
     own = {id(variable) for variable in source.variables}
-    for layer in lowered._flatten_layers(include_self=False):
+    for layer in _keras.flatten_layers(lowered, include_self=False):
         # What passes put in is the same for ever.
         if layer.variables and not any(id(variable) in own for variable in layer.variables):
             layer.trainable = False
@@ -125,8 +125,9 @@ def build(who, source, options, sparse=(), clustered=()):
     # Losses and metrics are given, and outputs of a file called, by these.
     model.output_names = list(graph_of(source).output_names)
     reached = {id(variable) for variable in model.variables}
-    for layer in source._flatten_layers(recursive=True):
-        lost = [v.path for v in layer._trainable_variables if v.trainable and id(v) not in reached]
+    for layer in _keras.flatten_layers(source):
+        trained, _ = _keras.own_variables(layer)
+        lost = [v.path for v in trained if v.trainable and id(v) not in reached]
         if lost:
             raise ValueError(
                 f"`{who}`: layer {layer.name!r} ({type(layer).__name__}) computes with its weights {lost} in a way "

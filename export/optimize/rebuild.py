@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import keras
 from keras import layers
 
-from keraslayers import _rewrite
+from keraslayers import _keras, _rewrite
 from keraslayers.export.optimize.layout import LAST, TRANSPOSED
 from keraslayers.export.optimize.matrix_part import matrix_place
 from keraslayers.export.optimize.model import Optimized, Plan, check, copy, plan_of
@@ -63,7 +63,7 @@ def _layers_of(source):
     """The layers that a model calls, each followed by those within it."""
     for layer, _, _ in _rewrite.calls(source):
         if isinstance(layer, keras.layers.Layer):
-            yield from layer._flatten_layers()
+            yield from _keras.flatten_layers(layer)
 
 
 def kernel_name(kernel):
@@ -210,7 +210,7 @@ def replaced(source, kind, options, made, sparse, clustered):
         return callers[key](*args, **{name: value for name, value in kwargs.items() if name not in fixed})
 
     graph = _rewrite._rebuild(source, applies, replace, _rewrite.borrow)
-    optimized = Optimized(graph._inputs_struct, graph._outputs_struct, name=source.name)
+    optimized = Optimized(graph.input, graph.output, name=source.name)
     optimized.output_names = list(_rewrite.graph_of(source).output_names)
     wrappers = tuple(kernel for _, kernel in made)
     optimized.plan = Plan(kind, source, options, frozenset(sparse), frozenset(clustered), wrappers)

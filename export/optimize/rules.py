@@ -3,7 +3,7 @@
 import keras
 from keras import layers
 
-from keraslayers import _checks
+from keraslayers import _checks, _keras
 from keraslayers._window_bias import WindowBias
 from keraslayers.affine import Affine, LayerScale
 from keraslayers.channel_shuffle import ChannelShuffle
@@ -221,7 +221,7 @@ def check_skip(who, model, skip):
         TypeError, ValueError: if the model has no such layer.
     """
     labels, known = labels_of(model), {}
-    for layer in model._flatten_layers(include_self=False):
+    for layer in _keras.flatten_layers(model, include_self=False):
         if not isinstance(layer, layers.InputLayer):
             known.setdefault(layer.name, []).append(layer)
     found = set()
@@ -230,7 +230,7 @@ def check_skip(who, model, skip):
         _checks.choice(who, "skip", name, list(known))
         same = [layer for layer in known[name] if layer is entry]
         for layer in same or known[name]:
-            inner = layer._flatten_layers(include_self=False) if isinstance(layer, keras.Model) else (layer,)
+            inner = _keras.flatten_layers(layer, include_self=False) if isinstance(layer, keras.Model) else (layer,)
             # What is within a layer that is left alone is none of anybody's business.
             found |= {labels[id(one)] for one in inner if id(one) in labels}
     return found

@@ -6,6 +6,7 @@ import types
 import keras
 from keras import layers
 
+from keraslayers import _keras
 from keraslayers._rewrite import borrow, first, laid_open, owner, rewrite
 from keraslayers.padded import PaddedConv2D
 
@@ -24,8 +25,8 @@ WITH_ACTIVATION = (
 
 def made_by(tensor):
     """(the user's layer or operation that made a symbolic tensor, its input tensors); an input has none of these."""
-    operation, node_index, _ = tensor._keras_history
-    return owner(operation), operation._inbound_nodes[node_index].input_tensors
+    node = _keras.node_of(tensor)
+    return owner(node.operation), node.input_tensors
 
 
 def is_of_keras(operation, *names):

@@ -3,6 +3,7 @@
 import keras
 from keras import layers
 
+from keraslayers import _keras
 from keraslayers.activations import HardSwish
 from keraslayers.export.passes._graph import first, is_of_keras, laid_open, owner, rewrite
 
@@ -34,7 +35,7 @@ def lower_hard_swish(model, largest=None):
 
 def _small(model, largest):
     """The ids of the layers that see images of next to nothing, wherever they are called."""
-    nodes = [node for nodes in model._nodes_by_depth.values() for node in nodes if not node.is_input]
+    nodes = [node for nodes in _keras.nodes_by_depth(model).values() for node in nodes if not node.is_input]
     nodes = [node for node in nodes if _applies(owner(node.operation))]
     images = [node for node in nodes if len(node.input_tensors[0].shape) == 4]
     if not images:

@@ -2,6 +2,7 @@
 
 import keras
 
+from keraslayers import _keras
 from keraslayers._rewrite import graph_of
 from keraslayers.auxiliary_output import AuxiliaryOutput
 
@@ -22,19 +23,21 @@ def drop_auxiliary(who, model):
     graph = graph_of(model)
     if graph is None:
         return model, 0
-    count = sum(map(_is_auxiliary, keras.tree.flatten(graph._outputs_struct)))
+    count = sum(map(_is_auxiliary, keras.tree.flatten(graph.output)))
     if count == 0:
         return model, 0
-    outputs = _without_auxiliary(graph._outputs_struct)
+    outputs = _without_auxiliary(graph.output)
     if outputs is None:
         raise ValueError(f"`{who}`: `model` {model.name!r} has auxiliary outputs only; nothing is left to export.")
-    return keras.Model(graph._inputs_struct, outputs, name=model.name), count
+    return keras.Model(graph.input, outputs, name=model.name), count
 
 
 def _is_auxiliary(tensor):
-    operation, _, index = tensor._keras_history
-    graph = graph_of(operation)
-    return isinstance(operation, AuxiliaryOutput) if graph is None else _is_auxiliary(graph.outputs[index])
+    made = _keras.history(tensor)
+    graph = graph_of(made.operation)
+    if graph is None:
+        return isinstance(made.operation, AuxiliaryOutput)
+    return _is_auxiliary(graph.outputs[made.tensor_index])
 
 
 def _without_auxiliary(structure):

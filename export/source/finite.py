@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 
+from keraslayers import _keras
 from keraslayers._rewrite import graph_of, laid_open, owner
 from keraslayers.export.source.layer_names import labels_of, layers_of
 
@@ -47,7 +48,7 @@ def _first(interface, samples, labels):
     flat = laid_open(interface.model)
     made = [
         (owner(node.operation), tensor)
-        for nodes in reversed(flat._nodes_by_depth.values())
+        for nodes in reversed(_keras.nodes_by_depth(flat).values())
         for node in nodes
         if not node.is_input
         for tensor in node.outputs

@@ -59,7 +59,7 @@ def in_float32(who, model):
 
     graph = graph_of(model)
     # The same graph, not compiled: nobody needs an optimizer.
-    graph = keras.Model(graph._inputs_struct, graph._outputs_struct, name=model.name)
+    graph = keras.Model(graph.input, graph.output, name=model.name)
     made = keras.models.clone_model(graph, clone_function=twin_of, recursive=True)
     for layer, twin in pairs:
         if isinstance(layer, keras.layers.Layer):

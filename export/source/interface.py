@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
+from keraslayers import _keras
 from keraslayers._arguments import KERAS_2
 from keraslayers._rewrite import graph_of
 
@@ -169,7 +170,7 @@ def _same_of(copies, others, count):
 @contextlib.contextmanager
 def _unchanged(model):
     """Within it the model may change its state, as a stateful layer does in every call; it then gets the old one."""
-    states = keras.tree.flatten([getattr(layer, "states", None) for layer in model._flatten_layers()])
+    states = keras.tree.flatten([getattr(layer, "states", None) for layer in _keras.flatten_layers(model)])
     held = [*model.non_trainable_variables, *(state for state in states if isinstance(state, keras.Variable))]
     before = [(variable, variable.numpy()) for variable in held]
     try:
@@ -185,7 +186,7 @@ def _numbers(model):
     if graph is None:
         return 0
     found = 0
-    for node in (node for nodes in graph._nodes_by_depth.values() for node in nodes):
+    for node in (node for nodes in _keras.nodes_by_depth(graph).values() for node in nodes):
         own = sum(math.prod(size or 1 for size in tensor.shape[1:]) for tensor in node.outputs)
         found += _numbers(node.operation) or own
     return found
@@ -214,7 +215,7 @@ def interface_of(who, model, samples=None):
         raise TypeError(f"`{who}`: `model` must be a `keras.Model`; got {kind}.{hint}")
     graph = graph_of(model)
     if graph is not None:
-        structure = graph._inputs_struct
+        structure = graph.input
         flat = keras.tree.flatten_with_path(structure)
         keyed = isinstance(structure, dict)  # then its keys are what the user calls the inputs
         names = ["_".join(map(str, path)) if keyed else _given_name(tensor.name) for path, tensor in flat]

@@ -6,18 +6,19 @@ from collections import Counter
 
 import keras
 
+from keraslayers import _keras
 from keraslayers._rewrite import graph_of, owner
 from keraslayers.export.source.interface import name_outputs
 
 
 def layers_of(model):
     """The layers of a model, those in nested models included."""
-    return [layer for layer in model._flatten_layers(include_self=False) if not isinstance(layer, keras.Model)]
+    return [layer for layer in _keras.flatten_layers(model, include_self=False) if not isinstance(layer, keras.Model)]
 
 
 def operations_of(model):
     """The operations in the graphs of a model, as `keras.ops` puts them there, those in nested models included."""
-    graphs = filter(None, map(graph_of, model._flatten_layers()))
+    graphs = filter(None, map(graph_of, _keras.flatten_layers(model)))
     found = {id(each): each for graph in graphs for each in graph.operations if not isinstance(each, keras.Layer)}
     return list(found.values())
 
@@ -60,7 +61,7 @@ def scoped(model, labels):
         model: what a file is made of.
         labels: of the user's model, as `labels_of` gives.
     """
-    names = {layer: layer.name for layer in model._flatten_layers()}
+    names = {layer: layer.name for layer in _keras.flatten_layers(model)}
     operations = operations_of(model)
     try:
         for layer, name in names.items():
@@ -130,13 +131,13 @@ def _output_layers(model, labels):
     graph = graph_of(model)
     if graph is None:
         return {}
-    named = name_outputs(model, keras.tree.pack_sequence_as(graph._outputs_struct, graph.outputs))
+    named = name_outputs(model, keras.tree.pack_sequence_as(graph.output, graph.outputs))
     named = sorted((scope(name), tensor) for name, tensor in named.items())
     return {number: _maker(tensor, labels) for number, (_, tensor) in enumerate(named)}
 
 
 def _maker(tensor, labels):
-    layer, _, index = tensor._keras_history
-    if (graph := graph_of(layer)) is not None:
-        return _maker(graph.outputs[index], labels)
-    return labels.get(id(layer), layer.name)
+    made = _keras.history(tensor)
+    if (graph := graph_of(made.operation)) is not None:
+        return _maker(graph.outputs[made.tensor_index], labels)
+    return labels.get(id(made.operation), made.operation.name)

@@ -5,7 +5,7 @@ import math
 
 import keras
 
-from keraslayers import _checks
+from keraslayers import _checks, _keras
 from keraslayers._rewrite import check_graph, first, graph_of, owner
 from keraslayers.analysis import operation_costs, stock_costs
 from keraslayers.analysis.cost import Cost, places
@@ -128,7 +128,7 @@ def _analyze(model, shapes, called=None, endless=False):
             layer = owner(layer)
             inner = graph_of(layer)
             if inner is not None and _own_cost(layer) is None:
-                return inner._run_through_graph(first(args, kwargs), call_fn=visit(f"{path}{layer.name}/"))
+                return _keras.run(inner, first(args, kwargs), visit(f"{path}{layer.name}/"))
             made = layer.compute_output_spec(*args, **kwargs)
             outputs = _tensors(made)
             if any(None in t.shape for t in outputs):  # `compute_output_shape` may tell less than is known here
@@ -144,8 +144,8 @@ def _analyze(model, shapes, called=None, endless=False):
 
         return call
 
-    packed = keras.tree.pack_sequence_as(graph._inputs_struct, inputs)
-    graph._run_through_graph(packed, call_fn=visit(""))
+    packed = keras.tree.pack_sequence_as(graph.input, inputs)
+    _keras.run(graph, packed, visit(""))
     data_format = next(filter(None, formats), keras.config.image_data_format())
     sizes = places(shapes[0], data_format) if len(shapes[0]) > 2 else shapes[0][1:]
     if endless:

@@ -17,7 +17,7 @@ def input_shapes(who, model, input_shape):
     elif len(known) == 1 and not isinstance(input_shape, dict) and not _is_list_of_shapes(input_shape):
         given = [(known[0][0], *input_shape)]
     else:
-        struct = graph_of(model)._inputs_struct
+        struct = graph_of(model).input
         if isinstance(input_shape, dict) and isinstance(struct, dict):
             parts = [input_shape.get(name) for name in struct]
         else:

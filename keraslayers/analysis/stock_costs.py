@@ -6,6 +6,7 @@ import math
 import keras
 from keras import layers
 
+from keraslayers import _keras
 from keraslayers.analysis import cost
 from keraslayers.analysis import stock_products as products
 from keraslayers.analysis.cost import EVERYWHERE, POOLED, Cost, Window, channels, permuting, places, reshaping
@@ -231,7 +232,7 @@ def of(layer, inputs, outputs, axes, data_format=None):
         data_format: of the layers before it; by default Keras's own setting.
     """
     kind = type(layer)
-    if kind.__module__.startswith("keras.src.applications.") and kind.__name__ in _INSIDE_APPLICATIONS:
+    if _keras.is_of_applications(kind) and kind.__name__ in _INSIDE_APPLICATIONS:
         return _INSIDE_APPLICATIONS[kind.__name__](layer, inputs, outputs, axes)
     known = next((base for base in kind.__mro__ if base in COSTS), None)
     if known is None or kind.call is not known.call:

@@ -2,6 +2,7 @@
 
 import math
 
+from keraslayers import _keras
 from keraslayers.analysis import cost
 from keraslayers.analysis.cost import EVERYWHERE, Cost, Window
 
@@ -43,12 +44,12 @@ def attention(layer, inputs, outputs, axes):
 def multi_head_attention(layer, inputs, outputs, axes):
     """Four projections; scores of every pair, and a sum of the values weighted by them."""
     query, value = inputs[:2]
-    attended = {axis % len(query) for axis in layer._attention_axes}
+    attended = {axis % len(query) for axis in layer.attention_axes}
     asked, held = (math.prod(shape[axis] for axis in attended) for shape in (query, value))
     batch = math.prod(query[:-1]) // asked  # along the other axes each place attends to its own
     of_query, of_key, of_value, of_output = (
         math.prod(part.kernel.shape)
-        for part in (layer._query_dense, layer._key_dense, layer._value_dense, layer._output_dense)
+        for part in (layer.query_dense, layer.key_dense, layer.value_dense, layer.output_dense)
     )
     projections = asked * (of_query + of_output) + held * (of_key + of_value)
     products = asked * held * layer.num_heads * (layer.key_dim + (layer.value_dim or layer.key_dim))
@@ -60,8 +61,7 @@ def group_query_attention(layer, inputs, outputs, axes):
     """As multi-head attention; heads of the query share those of key and value."""
     query, value = inputs[:2]
     asked, held = query[0] * query[1], value[0] * value[1]
-    of_query = [layer._query_dense, layer._output_dense, *([layer._gate_dense] if layer.use_gate else [])]
-    of_value = [layer._key_dense, layer._value_dense]
+    of_query, of_value = _keras.projections(layer)
     projections = sum(
         count * math.prod(part.kernel.shape) for count, parts in ((asked, of_query), (held, of_value)) for part in parts
     )

@@ -44,7 +44,7 @@ def detector(model, *, most=None, least=0.05, overlap=0.5):
     if most is not None:
         suppress = NonMaxSuppression(most, least=least, overlap=overlap, dtype="float32", name="suppress")
         outputs = suppress([outputs["boxes"], outputs["scores"]])
-    return keras.Model(_rewrite.graph_of(model)._inputs_struct, outputs, name=model.name)
+    return keras.Model(_rewrite.graph_of(model).input, outputs, name=model.name)
 
 
 @_checks.register

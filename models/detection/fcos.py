@@ -102,7 +102,7 @@ def FCOS(
         parts = found[head]
         logits = layers.Concatenate(axis=1, name=f"{head}_logits")(parts) if len(parts) > 1 else parts[0]
         outputs[head] = layers.Activation("sigmoid", dtype="float32", name=head)(logits)
-    return keras.Model(_rewrite.graph_of(seen)._inputs_struct, outputs, name=name or f"{backbone.name}_fcos")
+    return keras.Model(_rewrite.graph_of(seen).input, outputs, name=name or f"{backbone.name}_fcos")
 
 
 def _doubling(who, strides):

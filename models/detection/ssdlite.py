@@ -85,7 +85,7 @@ def SSDLite(
             parts.append(layers.Reshape((-1, numbers), name=f"{head}{level + 1}_each")(x))
         outputs[head] = layers.Concatenate(axis=1, dtype="float32", name=head)(parts)
     outputs["boxes"] = boxes(outputs["offsets"])
-    return keras.Model(_rewrite.graph_of(backbone)._inputs_struct, outputs, name=name or f"{backbone.name}_ssdlite")
+    return keras.Model(_rewrite.graph_of(backbone).input, outputs, name=name or f"{backbone.name}_ssdlite")
 
 
 def _two(backbone):

@@ -60,7 +60,7 @@ def end_in(model, output):
     if _checks.choice(who, "output", output, OUTPUTS) == "logits":
         return model
     graph = _rewrite.graph_of(model)
-    return keras.Model(graph._inputs_struct, _ended(outputs[0], output), name=model.name)
+    return keras.Model(graph.input, _ended(outputs[0], output), name=model.name)
 
 
 def finished(image, x, output, name):

@@ -6,6 +6,7 @@ import warnings
 import numpy as np
 from keras import layers
 
+from keraslayers import _keras
 from keraslayers.learned_positions import LearnedPositions
 
 SCALES = "preprocessing"
@@ -27,13 +28,14 @@ def leaves(model):
 
 def named(layer, name):
     yield name, layer
-    for inner in layer._flatten_layers(include_self=False, recursive=False):
+    for inner in _keras.flatten_layers(layer, include_self=False, recursive=False):
         yield from named(inner, f"{name}/{inner.name}")
 
 
 def own(layer):
     """The variables of a layer without those of the layers inside it, in the order in which files have them."""
-    return layer._trainable_variables + layer._non_trainable_variables
+    trained, others = _keras.own_variables(layer)
+    return trained + others
 
 
 def has_top(model):

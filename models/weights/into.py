@@ -2,9 +2,11 @@
 
 import re
 
+import keras
 import numpy as np
 from keras import layers
 
+from keraslayers import _keras
 from keraslayers.affine import Affine, LayerScale
 from keraslayers.class_token import ClassToken
 from keraslayers.learned_positions import LearnedPositions
@@ -52,7 +54,7 @@ def _dense(layer, at, state):
 
 def _flattened(layer):
     """The shape (height, width, channels) of the maps that a Dense layer sees flattened; None if it sees no maps."""
-    before = layer._inbound_nodes[0].input_tensors[0]._keras_history.operation
+    before = _keras.history(keras.tree.flatten(layer.input)[0]).operation
     shape = before.input.shape[1:] if isinstance(before, layers.Flatten) else ()
     return shape if len(shape) == 3 else None
 
@@ -111,7 +113,7 @@ def _window_attention(layer, at, state):
         layer.project.path: lambda: [state.take(f"{out}.weight").T, state.take(f"{out}.bias")],
     }
     found = []
-    for inner in layer._flatten_layers(include_self=False, recursive=False):
+    for inner in _keras.flatten_layers(layer, include_self=False, recursive=False):
         found += parts[inner.path]() if inner.path in parts else []
     return found
 
