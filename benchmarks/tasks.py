@@ -121,7 +121,7 @@ def stock(model, samples):
     """The model in int8, with a batch of 1, as TensorFlow's converter makes it by itself."""
     import tensorflow as tf
 
-    image = keras.Input(batch_shape=(1, *model.input_shape[1:]), name="image")
+    image = keras.Input(batch_shape=(1, *samples.shape[1:]), name="image")
     with quiet():
         converter = tf.lite.TFLiteConverter.from_keras_model(keras.Model(image, model(image)))
         converter.optimizations = [tf.lite.Optimize.DEFAULT]

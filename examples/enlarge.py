@@ -20,7 +20,7 @@ from keraslayers.models.super_resolution import QuickSRNetSmall, enlarge, reach
 SCALE = 2
 CROP = 32  # height and width of the small images to learn from
 SCORE = "PSNR, dB"
-NETWORK = "QuickSRNet-Small, twice as large"
+NETWORK = "super-resolution: QuickSRNet-Small, twice as large"
 # Phones, CPU and GPU in floats of 32 and of 16 bits, and web pages: one file for all.
 EVERYWHERE = export.Target("everywhere", ("gpu", "gpu-fp16", "cpu", "browser"), "phones and web pages")
 

@@ -19,7 +19,7 @@ SIDE = 96
 CORNERS = ("upper left", "upper right", "lower right", "lower left")
 ALPHA = 0.1  # how far a corner may be off, in sides of the card
 SCORE = f"PCK at {ALPHA}, %"
-NETWORK = "MobileNetV3-Small and two steps of SimpleBaseline"
+NETWORK = "keypoints: SimpleBaseline on MobileNetV3-Small, 96x96"
 SKIP = ["corners"]  # of int8: coordinates want more than 256 steps
 # Phones, CPU and GPU in floats of 32 and of 16 bits, and web pages: one file for all.
 EVERYWHERE = export.Target("everywhere", ("gpu", "gpu-fp16", "cpu", "browser"), "phones and web pages")
