@@ -213,7 +213,10 @@ _RULES = {
     "GaussianNoise ActivityRegularization RandomFlip RandomRotation RandomTranslation RandomZoom RandomContrast "
     "RandomBrightness InputLayer",
 }
-COSTS = {getattr(layers, name): rule for rule, names in _RULES.items() for name in names.split()}
+# Keras 3.10 has not all of them.
+COSTS = {
+    getattr(layers, name): rule for rule, names in _RULES.items() for name in names.split() if hasattr(layers, name)
+}
 
 
 # Of keras.applications' ConvNeXt, which are no public layers: a weight a channel, and what drops samples in training.
