@@ -3,7 +3,7 @@
 import numpy as np
 
 from keraslayers.export.file.edit import Operator, Tensor
-from keraslayers.export.file.schema import FIELDS, OPTIONS, dtypes, schema
+from keraslayers.export.file.schema import FIELDS, OPTIONS, dtypes, new_table
 
 
 class Builder:
@@ -84,7 +84,7 @@ class Builder:
             output: a tensor.
             options: of the format, under its own names: `axis=1`, `fusedActivationFunction=...`.
         """
-        table = getattr(schema(), f"{OPTIONS[kind]}T")(**options) if kind in OPTIONS else None
+        table = new_table(OPTIONS[kind], **options) if kind in OPTIONS else None
         self.graph.insert(Operator(kind, inputs, (output,), table), self.before)
         return output
 

@@ -196,7 +196,12 @@ def read(blob):
 
 def _read(blob):
     model = schema().ModelT.InitFromPackedBuf(blob, 0)
-    if model.externalBuffers:
+    if _fields(blob) > len(vars(model)):
+        raise ValueError(
+            "a TFLite file that says more than the installed LiteRT knows, such as of constants in other files: "
+            "pip install --upgrade ai-edge-litert."
+        )
+    if getattr(model, "externalBuffers", None):  # LiteRT 2.0 does not know them
         raise ValueError("a TFLite file with its constants in other files: it cannot be rewritten alone.")
     buffers = [Buffer(_behind(blob, buffer.offset, buffer.size, buffer.data)) for buffer in model.buffers]
     for table in model.subgraphs:
@@ -235,6 +240,15 @@ def _read(blob):
     metadata = {entry.name.decode(): buffers[entry.buffer] for entry in _list(model.metadata)}
     order = [tensor for tensors in tensors_of for tensor in tensors]
     return File(graphs, signatures, metadata, attached(blob), model.description, model.version, order)
+
+
+def _fields(blob):
+    """How many fields the table of the model has, with those that a schema of another age does not know."""
+    (root,) = struct.unpack_from("<I", blob, 0)
+    (back,) = struct.unpack_from("<i", blob, root)
+    (size,) = struct.unpack_from("<H", blob, root - back)
+    slots = struct.unpack_from(f"<{(size - 4) // 2}H", blob, root - back + 4)
+    return max((place + 1 for place, offset in enumerate(slots) if offset), default=0)
 
 
 def _behind(blob, offset, size, inside):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from keraslayers.export.file import versions
-from keraslayers.export.file.schema import FIELDS, OPTIONS, builtins, dtypes, numbers, schema
+from keraslayers.export.file.schema import FIELDS, OPTIONS, builtins, dtypes, new_table, numbers, schema
 
 # Operators that do more than compute their outputs.
 EFFECTS = ("ASSIGN_VARIABLE", "CALL", "CALL_ONCE", "CUSTOM", "HASHTABLE_IMPORT", "IF", "STABLEHLO_WHILE", "WHILE")
@@ -38,7 +38,7 @@ class Tensor:
     """
 
     def __init__(self, name, shape, dtype, quantization=None, data=None):
-        self._table = schema().TensorT(name=name, shape=list(shape), type=dtypes()[dtype], quantization=quantization)
+        self._table = new_table("Tensor", name=name, shape=list(shape), type=dtypes()[dtype], quantization=quantization)
         self.buffer = Buffer(data)
         self._link()
 
@@ -163,7 +163,7 @@ class Operator:
     """
 
     def __init__(self, name, inputs, outputs, options=None):
-        self._table = schema().OperatorT()
+        self._table = new_table("Operator")
         self.name, self.custom = name, False
         self.inputs, self.outputs, self.intermediates = tuple(inputs), tuple(outputs), ()
         self.options = options
@@ -183,7 +183,7 @@ class Operator:
         if operator.options is None:
             operator.options = table.builtinOptions2
         if operator.options is None and operator.name in OPTIONS:  # the format leaves defaults out
-            operator.options = getattr(schema(), f"{OPTIONS[operator.name]}T")()
+            operator.options = new_table(OPTIONS[operator.name])
 
         def many(indices):
             return () if indices is None else tuple(tensors[i] if i >= 0 else None for i in indices)

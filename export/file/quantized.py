@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from keraslayers.export.file.schema import schema
+from keraslayers.export.file.schema import new_table
 
 
 def quantization(scale, zero_point=0, axis=0):
@@ -15,4 +15,4 @@ def quantization(scale, zero_point=0, axis=0):
     """
     scales = np.atleast_1d(np.asarray(scale, "float32"))
     points = np.broadcast_to(np.asarray(zero_point, "int64"), scales.shape).copy()
-    return schema().QuantizationParametersT(scale=scales, zeroPoint=points, quantizedDimension=axis)
+    return new_table("QuantizationParameters", scale=scales, zeroPoint=points, quantizedDimension=axis)

@@ -101,6 +101,16 @@ def schema():
     return schema_py_generated
 
 
+def new_table(kind, **fields):
+    """A table of the format with these fields, such as `"Tensor"`; the classes of LiteRT 2.0 take none themselves."""
+    made = getattr(schema(), f"{kind}T")()
+    for name, value in fields.items():
+        if not hasattr(made, name):
+            raise AttributeError(f"{kind} has no field {name!r}")
+        setattr(made, name, value)
+    return made
+
+
 def _numbers(enumeration):
     return {name: number for name, number in vars(enumeration).items() if isinstance(number, int)}
 

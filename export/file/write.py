@@ -8,7 +8,7 @@ import numpy as np
 
 from keraslayers.export.file import versions
 from keraslayers.export.file.nodes import calls_of, copied
-from keraslayers.export.file.schema import schema
+from keraslayers.export.file.schema import new_table, schema
 
 # What the format's offsets reach, and what LiteRT loads.
 MOST_BYTES = 2**31 - 1
@@ -22,7 +22,6 @@ def written(file):
     Raises:
         ValueError: if they are more than the format holds.
     """
-    made = schema()
     codes, graphs, buffers = {}, [], {None: 0}
     # Buffer 0 stands for no data.
     datas = [None]
@@ -54,7 +53,8 @@ def written(file):
             table.name, table.buffer = tensor.name, number_of(tensor.buffer)
             tables.append(table)
         graphs.append(
-            made.SubGraphT(
+            new_table(
+                "SubGraph",
                 tensors=tables,
                 inputs=many(graph.inputs),
                 outputs=many(graph.outputs),
@@ -63,23 +63,28 @@ def written(file):
             )
         )
     signatures = [
-        made.SignatureDefT(
+        new_table(
+            "SignatureDef",
             signatureKey=signature.key,
             subgraphIndex=number[signature.graph],
             **{
-                side: [made.TensorMapT(name, index_of[tensor]) for name, tensor in getattr(signature, side).items()]
+                side: [
+                    new_table("TensorMap", name=name, tensorIndex=index_of[tensor])
+                    for name, tensor in getattr(signature, side).items()
+                ]
                 for side in ("inputs", "outputs")
             },
         )
         for signature in file.signatures
     ]
-    metadata = [made.MetadataT(name, number_of(buffer)) for name, buffer in file.metadata.items()]
-    model = made.ModelT(
+    metadata = [new_table("Metadata", name=name, buffer=number_of(buffer)) for name, buffer in file.metadata.items()]
+    model = new_table(
+        "Model",
         version=file.version,
         operatorCodes=list(codes.values()),
         subgraphs=graphs,
         description=file.description,
-        buffers=[made.BufferT(data=None if data is None else np.zeros(0, "uint8")) for data in datas],
+        buffers=[new_table("Buffer", data=None if data is None else np.zeros(0, "uint8")) for data in datas],
         metadata=metadata or None,
         signatureDefs=signatures or None,
     )
@@ -104,7 +109,8 @@ def _operator(operator, codes, many, number):
     key = (operator.name, operator.custom, version)
     if key not in codes:
         code = made.BuiltinOperator.CUSTOM if operator.custom else getattr(made.BuiltinOperator, operator.name)
-        codes[key] = made.OperatorCodeT(
+        codes[key] = new_table(
+            "OperatorCode",
             deprecatedBuiltinCode=min(code, made.BuiltinOperator.PLACEHOLDER_FOR_GREATER_OP_CODES),
             builtinCode=code,
             customCode=operator.name if operator.custom else None,

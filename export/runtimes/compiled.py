@@ -2,6 +2,7 @@
 
 import base64
 import functools
+import importlib.util
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,15 @@ def probe():
     builder.add("SUB", [builder.add("ADD", [x, thousands], large), thousands], y)
     file = File([graph], [Signature("serving_default", graph, {"x": x}, {"y": y})])
     return base64.b64encode(file.write()).decode()
+
+
+def available():
+    """Returns "" where LiteRT has what this needs, else what to install."""
+    from keraslayers.export.runtimes import cpu
+
+    if cpu.available() or importlib.util.find_spec("ai_edge_litert.options"):
+        return cpu.available()
+    return "the installed LiteRT is too old for this runtime: pip install --upgrade ai-edge-litert"
 
 
 def load(path, inputs, outputs, gpu, floats, probe=None):

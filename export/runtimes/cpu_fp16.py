@@ -13,7 +13,7 @@ PLAIN = False
 FLOATS = 16
 LIKE = "cpu"
 load = compiled.load
-available = cpu.available
+available = compiled.available
 
 
 def run(blob, graph, inputs, **elsewhere):

@@ -104,9 +104,7 @@ def _environment(manifests):
 
 def available():
     """Returns "" where this runtime can run, else what to install."""
-    from keraslayers.export.runtimes import cpu
-
-    return cpu.available() or ("" if drivers() else REMEDY)
+    return compiled.available() or ("" if drivers() else REMEDY)
 
 
 def run(blob, graph, inputs, **elsewhere):

@@ -3,7 +3,7 @@
 Mesa's lavapipe has them, and most GPUs; SwiftShader has not. Every run finds out by computing, before the file.
 """
 
-from keraslayers.export.runtimes import gpu
+from keraslayers.export.runtimes import compiled, gpu
 
 LIMITS = (*gpu.LIMITS, "numbers of 6e-8 to 65504, with 11 bits each")
 PLAIN = False
@@ -15,9 +15,7 @@ load = gpu.load
 
 def available():
     """Returns "" where this runtime can run, else what to install."""
-    from keraslayers.export.runtimes import cpu
-
-    return cpu.available() or ("" if _drivers() else REMEDY)
+    return compiled.available() or ("" if _drivers() else REMEDY)
 
 
 def run(blob, graph, inputs, **elsewhere):
