@@ -15,7 +15,7 @@ from keraslayers.export.file import edit
 from keraslayers.export.file.build import Builder
 from keraslayers.export.file.edit import Buffer, File, Graph, Operator, Signature, Tensor
 from keraslayers.export.file.graph import read_graph
-from keraslayers.export.file.schema import schema
+from keraslayers.export.file.schema import new_table, schema
 from tests.export_models import cnn, samples
 from tests.file_tools import Made, inputs_of, run
 
@@ -92,10 +92,31 @@ def counting():
     body = graph("body", lambda m, i, x: [m.new("ADD", (i, m.integers(1)), ()), m.new("ADD", (x, x), (1, 4))])
     unused = graph("unused", lambda m, i, x: [i, x])
     f.file.graphs += [unused, condition, body]
-    options = schema().WhileOptionsT(condSubgraphIndex=condition, bodySubgraphIndex=body)
+    options = new_table("WhileOptions", condSubgraphIndex=condition, bodySubgraphIndex=body)
     outputs = [Tensor("i", (), "int32"), Tensor("y", (1, 4), "float32")]
     f.graph.insert(Operator("WHILE", (i, x), outputs, options))
     return f, outputs[1]
+
+
+def test_what_a_newer_schema_says_is_not_lost(monkeypatch):
+    """An old LiteRT's schema has fewer fields: what it would not read it would not write."""
+    made = Made()
+    x = made.input((1, 4))
+    made.graph.outputs = [made.new("RELU", (x,), (1, 4))]
+    blob = File([made.graph], [Signature("main", made.graph, {"x": x}, {"y": made.graph.outputs[0]})]).write()
+
+    class Older(schema().ModelT):
+        @classmethod
+        def InitFromPackedBuf(cls, buf, pos=0):  # noqa: N802
+            model = super().InitFromPackedBuf(buf, pos)
+            for name in list(vars(model))[list(vars(model)).index("signatureDefs") :]:
+                delattr(model, name)
+            return model
+
+    edit.read(blob)
+    monkeypatch.setattr(schema(), "ModelT", Older)
+    with pytest.raises(ValueError, match="says more than the installed LiteRT knows.*upgrade ai-edge-litert"):
+        edit.read(blob)
 
 
 def test_graphs_that_are_called_stay_and_others_go():

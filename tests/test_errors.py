@@ -181,9 +181,9 @@ def test_too_few_or_too_many_axes(make, message):
 def test_a_built_squeeze_excite_meets_another_shape():
     layer = SqueezeExcite(name="gate")
     layer(IMAGE)
-    with pytest.raises(ValueError, match=r"'gate' is incompatible with the layer: expected axis -1 .* value 6"):
+    with pytest.raises(ValueError, match=r".gate. is incompatible with the layer: expected axis -1 .* value 6"):
         layer(IMAGE[..., :5])
-    with pytest.raises(ValueError, match="'gate' is incompatible with the layer: expected ndim=4, found ndim=3"):
+    with pytest.raises(ValueError, match=r".gate. is incompatible with the layer: expected ndim=4, found ndim=3"):
         layer(IMAGE[0])
 
 

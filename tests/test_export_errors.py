@@ -1,6 +1,7 @@
 """Every message of the export: who, which argument, what was expected, what came, and the remedy."""
 
 import contextlib
+import importlib.util
 import os
 import pathlib
 import sys
@@ -16,7 +17,7 @@ from keraslayers._arguments import KERAS_2
 from keraslayers.export import Report, Target, prove, to_tflite
 from keraslayers.export.convert import converter, four_bits
 from keraslayers.export.file.graph import read_graph
-from keraslayers.export.runtimes import RUNTIMES, child, cpu
+from keraslayers.export.runtimes import RUNTIMES, child, cpu, cpu_fp16, gpu, gpu_fp16
 from tests.export_models import cnn, dense, enliven, samples
 
 X = samples(4, (4,))
@@ -470,8 +471,17 @@ def test_damaged_files_give_an_error_or_a_report(tflite, monkeypatch):
 
 
 def test_litert_is_missing(monkeypatch):
-    monkeypatch.setattr(cpu.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     assert cpu.available() == "LiteRT is not installed: pip install ai-edge-litert"
+    assert gpu.available() == cpu_fp16.available() == cpu.available()
+
+
+def test_an_old_litert_runs_files_on_the_cpu_alone(monkeypatch):
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name.endswith(".options") else find(name))
+    assert cpu.available() == ""
+    old = "the installed LiteRT is too old for this runtime: pip install --upgrade ai-edge-litert"
+    assert gpu.available() == gpu_fp16.available() == cpu_fp16.available() == old
 
 
 def test_the_quantizer_is_missing(no_work, monkeypatch):

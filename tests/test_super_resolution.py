@@ -247,3 +247,9 @@ def test_an_image_of_another_kind_than_the_file(small):
         sr.enlarge(made.predict, image((30, 30, 3)), tile=20, overlap=4)
     with pytest.raises(ValueError, match=r"`Artifact.predict`"):
         sr.enlarge(made.predict, image((30, 30, 1)), tile=24, overlap=4)
+
+
+def test_what_an_older_keras_has_not(monkeypatch):
+    monkeypatch.delattr(keras.ops, "depth_to_space")
+    with pytest.raises(RuntimeError, match=r"keras\.ops\.depth_to_space, which Keras .* has not: pip install"):
+        sr.ESPCN(scale=2)

@@ -213,7 +213,7 @@ _RULES = {
     "GaussianNoise ActivityRegularization RandomFlip RandomRotation RandomTranslation RandomZoom RandomContrast "
     "RandomBrightness InputLayer",
 }
-# Keras 3.10 has not all of them.
+# Keras before 3.13 has not all of them.
 COSTS = {
     getattr(layers, name): rule for rule, names in _RULES.items() for name in names.split() if hasattr(layers, name)
 }

@@ -1,5 +1,6 @@
 """The way in and the way out of networks that make images larger."""
 
+import keras
 from keras import layers, ops
 
 from keraslayers import _checks
@@ -23,6 +24,11 @@ def larger(x, scale, clip):
     """
     if clip:
         x = layers.ReLU(max_value=1.0, name="clip")(x)
+    if not hasattr(ops, "depth_to_space"):
+        raise RuntimeError(
+            f"`models.super_resolution` makes pixels of channels by keras.ops.depth_to_space, which Keras "
+            f"{keras.__version__} has not: pip install 'keras>=3.14'."
+        )
     return ops.depth_to_space(x, scale)
 
 
