@@ -115,7 +115,7 @@ def test_what_a_newer_schema_says_is_not_lost(monkeypatch):
 
     edit.read(blob)
     monkeypatch.setattr(schema(), "ModelT", Older)
-    with pytest.raises(ValueError, match="says more than the installed LiteRT knows.*upgrade ai-edge-litert"):
+    with pytest.raises(ValueError, match=r"says more than the installed LiteRT knows.*upgrade ai-edge-litert"):
         edit.read(blob)
 
 
