@@ -82,6 +82,7 @@ def main():
     parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--scenes", type=int, default=800)
     parser.add_argument("--side", type=int, default=96, help="Of the images, in pixels.")
+    parser.add_argument("--target", default=TARGET, help="Of `to_tflite`; by default phones and web pages.")
     parser.add_argument("--out", default="segment.tflite", help="The file in int8; beside it one in float16.")
     options = parser.parse_args()
 
@@ -94,7 +95,7 @@ def main():
 
     out = Path(options.out)
     for precision, path in (("float16", out.with_stem(f"{out.stem}_float16")), ("int8", out)):
-        made = export.to_tflite(model, target=TARGET, precision=precision, samples=learn[0][:200])
+        made = export.to_tflite(model, target=options.target, precision=precision, samples=learn[0][:200])
         found = made.predict(images)
         print(f"{precision:8} {score(found, masks):.1f}")
         print(made.report)

@@ -47,7 +47,7 @@ EXAMPLES = {
         ["k.html", "k.json", "k.png", "k.tflite"],
     ),
     "segment.py": (
-        ["--epochs", "1", "--scenes", "16", "--side", "32", "--out", "s.tflite"],
+        ["--epochs", "1", "--scenes", "16", "--side", "32", "--target", "gpu-fp32", "--out", "s.tflite"],
         ["s.html", "s.json", "s.png", "s.tflite", "s_float16.json", "s_float16.tflite"],
     ),
     "raspberry_pi.py": (["m.tflite", "a.ppm", "b.npy", "--threads", "1"], ["a.ppm", "b.npy", "m.json", "m.tflite"]),

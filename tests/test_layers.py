@@ -222,6 +222,7 @@ def test_xla(case):
     close(backend.jitted(layer)(x), numpy(layer(x)), case)
 
 
+@pytest.mark.sweep
 @every_case
 @pytest.mark.filterwarnings("ignore:`shuffle=True` was passed")  # the harness trains from a generator
 @pytest.mark.filterwarnings("ignore:The model does not have any trainable weights")  # nor has the layer alone
@@ -250,6 +251,7 @@ def test_mask_passes_through(case):
     np.testing.assert_array_equal(keras.src.backend.get_keras_mask(layer(x)), mask)
 
 
+@pytest.mark.sweep
 @every_case
 def test_training_lowers_the_loss(case):
     # A teacher of the same form makes the targets, so that they can be met. The head stays as it is: whatever is

@@ -22,6 +22,7 @@ def copied_both_ways(ours, theirs, x):
     assert_close(outputs(theirs, x), outputs(ours, x))
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("builder", [models.VGG16, models.VGG19])
 @pytest.mark.parametrize(
     ("shape", "options"),

@@ -48,6 +48,7 @@ def assert_equal_both_ways(ours, theirs):
 # keras.applications
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("options", [{}, {"alpha": 0.75}, {"minimalistic": True}], ids=str)
 @pytest.mark.parametrize("builder", V3)
 def test_mobilenet_v3_equals_keras_applications(builder, options):
@@ -123,6 +124,7 @@ def test_layers_are_those_of_keras_applications(builder, alpha):
     assert dropouts[0] == dropouts[1] or (builder is models.MobileNetV2 and dropouts == [[(0.2, None)], []])
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize(
     ("builder", "expected"),
     [

@@ -50,6 +50,7 @@ def reorder_flatten(layer, maps):
     layer.set_weights([kernel, bias])
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize(
     ("name", "build", "side"),
     [

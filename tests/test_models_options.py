@@ -14,6 +14,7 @@ every_spec = pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.name)
 every_model = pytest.mark.parametrize("case", MODELS, ids=lambda case: case.name)
 
 
+@pytest.mark.sweep
 @every_model
 def test_whole_numbers_of_numpy(case):
     numbers = {
@@ -54,6 +55,7 @@ def test_builders_keep_their_names_and_arguments():
     assert list(inspect.signature(models.TextCNN).parameters)[:2] == ["vocabulary", "classes"]
 
 
+@pytest.mark.sweep
 @every_model
 def test_one_class_behind_a_softmax_is_refused(case):
     with pytest.raises(ValueError, match=rf"^`{case.builder.__name__}`: `classes` must be 2 or more behind a softmax"):

@@ -274,6 +274,7 @@ ROWS = [
 ]
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize(
     ("builder", "options", "sides", "oracle"),
     [pytest.param(*row, id="-".join([row[0].__name__, *map(str, row[1].values())])) for row in ROWS],

@@ -24,6 +24,7 @@ def epsilons(model):
 
 
 # A deeper one sees small images, for its time; the others have more of the same blocks, which the counts tell.
+@pytest.mark.sweep
 @pytest.mark.parametrize(
     ("builder", "theirs", "options", "shape"),
     [

@@ -114,6 +114,7 @@ def test_trains_and_loads(builder, tmp_path):
     np.testing.assert_array_equal(outputs(again, texts()), expected)
 
 
+@pytest.mark.sweep
 @needs_gpu
 @every_builder
 @pytest.mark.parametrize(("precision", "target"), [("float32", "gpu"), ("float16", "cpu"), ("int8", "gpu")])

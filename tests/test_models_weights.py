@@ -28,7 +28,7 @@ def saved(model, folder):
     ("builder", "options"),
     [
         (models.GoogLeNet, {"input_shape": (79, 79, 1), "batch_norm": True}),
-        (models.InceptionV3, {"input_shape": (107, 107, 1)}),
+        pytest.param(models.InceptionV3, {"input_shape": (107, 107, 1)}, marks=pytest.mark.sweep),
     ],
 )
 def test_a_network_without_heads_takes_the_weights_of_one_that_was_trained_with_them(builder, options, tmp_path):

@@ -30,6 +30,7 @@ def network(times=1, **options):
     return keras.Model(image, layers.Dense(3)(layers.Flatten()(x)))
 
 
+@pytest.mark.sweep
 @needs_gpu
 @pytest.mark.parametrize("name", FORMS)
 def test_its_file_is_what_was_trained(name):

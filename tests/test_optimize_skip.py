@@ -36,6 +36,7 @@ CASES = {
 }
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("skip", CASES)
 def test_skipped_layers_alone_are_floats(skip):
     made = optimize.quantize_aware(network(), samples=samples(), skip=list(skip))
