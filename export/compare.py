@@ -1,11 +1,12 @@
 """Two files of one network side by side, layer by layer; neither Keras nor TensorFlow is needed."""
 
+import json
 from collections import Counter
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from keraslayers.export.file import edit
+from keraslayers.export.file import edit, files
 from keraslayers.export.file.graph import ENDS, Tensor
 from keraslayers.export.file.tensor_names import layers_along, place
 from keraslayers.export.measures import snr_db
@@ -17,6 +18,10 @@ from keraslayers.export.runtimes import cpu
 # Of so many samples all that layers give is held.
 FEW = 4
 NUMBERS = ("float32", "int8", "int16", "uint8")
+# What a viewer is told of equal numbers, whose decibels are endless.
+EQUAL_DB = 200.0
+# Its colors from the farthest to the nearest.
+COLORS = ("#d73027", "#fee08b", "#1a9850")
 
 
 @dataclass(frozen=True)
@@ -29,12 +34,14 @@ class Layer:
         sizes: bytes of its weights in each file; None where it has no such layer.
         snr_db: signal of what it gives in the first file over its difference in the second, in decibels; None if it
             was not compared, infinity if it is equal.
+        tensors: names of the tensors in which it gives that, in each file; None where it was not compared.
     """
 
     layer: str
     operators: tuple[dict, dict]
     sizes: tuple
     snr_db: float | None
+    tensors: tuple = (None, None)
 
 
 @dataclass(frozen=True)
@@ -50,6 +57,7 @@ class Comparison:
         outputs: by the first file's names signal over difference in decibels; infinity if equal.
         agreement: part of the samples with the same largest class; None without class scores.
         layers: a `Layer` each, in the first file's order; those of the second alone come last.
+        graph: name of the second file's graph.
     """
 
     names: tuple[str, str]
@@ -61,6 +69,32 @@ class Comparison:
     outputs: dict
     agreement: float | None
     layers: tuple[Layer, ...]
+    graph: str = "main"
+
+    def save_node_data(self, path):
+        """Writes the decibels of layers for Model Explorer, which colors the nodes of the second file by them.
+
+        Open that file in Model Explorer and upload this one as custom node data. 200 stands for equal numbers.
+
+        Args:
+            path: of the .json file.
+
+        Returns:
+            The path.
+
+        Raises:
+            OSError: if it cannot be written.
+            ValueError: if it does not end in .json.
+        """
+        who = "save_node_data"
+        path = files.writable(who, "path", path, ".json")
+        results = {
+            row.tensors[1]: {"value": min(row.snr_db, EQUAL_DB)} for row in self.layers if row.snr_db is not None
+        }
+        stops = [{"stop": i / (len(COLORS) - 1), "bgColor": color} for i, color in enumerate(COLORS)]
+        data = {"name": f"dB beside {self.names[0]}", "results": results, "gradient": stops}
+        files.write({path: json.dumps({self.graph: data}, indent=1).encode()})
+        return path
 
     def __str__(self):
         from keraslayers.export.report import tables
@@ -87,15 +121,15 @@ def compare(first, second, samples=None):
         RuntimeError: if LiteRT does not run one of them on the CPU.
     """
     who = "compare"
-    files = [opened(who, file) for file in (first, second)]
-    (_, _, ours), (_, _, theirs) = files
+    both = [opened(who, file) for file in (first, second)]
+    (_, _, ours), (_, _, theirs) = both
     given = samples_for(who, ours, samples)
     pairs = _paired(who, "input", ours.inputs, theirs.inputs)
     # Integers of the first file's scale stand for numbers, which the second may hold otherwise.
     numbers = {t.name: t.dequantize(t.quantize(given[t.name])) if t.scale is not None else given[t.name] for t in pairs}
     other = {pairs[t].name: _as(pairs[t], numbers[t.name]) for t in pairs}
     outcomes, found = [], []
-    for (blob, name, graph), x in zip(files, (given, other), strict=True):
+    for (blob, name, graph), x in zip(both, (given, other), strict=True):
         inputs, count = calls_of(x, graph)
         with step(f"running {name}"):
             outcome = cpu.run(blob, graph, inputs)
@@ -110,15 +144,16 @@ def compare(first, second, samples=None):
         wanted[mine.name] = found[0][mine.name][:count]
         got[mine.name] = found[1][its.name][:count].reshape(wanted[mine.name].shape)
     return Comparison(
-        names=tuple(name for _, name, _ in files),
-        sizes=tuple(len(blob) for blob, _, _ in files),
-        operators=tuple(graph.total for _, _, graph in files),
+        names=tuple(name for _, name, _ in both),
+        sizes=tuple(len(blob) for blob, _, _ in both),
+        operators=tuple(graph.total for _, _, graph in both),
         partitions=tuple(outcome.partitions for outcome in outcomes),
         latencies_ms=tuple(outcome.latency_ms for outcome in outcomes),
         samples=count,
         outputs={name: _decibels(wanted[name], got[name]) for name in wanted},
         agreement=agreement(wanted, got),
-        layers=_layers(files, (given, other)),
+        layers=_layers(both, (given, other)),
+        graph=(edit.read(both[1][0]).main.name or b"").decode(errors="replace"),
     )
 
 
@@ -144,9 +179,9 @@ def _as(tensor, values):
     return values.astype("float32" if tensor.scale is not None else tensor.dtype)
 
 
-def _layers(files, samples):
+def _layers(both, samples):
     kinds, sizes, values = [], [], []
-    for (blob, name, graph), x in zip(files, samples, strict=True):
+    for (blob, name, graph), x in zip(both, samples, strict=True):
         by_layer = {}
         for made in graph.computed:
             by_layer.setdefault(place(made.tensor), Counter())[made.operator] += 1
@@ -156,21 +191,23 @@ def _layers(files, samples):
             values.append(_values(blob, graph, {key: each[:FEW] for key, each in x.items()}))
     rows = []
     for layer in dict.fromkeys([*kinds[0], *kinds[1]]):
-        both = [each[layer] for each in values if layer in each]
-        comparable = len(both) == 2 and both[0].size == both[1].size
+        held = [each[layer] for each in values if layer in each]
+        comparable = len(held) == 2 and held[0][1].size == held[1][1].size
+        (first, one), (second, other) = held if comparable else [(None, None)] * 2
         rows.append(
             Layer(
                 layer,
                 tuple(dict(each.get(layer, {})) for each in kinds),
                 tuple(each.get(layer) for each in sizes),
-                _decibels(both[0].reshape(len(both[0]), -1), both[1].reshape(len(both[0]), -1)) if comparable else None,
+                _decibels(one.reshape(len(one), -1), other.reshape(len(one), -1)) if comparable else None,
+                (first, second),
             )
         )
     return tuple(rows)
 
 
 def _values(blob, graph, samples):
-    """By layer what its last operator gives, as far as that is numbers."""
+    """By layer the name of the tensor that its last operator gives, and its values, as far as these are numbers."""
     file = edit.read(blob)
     numbers = {tensor: number for number, tensor in enumerate(file.tensors)}
     last = {}
@@ -188,7 +225,8 @@ def _values(blob, graph, samples):
     outcome = cpu.values(blob, graph, inputs, wanted)
     if outcome.outputs is None:  # built-in kernels lack some; then files are compared whole
         return {}
-    return values_of(outcome.outputs, replace(graph, outputs=tuple(wanted)), count)
+    found = values_of(outcome.outputs, replace(graph, outputs=tuple(wanted)), count)
+    return {layer: (last[layer].name, each) for layer, each in found.items()}
 
 
 def _decibels(wanted, got):

@@ -93,3 +93,26 @@ def test_the_command(files, x, tmp_path, capfd):
     assert "int8.tflite" in table
     assert json.loads("{" + told)["samples"] == 24
     assert export.compare is compare
+
+
+def test_node_data_for_model_explorer(files, x, tmp_path, capfd):
+    """Of each layer by the tensor that it gives, as Model Explorer finds nodes."""
+    found = compare(*files, samples=x)
+    path = found.save_node_data(tmp_path / "dB.json")
+    (name, data) = json.loads(path.read_text()).popitem()
+    graph = edit.read(files[1].read_bytes()).main
+    assert name == graph.name.decode()
+    given = {tensor.name for operator in graph.operators for tensor in operator.outputs}
+    assert set(data["results"]) < given
+    told = [row for row in found.layers if row.snr_db is not None]
+    assert {row.tensors[1]: {"value": row.snr_db} for row in told} == data["results"]
+    assert [stop["stop"] for stop in data["gradient"]] == [0, 0.5, 1]
+    same = compare(files[0], files[0], samples=x).save_node_data(path)  # equal, which no number says
+    assert {each["value"] for each in json.loads(same.read_text())["main"]["results"].values()} == {200}
+    with pytest.raises(ValueError, match=r"`save_node_data`: `path` must end in '\.json'"):
+        found.save_node_data(tmp_path / "dB.txt")
+    with pytest.raises(SystemExit) as stopped:
+        main(["compare", *map(str, files), "--node-data", str(tmp_path / "again.json")])
+    assert stopped.value.code == 0
+    assert "wrote" in capfd.readouterr().err
+    assert json.loads((tmp_path / "again.json").read_text())["main"]["results"].keys() == data["results"].keys()

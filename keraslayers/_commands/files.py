@@ -193,18 +193,26 @@ def compare(
     first: FILE,
     second: Annotated[Path, typer.Argument(metavar="OTHER.tflite", help="Another file of the same network.")],
     samples: INPUTS = None,
+    node_data: Annotated[
+        Path | None, typer.Option(help="Write the decibels of layers for Model Explorer, too: .json.")
+    ] = None,
     json: JSON = False,
 ):
     """Run two files of one network on the same inputs and compare them, whole and layer by layer."""
     with quiet():
         from keraslayers.export import compare as compared
+        from keraslayers.export.file import files
         from keraslayers.export.report import tables
+    if node_data:
+        files.check_distinct("compare", {"node_data": files.writable("compare", "node_data", node_data, ".json")}, {})
     given = _arguments.load_samples("compare", samples)
     found = compared(first, second, given)
     if json:
         print_json(dumps(asdict(found)))
     else:
         out.print(tables.of_comparison(found))
+    if node_data:
+        wrote(found.save_node_data(node_data))
 
 
 def benchmark(
