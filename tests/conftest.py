@@ -1,6 +1,7 @@
 """What every test starts from: a quiet TensorFlow and the same random numbers."""
 
 import collections
+import gc
 import importlib.util
 import os
 
@@ -40,6 +41,13 @@ FIRST = ("rewrites", "export_applications", "optimize_models", "converter", "opt
 
 def pytest_addoption(parser):
     parser.addoption(sweeps.ALL, action="store_true", help="test every row of what is marked `sweep`, not a third")
+
+
+def pytest_collection_finish(session):
+    """What is imported stays, and networks are many objects: looking through all for garbage took a fifth of the time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 def pytest_collection_modifyitems(config, items):
