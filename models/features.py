@@ -45,7 +45,7 @@ def seen(who, argument, model, strides):
         raise ValueError(f"`{who}`: `{argument}` must take images, of 4 axes; {model.name!r} takes {shapes}.")
     if strides is not None and (not isinstance(strides, list | tuple) or not strides):
         raise TypeError(f"`{who}`: `strides` must be a list of whole numbers, such as (8, 16, 32); got {strides!r}.")
-    maps = _maps(who, argument, model)
+    maps = maps_of(who, argument, model)
     if strides is None:
         strides = [stride for stride in DEFAULT if stride in maps] or [max(maps)]
     strides = [_checks.positive_int(who, "strides", stride) for stride in strides]
@@ -65,10 +65,10 @@ def stride_of(model, tensor):
 
 def strides_of(who, argument, model):
     """The strides of which a model has maps; raises as `features` does."""
-    return set(_maps(who, argument, model))
+    return set(maps_of(who, argument, model))
 
 
-def _maps(who, argument, model):
+def maps_of(who, argument, model):
     """The last tensor of the last stage of each stride."""
     ends = {}
     operations = _rewrite.graph_of(model).operations  # in the order of the calls

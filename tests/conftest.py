@@ -44,7 +44,7 @@ def pytest_addoption(parser):
 
 
 def pytest_collection_finish(session):
-    """What is imported stays, and networks are many objects: looking through all for garbage took a fifth of the time."""
+    """What is imported stays, and networks are many objects: to search all for garbage took a fifth of the time."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)

@@ -131,7 +131,7 @@ def test_what_the_network_refuses():
     for strides in ((4, 32), (32, 32), (32, 5), (24, 4), 32):
         message = who + "`strides` must be that of the maps to begin with and a smaller one, which doublings lead to"
         check(lambda strides=strides: SimpleBaseline(backbone, 4, strides=strides), message)
-    message = "`features`: `model` 'mobilenet_v3_small' has no stage of stride 64"
+    message = "`SimpleBaseline`: `backbone` 'mobilenet_v3_small' has no stage of stride 64"
     check(lambda: SimpleBaseline(backbone, 4, strides=(64, 4)), message)
 
 

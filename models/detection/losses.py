@@ -64,9 +64,6 @@ class BoxLoss(_OfPositives):
     Source: Rezatofighi et al. 2019, "Generalized intersection over union", arXiv:1902.09630, algorithm 1.
     """
 
-    def __init__(self, name="box_loss", **kwargs):
-        super().__init__(name=name, **kwargs)
-
     def call(self, y_true, y_pred):
         positive = (y_true[..., 2] > y_true[..., 0]) & (y_true[..., 3] > y_true[..., 1])
         low, high = ops.maximum(y_true, y_pred), ops.minimum(y_true, y_pred)
@@ -95,9 +92,6 @@ class CenterLoss(_OfPositives):
     Source: Tian et al. 2019, FCOS, arXiv:1904.01355, section 3.3.
     """
 
-    def __init__(self, name="center_loss", **kwargs):
-        super().__init__(name=name, **kwargs)
-
     def call(self, y_true, y_pred):
         positive = y_true[..., 0] >= 0
         values = keras.losses.binary_crossentropy(ops.maximum(y_true, 0.0), y_pred)
@@ -116,9 +110,6 @@ class OffsetLoss(_OfPositives):
 
     Source: Liu et al. 2016, "SSD: Single shot multibox detector", arXiv:1512.02325, equation 2.
     """
-
-    def __init__(self, name="offset_loss", **kwargs):
-        super().__init__(name=name, **kwargs)
 
     def call(self, y_true, y_pred):
         positive = y_true[..., 4] > 0

@@ -9,7 +9,7 @@ from keraslayers import _checks, _rewrite
 from keraslayers.models import _blocks
 from keraslayers.models.detection._maps import image_size
 from keraslayers.models.detection.anchor_boxes import AnchorBoxes
-from keraslayers.models.features import features
+from keraslayers.models.features import seen
 
 EXTRA = (512, 256, 256, 128)  # filters of the maps behind the backbone's two
 EPSILON = 1e-3
@@ -70,7 +70,7 @@ def SSDLite(
     padding = _checks.choice(who, "padding", padding, _blocks.PADDINGS)
     norm = {"epsilon": EPSILON, "momentum": _checks.rate(who, "momentum", momentum)}
     size = image_size(who, backbone)
-    maps = _two(backbone)
+    maps = _two(who, backbone)
     for number, filters in enumerate(EXTRA[: levels - 2]):
         maps.append(_next(maps[-1], filters, padding, norm, f"extra{number + 1}"))
     boxes = AnchorBoxes(
@@ -88,10 +88,9 @@ def SSDLite(
     return keras.Model(_rewrite.graph_of(backbone).input, outputs, name=name or f"{backbone.name}_ssdlite")
 
 
-def _two(backbone):
+def _two(who, backbone):
     """The maps of stride 16 and 32."""
-    seen = features(backbone, (16, 32))
-    first, second = seen.outputs
+    first, second = seen(who, "backbone", backbone, (16, 32))
     operations = _rewrite.graph_of(backbone).operations
     for operation in operations:
         if EXPANDED.fullmatch(operation.name) and operation.output.shape[1:3] == first.shape[1:3]:

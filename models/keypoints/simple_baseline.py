@@ -4,7 +4,7 @@ import keras
 from keras import layers
 
 from keraslayers import _checks, _rewrite
-from keraslayers.models.features import features
+from keraslayers.models.features import seen
 from keraslayers.resample import Resample2D
 
 UPSAMPLING = ("transposed", "bilinear")
@@ -52,11 +52,10 @@ def SimpleBaseline(
     points, filters = _checks.positive_int(who, "points", points), _checks.positive_int(who, "filters", filters)
     _checks.choice(who, "upsampling", upsampling, UPSAMPLING)
     coarse, fine = _strides(who, strides)
-    seen = features(backbone, strides=(coarse,))
-    (x,) = seen.outputs
+    (x,) = seen(who, "backbone", backbone, (coarse,))
     for step in range(1, (coarse // fine).bit_length()):
         x = _step(x, filters, upsampling, f"up{step}")
-    return keras.Model(seen.input, layers.Conv2D(points, 1, name="maps")(x), name=name)
+    return keras.Model(_rewrite.graph_of(backbone).input, layers.Conv2D(points, 1, name="maps")(x), name=name)
 
 
 def _strides(who, strides):

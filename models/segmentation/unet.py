@@ -5,7 +5,7 @@ from keras import layers
 from keraslayers import _checks
 from keraslayers.models import _blocks
 from keraslayers.models._variants import builder
-from keraslayers.models.features import DEFAULT, _maps
+from keraslayers.models.features import DEFAULT, maps_of
 from keraslayers.models.segmentation import _backbone
 from keraslayers.models.segmentation.ending import finished
 from keraslayers.resample import Resample2D
@@ -59,7 +59,7 @@ def UNet(
         graph = _backbone.checked(who, backbone, most=8)
         image, maps = graph.inputs[0], graph.outputs
         if len(maps) == 1:
-            found = _maps(who, "backbone", backbone)
+            found = maps_of(who, "backbone", backbone)
             maps = [found[stride] for stride in sorted(found) if stride in (2, *DEFAULT)]
         if len(maps) < 2:
             raise ValueError(
