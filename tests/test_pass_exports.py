@@ -41,7 +41,7 @@ def of_vectors():
 
 
 def largest_of_sums(x):
-    return layers.GlobalMaxPooling2D(keepdims=True)(x + layers.Conv2D(8, 3, padding="same")(x))
+    return layers.GlobalMaxPooling2D(keepdims=True)(x + layers.Conv2D(8, 3, padding="same", activation="relu")(x))
 
 
 def padded_pool(kind):
