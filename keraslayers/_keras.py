@@ -11,9 +11,11 @@ def functional(sequential):
     return sequential._functional
 
 
-def nodes_by_depth(graph):
-    """`_nodes_by_depth`: a Functional model's nodes by how many calls lie behind them; the depths are in no order."""
-    return graph._nodes_by_depth
+def nodes(graph):
+    """`_nodes_by_depth`: a Functional model's calls from the inputs on, the inputs among them."""
+    # By how many calls lie behind them; where paths differ in length the dict is in no order.
+    depths = graph._nodes_by_depth
+    return [node for depth in sorted(depths, reverse=True) for node in depths[depth]]
 
 
 def run(graph, inputs, call):

@@ -75,15 +75,14 @@ def first(args, kwargs):
 
 
 def calls(model):
-    """Yields (layer, args, kwargs) for every call in a model, those in nested models included."""
-    for nodes in _keras.nodes_by_depth(graph_of(model)).values():
-        for node in nodes:
-            if node.is_input:
-                continue
-            if graph_of(node.operation) is not None:
-                yield from calls(node.operation)
-            else:
-                yield owner(node.operation), node.arguments.args, said(node)
+    """Yields (layer, args, kwargs) for every call in a model from the inputs on, those in nested models included."""
+    for node in _keras.nodes(graph_of(model)):
+        if node.is_input:
+            continue
+        if graph_of(node.operation) is not None:
+            yield from calls(node.operation)
+        else:
+            yield owner(node.operation), node.arguments.args, said(node)
 
 
 def rewrite(model, applies, replace):
@@ -223,12 +222,12 @@ class Call:
 def single_calls(model):
     """By the layer's id, the calls of the layers that a model calls once, nested models laid open."""
     flat = laid_open(model)
-    nodes = [node for nodes in _keras.nodes_by_depth(flat).values() for node in nodes if not node.is_input]
+    nodes = [node for node in _keras.nodes(flat) if not node.is_input]
     uses = Counter(id(tensor) for node in nodes for tensor in node.input_tensors)
     uses.update(id(tensor) for tensor in keras.tree.flatten(flat.outputs))
     times = Counter(id(node.operation) for node in nodes)
     made, found = {}, {}
-    for node in reversed(nodes):  # from the inputs on
+    for node in nodes:
         layer = owner(node.operation)
         call = Call(
             layer,

@@ -15,6 +15,7 @@ from keraslayers._arguments import load_model
 from keraslayers.export import prove, to_tflite
 from keraslayers.export.convert import converter
 from keraslayers.export.convert.converter import ConverterDeathError
+from keraslayers.export.convert.deadly import deadly_layer
 from keraslayers.export.convert.refusals import refused_node
 from keraslayers.export.file.graph import read_graph
 from keraslayers.export.proof import blame
@@ -378,6 +379,20 @@ def test_the_layer_that_the_converter_dies_of_is_named(monkeypatch):
     model = keras.Model([x, other], [layers.Dense(2)(y), layers.Dense(3)(other)], name="m")
     with pytest.raises(RuntimeError, match=r"died \(SIGSEGV\)\. It dies of layer `sums`: write it in another way"):
         to_tflite(model)
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_the_layer_that_the_converter_dies_of_is_found_beside_a_shortcut(number):
+    x = keras.Input((3,), name="x")
+    first = y = layers.Dense(3, name="layer0")(x)
+    for i in (1, 2):
+        y = layers.Dense(3, name=f"layer{i}")(y)
+    model = keras.Model(x, layers.Add(name="layer3")([first, y]))
+
+    def dies(part):
+        return f"layer{number}" in {layer.name for layer in part.layers}
+
+    assert deadly_layer(model, model, dies) == f"layer{number}"
 
 
 def test_a_causal_language_model_is_proven_in_int8():

@@ -221,6 +221,17 @@ def test_a_model_that_gives_no_numbers_is_told_before_the_conversion(monkeypatch
         to_tflite(diverged("outputs"), precision=precision, samples=X)
 
 
+def test_the_first_layer_without_numbers_is_named_beside_a_shortcut(monkeypatch):
+    monkeypatch.setattr(converter, "ask", None)
+    x = keras.Input((4,), name="x")
+    bad = y = layers.Dense(4, bias_initializer=keras.initializers.Constant(np.inf), name="bad")(x)
+    for _ in range(2):
+        y = layers.Dense(4)(y)
+    model = keras.Model(x, layers.Add()([bad, y]), name="m")
+    with pytest.raises(ValueError, match=r"on the samples, first at layer `bad`\. Look at what comes in there"):
+        to_tflite(model, samples=X)
+
+
 def test_a_model_that_gives_nan_on_made_up_samples_alone(monkeypatch):
     x = keras.Input((4,), name="x")
     model = keras.Model(x, layers.Dense(2)(ops.log(x)), name="m")

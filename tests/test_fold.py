@@ -95,6 +95,21 @@ def test_channels_first_folds_into_deformable():
     assert "BatchNormalization" in kinds(fold_batch_norm(model))
 
 
+@pytest.mark.parametrize("first", [True, False])
+def test_batch_norm_folds_beside_a_shortcut(first):
+    """Keras keeps the calls of such a network in another order than that in which they are made."""
+    inputs = keras.Input((6, 5, 4), name="x")
+    x = y = layers.Conv2D(4, 1)(inputs)
+    for _ in range(3):
+        y = layers.Conv2D(4, 1)(y)
+    shortcut = layers.Add()([x, y])
+    z = layers.BatchNormalization()(layers.Conv2D(4, 1)(inputs))
+    for _ in range(3):
+        z = layers.ReLU()(z)
+    model = enliven(keras.Model(inputs, layers.Concatenate()([z, shortcut] if first else [shortcut, z])))
+    assert "BatchNormalization" not in kinds(folded(fold_batch_norm, model, samples(3, (6, 5, 4))))
+
+
 class Own(layers.Conv2D):
     """Computes something else than the layer it is called after."""
 

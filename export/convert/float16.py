@@ -27,8 +27,7 @@ def largest_value(interface, samples):
     flat, labels = laid_open(interface.model), labels_of(interface.model)
     found = [
         (labels.get(id(layer), layer.name), *measured)
-        for nodes in _keras.nodes_by_depth(flat).values()
-        for node in nodes
+        for node in _keras.nodes(flat)
         if not node.is_input
         for layer in [owner(node.operation)]
         for measured in _measured(layer, node)

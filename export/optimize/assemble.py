@@ -50,9 +50,7 @@ def assemble(who, model, cls, parts):
 class _Assembly:
     def __init__(self, who, model, parts):
         self.who, self.model, self.parts = who, model, parts
-        depths = _keras.nodes_by_depth(model)
-        nodes = [node for depth in sorted(depths, reverse=True) for node in depths[depth]]
-        self.nodes = [node for node in nodes if not node.is_input]
+        self.nodes = [node for node in _keras.nodes(model) if not node.is_input]
         self.users = {}
         for node in self.nodes:
             for tensor in node.input_tensors:

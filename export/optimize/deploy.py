@@ -85,18 +85,16 @@ def _dead(model):
     """Ranges next to nothing, each with the width of what was computed there: (bounds, width)."""
     widths, dead = {}, []
     graph = graph_of(quantized_in(model))
-    depths = {} if graph is None else _keras.nodes_by_depth(graph)
-    for depth in sorted(depths, reverse=True):
-        for node in depths[depth]:
-            layer = node.operation
-            width = max((widths[id(x)] for x in node.input_tensors), default=1.0)
-            if isinstance(layer, Range):
-                own = float(layer.bounds["max_var"] - layer.bounds["min_var"]) if layer.bounds else 1.0
-                if own < NARROW * width:
-                    dead.append((layer.bounds, width))
-                else:
-                    width = own
-            widths |= {id(x): width for x in node.outputs}
+    for node in [] if graph is None else _keras.nodes(graph):
+        layer = node.operation
+        width = max((widths[id(x)] for x in node.input_tensors), default=1.0)
+        if isinstance(layer, Range):
+            own = float(layer.bounds["max_var"] - layer.bounds["min_var"]) if layer.bounds else 1.0
+            if own < NARROW * width:
+                dead.append((layer.bounds, width))
+            else:
+                width = own
+        widths |= {id(x): width for x in node.outputs}
     return dead
 
 

@@ -22,6 +22,7 @@ def labels_of(model):
             found[id(layer)] = label
 
     called = [layer for layer, _, _ in calls(model) if isinstance(layer, keras.layers.Layer)]
+    called.reverse()  # from the end on, as the labels stand in files that `save` wrote
     for layer in called:
         take(layer, layer.name)
     for layer in called:

@@ -48,8 +48,7 @@ def _first(interface, samples, labels):
     flat = laid_open(interface.model)
     made = [
         (owner(node.operation), tensor)
-        for nodes in reversed(_keras.nodes_by_depth(flat).values())
-        for node in nodes
+        for node in _keras.nodes(flat)
         if not node.is_input
         for tensor in node.outputs
         if keras.backend.is_float_dtype(tensor.dtype)

@@ -186,7 +186,7 @@ def _numbers(model):
     if graph is None:
         return 0
     found = 0
-    for node in (node for nodes in _keras.nodes_by_depth(graph).values() for node in nodes):
+    for node in _keras.nodes(graph):
         own = sum(math.prod(size or 1 for size in tensor.shape[1:]) for tensor in node.outputs)
         found += _numbers(node.operation) or own
     return found
