@@ -57,8 +57,12 @@ def takes_training(layer):
 
 def projections(layer):
     """`_query_dense` and its like of a GroupedQueryAttention: (of queries and outputs, of keys and values)."""
-    gates = [layer._gate_dense] if getattr(layer, "use_gate", False) else []  # Keras 3.10 has no gates
-    return [layer._query_dense, layer._output_dense, *gates], [layer._key_dense, layer._value_dense]
+    return [layer._query_dense, layer._output_dense, *gates(layer)], [layer._key_dense, layer._value_dense]
+
+
+def gates(layer):
+    """`_gate_dense`: the projection that gates what an attention gives, in a list; Keras 3.10 has none."""
+    return [layer._gate_dense] if hasattr(layer, "_gate_dense") else []
 
 
 def is_of_applications(kind):

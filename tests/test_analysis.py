@@ -293,6 +293,18 @@ def test_attention_of_shared_heads():
         assert (row.multiply_adds, row.activation_products) == (projections + 7 * 5 * 32, 7 * 5 * 32)
 
 
+def test_attention_with_a_gate():
+    """A fifth projection: of the query to as many numbers as the values of all heads."""
+    query, value = keras.Input((7, 6)), keras.Input((5, 4))
+    # Keras before 3.14 has no gates.
+    for gates in (0, 1) if "use_gate" in inspect.signature(layers.MultiHeadAttention).parameters else (0,):
+        layer = layers.MultiHeadAttention(2, 3, 8, **({"use_gate": True} if gates else {}))
+        (row,) = analyze(keras.Model([query, value], layer(query, value))).layers
+        projections = 2 * (7 * 6 * 3 + 5 * 4 * 3 + 5 * 4 * 8 + 7 * 8 * 6) + gates * 2 * 7 * 6 * 8
+        between = 2 * 7 * 5 * (3 + 8)
+        assert (row.multiply_adds, row.activation_products) == (projections + between, between)
+
+
 @pytest.mark.parametrize("sequences", [False, True])
 def test_a_recurrent_convolution_convolves_twice_in_every_step(sequences):
     layer = layers.ConvLSTM2D(3, 3, return_sequences=sequences, data_format="channels_last")

@@ -42,7 +42,7 @@ def attention(layer, inputs, outputs, axes):
 
 
 def multi_head_attention(layer, inputs, outputs, axes):
-    """Four projections; scores of every pair, and a sum of the values weighted by them."""
+    """Four projections, or five with a gate; scores of every pair, and a sum of the values weighted by them."""
     query, value = inputs[:2]
     attended = {axis % len(query) for axis in layer.attention_axes}
     asked, held = (math.prod(shape[axis] for axis in attended) for shape in (query, value))
@@ -51,7 +51,8 @@ def multi_head_attention(layer, inputs, outputs, axes):
         math.prod(part.kernel.shape)
         for part in (layer.query_dense, layer.key_dense, layer.value_dense, layer.output_dense)
     )
-    projections = asked * (of_query + of_output) + held * (of_key + of_value)
+    of_gate = sum(math.prod(part.kernel.shape) for part in _keras.gates(layer))
+    projections = asked * (of_query + of_output + of_gate) + held * (of_key + of_value)
     products = asked * held * layer.num_heads * (layer.key_dim + (layer.value_dim or layer.key_dim))
     window = tuple(EVERYWHERE if axis in attended else Window() for axis in range(1, len(query) - 1))
     return Cost(multiply_adds=batch * (projections + products), activation_products=batch * products, window=window)
