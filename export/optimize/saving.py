@@ -19,7 +19,7 @@ from keraslayers.export.optimize.rebuild import every_kernel
 from keraslayers.export.source.in_float32 import float32_policy
 
 SUFFIX = ".zip"
-VERSION = 1
+VERSION = 2  # in 1 the weights of some networks with shortcuts stood in another order
 
 
 def save(model, path):
