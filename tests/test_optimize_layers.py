@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from keras import layers, ops
 
+import keraslayers
 from keraslayers import export
 from keraslayers.export import optimize
 from tests.export_models import enliven, samples
@@ -363,3 +364,14 @@ def test_what_adds_and_multiplies_weights_stays_in_floats_and_a_product_is_refus
         ValueError, match=r"'judged' \(Product\) cannot be quantized: it computes with its weights .*gamma"
     ):
         optimize.quantize_aware(keras.Model(image, Product(name="judged")(x)), samples=given)
+
+
+def test_a_dilated_mixture_is_what_it_was():
+    """Its kernels stand side by side in one convolution, and so do their biases."""
+    image = keras.Input((8, 8, 3), name="image")
+    x = keraslayers.DynamicConv2D(4, 3, dilation_rate=2, padding="same", name="mixture")(image)
+    model = enliven(keras.Model(image, layers.Dense(3)(layers.Flatten()(x))))
+    x = samples(shape=(8, 8, 3))
+    made = optimize.quantize_aware(model, samples=x)
+    assert made.plan.difference < 1e-5
+    export.to_tflite(made, precision="int8", samples=x).report.require()
