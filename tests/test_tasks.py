@@ -40,6 +40,16 @@ def test_the_page_shows_what_was_found():
     assert block == (tasks.table(found) if found else "")
 
 
+def test_the_page_of_tasks_says_what_became_of_other_peoples_heads():
+    found = json.loads((ROOT / "benchmarks" / "others.json").read_text())
+    rows = re.findall(r"^\| `(\w+/\w+)` \| (.*) \|$", (ROOT / "docs" / "tasks.md").read_text(), re.MULTILINE)
+    assert {"keras_hub/retinanet", "keras_hub/segformer", "kyolo/yolov8"} < {name for name, _ in rows}
+    for name, told in rows:
+        floats, integers, stock = (found[name][way]["proofs"] for way in ("float32", "int8", "stock"))
+        verdicts = [floats["cpu"], floats["gpu"], floats["gpu-fp16"], integers["cpu"], stock["gpu"]]
+        assert told.split(" | ") == [each["verdict"] for each in verdicts], name
+
+
 def test_one_task_is_measured_and_the_others_stay(tmp_path, monkeypatch, examples):
     page, kept = tmp_path / "README.md", tmp_path / "tasks.json"
     page.write_text("# A page\n\n<!-- tasks -->\n<!-- /tasks -->\n")
