@@ -309,12 +309,15 @@ def test_several_inputs_nested_models_and_layers_called_twice():
 
 @keras.saving.register_keras_serializable("tests")
 class Gain(keras.layers.Layer):
-    """One factor a channel."""
+    """One factor a channel; it counts the steps that it trains."""
 
     def build(self, input_shape):
         self.gain = self.add_weight((input_shape[-1],), initializer="ones", name="gain")
+        self.steps = self.add_weight((), "zeros", name="steps", trainable=False)
 
-    def call(self, inputs):
+    def call(self, inputs, training=None):
+        if training:
+            self.steps.assign(self.steps + 1)
         return inputs * self.gain
 
     def compute_output_shape(self, input_shape):
@@ -328,12 +331,13 @@ def gained():
 
 
 def test_a_class_brings_its_own_rule(monkeypatch):
-    from tensorflow_model_optimization.python.core.quantization.keras import quantize_config, quantizers
-
     from keraslayers.export.optimize import rules
 
     monkeypatch.setattr(rules, "_REGISTERED", {})
     made = optimize.quantize_aware(gained(), samples=samples())
+    # Only now: by itself tfmot warns of what it imports.
+    from tensorflow_model_optimization.python.core.quantization.keras import quantize_config, quantizers
+
     in_floats = export.to_tflite(made, precision="int8", samples=samples()).report.require().float_operators
     assert in_floats["MUL"] == 1
 
@@ -354,6 +358,10 @@ def test_a_class_brings_its_own_rule(monkeypatch):
     made = optimize.quantize_aware(model, samples=samples())
     assert len(made.trainable_weights) == len(model.trainable_weights)
     assert not export.to_tflite(made, precision="int8", samples=samples()).report.require().float_operators
+    made.compile("sgd", "mse")
+    x, steps = samples(), optimize.strip(made).get_layer("gain").steps.numpy()
+    made.fit(x, np.zeros((len(x), 3)), batch_size=len(x) // 2, verbose=0)
+    assert optimize.strip(made).get_layer("gain").steps.numpy() == steps + 2
     optimize.register(Gain, Rule())  # the same once more
 
     class Other(Rule):
