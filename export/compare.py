@@ -41,7 +41,7 @@ class Layer:
     operators: tuple[dict, dict]
     sizes: tuple
     snr_db: float | None
-    tensors: tuple = (None, None)
+    tensors: tuple
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Comparison:
     outputs: dict
     agreement: float | None
     layers: tuple[Layer, ...]
-    graph: str = "main"
+    graph: str
 
     def save_node_data(self, path):
         """Writes the decibels of layers for Model Explorer, which colors the nodes of the second file by them.
@@ -143,6 +143,7 @@ def compare(first, second, samples=None):
     for mine, its in outputs.items():
         wanted[mine.name] = found[0][mine.name][:count]
         got[mine.name] = found[1][its.name][:count].reshape(wanted[mine.name].shape)
+    parsed = [edit.read(blob) for blob, _, _ in both]
     return Comparison(
         names=tuple(name for _, name, _ in both),
         sizes=tuple(len(blob) for blob, _, _ in both),
@@ -152,8 +153,8 @@ def compare(first, second, samples=None):
         samples=count,
         outputs={name: _decibels(wanted[name], got[name]) for name in wanted},
         agreement=agreement(wanted, got),
-        layers=_layers(both, (given, other)),
-        graph=(edit.read(both[1][0]).main.name or b"").decode(errors="replace"),
+        layers=_layers(both, parsed, (given, other)),
+        graph=(parsed[1].main.name or b"").decode(errors="replace"),
     )
 
 
@@ -179,16 +180,16 @@ def _as(tensor, values):
     return values.astype("float32" if tensor.scale is not None else tensor.dtype)
 
 
-def _layers(both, samples):
+def _layers(both, parsed, samples):
     kinds, sizes, values = [], [], []
-    for (blob, name, graph), x in zip(both, samples, strict=True):
+    for (blob, name, graph), file, x in zip(both, parsed, samples, strict=True):
         by_layer = {}
         for made in graph.computed:
             by_layer.setdefault(place(made.tensor), Counter())[made.operator] += 1
         kinds.append(by_layer)
         sizes.append(layers_along(graph, place))
         with step(f"what the layers of {name} give"):
-            values.append(_values(blob, graph, {key: each[:FEW] for key, each in x.items()}))
+            values.append(_values(blob, file, graph, {key: each[:FEW] for key, each in x.items()}))
     rows = []
     for layer in dict.fromkeys([*kinds[0], *kinds[1]]):
         held = [each[layer] for each in values if layer in each]
@@ -206,9 +207,8 @@ def _layers(both, samples):
     return tuple(rows)
 
 
-def _values(blob, graph, samples):
+def _values(blob, file, graph, samples):
     """By layer the name of the tensor that its last operator gives, and its values, as far as these are numbers."""
-    file = edit.read(blob)
     numbers = {tensor: number for number, tensor in enumerate(file.tensors)}
     last = {}
     for operator in file.main.operators:

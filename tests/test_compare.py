@@ -112,6 +112,10 @@ def test_node_data_for_model_explorer(files, x, tmp_path, capfd):
     with pytest.raises(ValueError, match=r"`save_node_data`: `path` must end in '\.json'"):
         found.save_node_data(tmp_path / "dB.txt")
     with pytest.raises(SystemExit) as stopped:
+        main(["compare", *map(str, files), "--node-data", str(files[1].with_suffix(".json"))])
+    assert stopped.value.code == 2
+    assert "must be another file than `the report beside int8.tflite`" in " ".join(capfd.readouterr().err.split())
+    with pytest.raises(SystemExit) as stopped:
         main(["compare", *map(str, files), "--node-data", str(tmp_path / "again.json")])
     assert stopped.value.code == 0
     assert "wrote" in capfd.readouterr().err

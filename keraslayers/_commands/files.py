@@ -204,7 +204,9 @@ def compare(
         from keraslayers.export.file import files
         from keraslayers.export.report import tables
     if node_data:
-        files.check_distinct("compare", {"node_data": files.writable("compare", "node_data", node_data, ".json")}, {})
+        path = files.writable("compare", "node_data", node_data, ".json")
+        reports = {f"the report beside {file.name}": file.with_suffix(".json") for file in (first, second)}
+        files.check_distinct("compare", {"node_data": path}, reports)
     given = _arguments.load_samples("compare", samples)
     found = compared(first, second, given)
     if json:
