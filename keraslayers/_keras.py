@@ -12,10 +12,10 @@ def functional(sequential):
 
 
 def nodes(graph):
-    """`_nodes_by_depth`: a Functional model's calls from the inputs on, the inputs among them."""
+    """`_nodes_by_depth`: a Functional model's calls from the inputs on, without the inputs themselves."""
     # By how many calls lie behind them; where paths differ in length the dict is in no order.
     depths = graph._nodes_by_depth
-    return [node for depth in sorted(depths, reverse=True) for node in depths[depth]]
+    return [node for depth in sorted(depths, reverse=True) for node in depths[depth] if not node.is_input]
 
 
 def run(graph, inputs, call):

@@ -77,8 +77,6 @@ def first(args, kwargs):
 def calls(model):
     """Yields (layer, args, kwargs) for every call in a model from the inputs on, those in nested models included."""
     for node in _keras.nodes(graph_of(model)):
-        if node.is_input:
-            continue
         if graph_of(node.operation) is not None:
             yield from calls(node.operation)
         else:
@@ -222,7 +220,7 @@ class Call:
 def single_calls(model):
     """By the layer's id, the calls of the layers that a model calls once, nested models laid open."""
     flat = laid_open(model)
-    nodes = [node for node in _keras.nodes(flat) if not node.is_input]
+    nodes = _keras.nodes(flat)
     uses = Counter(id(tensor) for node in nodes for tensor in node.input_tensors)
     uses.update(id(tensor) for tensor in keras.tree.flatten(flat.outputs))
     times = Counter(id(node.operation) for node in nodes)

@@ -23,7 +23,7 @@ def deadly_layer(model, user, dies):
         The name of the layer; None if the converter lives through the layers one by one.
     """
     graph = laid_open(model)
-    nodes = [node for node in _keras.nodes(graph) if not node.is_input]
+    nodes = _keras.nodes(graph)
 
     def beginning(count):
         read = {id(tensor) for node in nodes[:count] for tensor in node.input_tensors}

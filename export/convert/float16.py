@@ -28,7 +28,6 @@ def largest_value(interface, samples):
     found = [
         (labels.get(id(layer), layer.name), *measured)
         for node in _keras.nodes(flat)
-        if not node.is_input
         for layer in [owner(node.operation)]
         for measured in _measured(layer, node)
         if keras.backend.is_float_dtype(measured[0].dtype)

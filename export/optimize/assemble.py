@@ -50,7 +50,7 @@ def assemble(who, model, cls, parts):
 class _Assembly:
     def __init__(self, who, model, parts):
         self.who, self.model, self.parts = who, model, parts
-        self.nodes = [node for node in _keras.nodes(model) if not node.is_input]
+        self.nodes = _keras.nodes(model)
         self.users = {}
         for node in self.nodes:
             for tensor in node.input_tensors:

@@ -87,7 +87,7 @@ def _dead(model):
     graph = graph_of(quantized_in(model))
     for node in [] if graph is None else _keras.nodes(graph):
         layer = node.operation
-        width = max((widths[id(x)] for x in node.input_tensors), default=1.0)
+        width = max((widths.get(id(x), 1.0) for x in node.input_tensors), default=1.0)  # 1 of the model's inputs
         if isinstance(layer, Range):
             own = float(layer.bounds["max_var"] - layer.bounds["min_var"]) if layer.bounds else 1.0
             if own < NARROW * width:

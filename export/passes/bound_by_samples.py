@@ -59,7 +59,7 @@ def bound_by_samples(model, largest=None):
 
 def _bounds(model, largest):
     """By the layer's id the bound of each that can have one, wherever it is called."""
-    nodes = [node for node in _keras.nodes(model) if not node.is_input]
+    nodes = _keras.nodes(model)
     nodes = [(owner(node.operation), node.input_tensors[0]) for node in nodes if _unbounded(owner(node.operation))]
     if not nodes:
         return {}

@@ -35,8 +35,7 @@ def lower_hard_swish(model, largest=None):
 
 def _small(model, largest):
     """The ids of the layers that see images of next to nothing, wherever they are called."""
-    nodes = [node for node in _keras.nodes(model) if not node.is_input]
-    nodes = [node for node in nodes if _applies(owner(node.operation))]
+    nodes = [node for node in _keras.nodes(model) if _applies(owner(node.operation))]
     images = [node for node in nodes if len(node.input_tensors[0].shape) == 4]
     if not images:
         return set()

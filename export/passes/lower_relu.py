@@ -43,7 +43,7 @@ def _replace(layer, fresh, *args, **kwargs):
 
 def _joined(model):
     """The ids of the layers that the converter makes one with what is before them, wherever they are called."""
-    nodes = [node for node in _keras.nodes(model) if not node.is_input]
+    nodes = _keras.nodes(model)
     uses = Counter(id(x) for node in nodes for x in node.input_tensors)
     uses.update(id(x) for x in keras.tree.flatten(model.outputs))
     found = [(owner(node.operation), node.input_tensors[0]) for node in nodes if clamp_kind(owner(node.operation))]

@@ -49,7 +49,6 @@ def _first(interface, samples, labels):
     made = [
         (owner(node.operation), tensor)
         for node in _keras.nodes(flat)
-        if not node.is_input
         for tensor in node.outputs
         if keras.backend.is_float_dtype(tensor.dtype)
     ]

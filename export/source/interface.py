@@ -185,11 +185,14 @@ def _numbers(model):
     graph = graph_of(model)
     if graph is None:
         return 0
-    found = 0
+    found = _elements(graph.inputs)
     for node in _keras.nodes(graph):
-        own = sum(math.prod(size or 1 for size in tensor.shape[1:]) for tensor in node.outputs)
-        found += _numbers(node.operation) or own
+        found += _numbers(node.operation) or _elements(node.outputs)
     return found
+
+
+def _elements(tensors):
+    return sum(math.prod(size or 1 for size in tensor.shape[1:]) for tensor in tensors)
 
 
 def interface_of(who, model, samples=None):
