@@ -70,7 +70,7 @@ bench-foreign: $(MADE) driver $(FOREIGN:=/.made)
 	.venv-onnx2tf_direct/bin/python -m pip install --quiet --requirement $<
 	touch $@
 
-# The lower bounds in pyproject.toml are what this installs, on another Python where there is one, and what these test.
+# This installs the lower bounds in pyproject.toml, on another Python where there is one, and runs the tests in BOUNDED.
 LOWEST := .venv-lowest
 OTHER_PYTHON = $(shell for each in python3.12 $(wildcard $(HOME)/.pyenv/versions/3.12*/bin/python) $(PYTHON); do \
 	if $$each -c '' 2> /dev/null; then echo $$each; break; fi; done)

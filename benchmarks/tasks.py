@@ -13,8 +13,8 @@ An example has these, which its own `main` uses, too:
 - `score(outputs, targets)`: a number, more being better, of all outputs of `deployed(model).predict` or of the file.
 
 It may have `MORE`, the arguments of `fit` for what `quantize_aware` gave, such as fewer epochs, and `SKIP`, layers of
-`deployed(model)` that stay in floats where the file is in int8. Where the stock
-converter refuses `deployed(model)`, it has `decode(outputs)`: what an app must do itself with the outputs of `model`.
+`deployed(model)` that stay in floats where the file is in int8. Where the stock converter refuses `deployed(model)`, it
+has `decode(outputs)`: what an app must do itself with the outputs of `model`.
 """
 
 import hashlib

@@ -22,7 +22,7 @@ def labels_of(model):
             found[id(layer)] = label
 
     called = [layer for layer, _, _ in calls(model) if isinstance(layer, keras.layers.Layer)]
-    called.reverse()  # from the end on, as the labels stand in files that `save` wrote
+    called.reverse()  # of two of one name the one nearer to the end has no star
     for layer in called:
         take(layer, layer.name)
     for layer in called:
