@@ -76,9 +76,9 @@ def packed(evidence, blob, graph):
 
 
 def _empty(graph, inputs):
-    """Outputs of the file's shapes for as many calls."""
+    """Outputs of the file's shapes for as many calls: zeros, since any number may lie where nothing was written."""
     calls = len(next(iter(inputs.values())))
-    return {tensor.name: np.empty((calls, *tensor.shape), tensor.dtype) for tensor in graph.outputs}
+    return {tensor.name: np.zeros((calls, *tensor.shape), tensor.dtype) for tensor in graph.outputs}
 
 
 def _told(evidence, graph, inputs, count, shapes, expected, meaning):
