@@ -164,7 +164,9 @@ def _costs():
 
 def _documented(name, thing, level):
     """A function as it documents itself: some builders are made by other functions, where no parser finds them."""
-    signature = textwrap.fill(f"{name}{inspect.signature(thing)}", 100, subsequent_indent="    ")
+    # Without hints: what an argument may be is said below in words.
+    bare = [parameter.replace(annotation=parameter.empty) for parameter in inspect.signature(thing).parameters.values()]
+    signature = textwrap.fill(f"{name}{inspect.Signature(bare)}", 100, subsequent_indent="    ")
     lines = [f"{level} {name}", "", "```text", signature, "```", ""]
     section = None
     for line in inspect.getdoc(thing).splitlines():

@@ -1,13 +1,22 @@
 """An exported model: the bytes and what is known of them."""
 
-import hashlib
-from dataclasses import dataclass, field, replace
+from __future__ import annotations
 
+import hashlib
+import pathlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+from keraslayers._hints import Inputs, Outputs, Path
 from keraslayers.export.app.labelled import labelled
 from keraslayers.export.file import files
 from keraslayers.export.file.graph import read_graph
 from keraslayers.export.proof.evidence import Evidence
 from keraslayers.export.report.report import PAGES, Report, written_for
+
+if TYPE_CHECKING:
+    from keraslayers.export.predict import Evaluation, Source
 
 
 @dataclass(frozen=True)
@@ -24,9 +33,9 @@ class Artifact:
     tflite: bytes
     report: Report
     evidence: Evidence | None = field(default=None, repr=False, compare=False)
-    source: object = field(default=None, repr=False, compare=False)
+    source: Source | None = field(default=None, repr=False, compare=False)
 
-    def predict(self, x, *, runtime="cpu"):
+    def predict(self, x: Inputs, *, runtime: str = "cpu") -> Outputs:
         """What the file gives, as `keras.Model.predict` does of a model.
 
         Args:
@@ -46,7 +55,7 @@ class Artifact:
 
         return predicted("Artifact.predict", self.tflite, x, runtime)
 
-    def evaluate(self, x, y=None, *, runtime="cpu"):
+    def evaluate(self, x: Inputs, y: Any = None, *, runtime: str = "cpu") -> Evaluation:
         """Runs the file and the Keras model that it was made of on a whole data set.
 
         Args:
@@ -66,7 +75,17 @@ class Artifact:
 
         return evaluated("Artifact.evaluate", self.tflite, self.source, x, y, runtime)
 
-    def save(self, path, *, labels=None, normalization=None, description=None, author=None, license=None, force=False):
+    def save(
+        self,
+        path: Path,
+        *,
+        labels: Sequence[str] | None = None,
+        normalization: Sequence[float | Sequence[float]] | None = None,
+        description: str | None = None,
+        author: str | None = None,
+        license: str | None = None,
+        force: bool = False,
+    ) -> pathlib.Path:
         """Writes the file, and its report beside it as `.json`, whole or not at all.
 
         With labels the file carries metadata from which Android's task libraries (MediaPipe Tasks, TFLite Task
@@ -105,7 +124,15 @@ class Artifact:
         files.write({path.with_suffix(".json"): report.to_json().encode(), path: blob})
         return path
 
-    def save_page(self, path, *, labels=None, normalization=None, boxes=None, points=None):
+    def save_page(
+        self,
+        path: Path,
+        *,
+        labels: Sequence[str] | None = None,
+        normalization: Sequence[float | Sequence[float]] | None = None,
+        boxes: Literal["yxyx", "xyxy", "xywh", "cxcywh"] | None = None,
+        points: Literal["xy", "yx"] | None = None,
+    ) -> pathlib.Path:
         """Writes the file as a page: one HTML file of some 4 MB that opens from a folder or a mail, without a network.
 
         It holds the model, LiteRT.js and all else: nothing is fetched, nothing is sent. A person draws, chooses, drops
@@ -151,7 +178,7 @@ class Artifact:
             pixels=self.report.preprocessing is not None,
         )
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"<Artifact {self.report.name!r}: {len(self.tflite)} bytes, ok={self.report.ok}>"
 
 

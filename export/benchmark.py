@@ -1,10 +1,14 @@
 """How fast a file is on a phone that is plugged in: LiteRT's own benchmark_model, run through adb."""
 
+from __future__ import annotations
+
 import re
 import subprocess
 import uuid
+from typing import Literal
 
 from keraslayers import _checks
+from keraslayers._hints import File
 from keraslayers.export.progress import step
 from keraslayers.export.prove_file import opened
 from keraslayers.export.report.latency import Latency
@@ -30,7 +34,9 @@ MEMORY = re.compile(rf"overall={NUMBER}")
 TAKEN = re.compile(r"Replacing (\d+) out of (\d+) node\(s\) with delegate \((\w+)\)")
 
 
-def benchmark(file, device="adb", *, accelerator="cpu", threads=1, runs=50):
+def benchmark(
+    file: File, device: str = "adb", *, accelerator: Literal["cpu", "gpu"] = "cpu", threads: int = 1, runs: int = 50
+) -> Latency:
     """Runs LiteRT's benchmark_model on a phone that is plugged in, or reached by `adb connect`.
 
     It times the file; it compares no numbers, so that a file should be PROVEN before. The tool must lie on the phone:

@@ -1,11 +1,15 @@
 """Two files of one network side by side, layer by layer; neither Keras nor TensorFlow is needed."""
 
+from __future__ import annotations
+
 import json
+import pathlib
 from collections import Counter
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from keraslayers._hints import File, Path, Samples
 from keraslayers.export.file import edit, files
 from keraslayers.export.file.graph import ENDS, Tensor
 from keraslayers.export.file.tensor_names import layers_along, place
@@ -38,10 +42,10 @@ class Layer:
     """
 
     layer: str
-    operators: tuple[dict, dict]
-    sizes: tuple
+    operators: tuple[dict[str, int], dict[str, int]]
+    sizes: tuple[int | None, int | None]
     snr_db: float | None
-    tensors: tuple
+    tensors: tuple[str | None, str | None]
 
 
 @dataclass(frozen=True)
@@ -66,12 +70,12 @@ class Comparison:
     partitions: tuple[int, int]
     latencies_ms: tuple[float, float]
     samples: int
-    outputs: dict
+    outputs: dict[str, float]
     agreement: float | None
     layers: tuple[Layer, ...]
     graph: str
 
-    def save_node_data(self, path):
+    def save_node_data(self, path: Path) -> pathlib.Path:
         """Writes the decibels of layers for Model Explorer, which colors the nodes of the second file by them.
 
         Open that file in Model Explorer and upload this one as custom node data. 200 stands for equal numbers.
@@ -96,13 +100,13 @@ class Comparison:
         files.write({path: json.dumps({self.graph: data}, indent=1).encode()})
         return path
 
-    def __str__(self):
+    def __str__(self) -> str:
         from keraslayers.export.report import tables
 
         return tables.to_text(tables.of_comparison(self))
 
 
-def compare(first, second, samples=None):
+def compare(first: File, second: File, samples: Samples | None = None) -> Comparison:
     """Runs two files of one network on the same inputs and compares them, whole and layer by layer.
 
     Layers are found by the names of tensors, which converters keep; what the second file gives is measured against the

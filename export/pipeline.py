@@ -1,10 +1,15 @@
 """From a Keras model to a file with proof: the way in."""
 
+from __future__ import annotations
+
 import dataclasses
 import time
 import warnings
+from collections.abc import Callable, Iterable
 from functools import partial
+from typing import Any, Literal
 
+from keraslayers._hints import Model, Precision, Samples, TargetName
 from keraslayers.export.artifact import Artifact
 from keraslayers.export.file.graph import read_graph
 from keraslayers.export.precisions import INTEGER, check_kernels
@@ -18,6 +23,7 @@ from keraslayers.export.proof.proof import FEWEST_SAMPLES, calls_of, chosen, pro
 from keraslayers.export.report.report import describe
 from keraslayers.export.rewrites.rewrite import rewrite
 from keraslayers.export.source.fork import check_fork
+from keraslayers.export.targets import Target
 
 # Whether a report names the layer that a runtime fails on; to find it takes a dozen runs of parts of the file.
 BLAME = True
@@ -26,19 +32,19 @@ QUICK = 10
 
 
 def to_tflite(
-    model,
+    model: Model,
     *,
-    target="cpu",
-    precision="float32",
-    samples=None,
-    io="float32",
-    batch_size=1,
-    preprocessing=None,
-    skip=(),
-    evaluate=None,
-    max_drop=None,
-    layer_errors=False,
-):
+    target: TargetName | Target = "cpu",
+    precision: Precision | Literal["auto"] = "float32",
+    samples: Samples | None = None,
+    io: Literal["float32", "int8", "uint8", "int16"] = "float32",
+    batch_size: int = 1,
+    preprocessing: Callable[..., Any] | None = None,
+    skip: Iterable[str | type] = (),
+    evaluate: Callable[[Callable[..., Any]], float] | None = None,
+    max_drop: float | None = None,
+    layer_errors: bool = False,
+) -> Artifact:
     """Exports a Keras 3 model to TFLite and proves the file on the real runtimes.
 
     The model stays as it is. The names of its inputs and outputs become those of the file's signature, whatever

@@ -1,9 +1,13 @@
 """What a file gives of as many inputs as there are, and how far that is from the Keras model on a whole data set."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from keraslayers._hints import Array, Model
 from keraslayers.export.measures import ROUNDING, signal
 from keraslayers.export.progress import each
 from keraslayers.export.proof.run_file import AT_ONCE, runner
@@ -28,12 +32,12 @@ class Evaluation:
 
     samples: int
     runtime: str
-    keras: dict
-    file: dict
+    keras: dict[str, float]
+    file: dict[str, float]
     agreement: float | None
     snr_db: float | None
 
-    def __str__(self):
+    def __str__(self) -> str:
         from keraslayers.export.report import tables
 
         return tables.to_text(tables.of_evaluation(self))
@@ -108,16 +112,16 @@ class Source:
         batch: of the file.
     """
 
-    user: object
+    user: Model
     interface: object
     pixels: bool
     batch: int
 
-    def scores(self, outputs):
+    def scores(self, outputs: set[str]) -> bool:
         """Whether a file of these outputs has all that the model was compiled for."""
         return bool(self.user.compiled) and self._names() is not None and set(self._names()) == outputs
 
-    def packed(self, values):
+    def packed(self, values: dict[str, Array]) -> Any:
         """Outputs by name as the model gives them."""
         import keras
 

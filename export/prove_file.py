@@ -1,10 +1,14 @@
 """Proof for a file that is there already; needs neither Keras nor TensorFlow."""
 
+from __future__ import annotations
+
 import math
 import os
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
+from keraslayers._hints import File, Model, Samples
 from keraslayers._printable import printable
 from keraslayers.export.file import strange
 from keraslayers.export.file.edit import by_signature
@@ -14,8 +18,9 @@ from keraslayers.export.proof.blame import half_blamed
 from keraslayers.export.proof.evidence import Evidence
 from keraslayers.export.proof.match import LOST
 from keraslayers.export.proof.proof import Proof, Verdict, chosen, prove_blob
-from keraslayers.export.report.report import describe
+from keraslayers.export.report.report import Report, describe
 from keraslayers.export.runtimes import RUNTIMES, several
+from keraslayers.export.runtimes.elsewhere import Runtime
 from keraslayers.export.source.counterpart import expected_of
 from keraslayers.export.source.samples import make_up, name_samples
 
@@ -29,7 +34,12 @@ MOST_ELEMENTS = 2**24
 IN_THE_FILE = "it is the file that is off, by its quantization or by what its tool made of the model"
 
 
-def prove(tflite, runtimes=None, samples=None, model=None):
+def prove(
+    tflite: File,
+    runtimes: Runtime | Iterable[Runtime] | None = None,
+    samples: Samples | None = None,
+    model: Model | None = None,
+) -> Report:
     """Proves an existing .tflite file against LiteRT's built-in kernels, the code that defines the format.
 
     Args:

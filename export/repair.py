@@ -1,7 +1,10 @@
 """Repair: any tool's file to one that a target's runtimes take and compute right; needs no TensorFlow."""
 
+from __future__ import annotations
+
 import numpy as np
 
+from keraslayers._hints import File, Model, Samples, TargetName
 from keraslayers.export.artifact import Artifact
 from keraslayers.export.file import edit
 from keraslayers.export.file.graph import read_graph
@@ -18,7 +21,7 @@ from keraslayers.export.rewrites import REWRITES
 from keraslayers.export.rewrites.rewrite import rewrite
 from keraslayers.export.runtimes import cpu
 from keraslayers.export.source.counterpart import expected_of
-from keraslayers.export.targets import find_target
+from keraslayers.export.targets import Target, find_target
 
 # A file in floats is the same after rewriting if its outputs on LiteRT's built-in kernels are: sums in another order
 # gave 120 dB and more through deep networks, an operator rewritten wrongly gives 20 and less.
@@ -27,7 +30,9 @@ LEAST_DB = 90.0
 MENDS = "join_in_floats"
 
 
-def repair(tflite, *, target="gpu", samples=None, model=None):
+def repair(
+    tflite: File, *, target: TargetName | Target = "gpu", samples: Samples | None = None, model: Model | None = None
+) -> Artifact:
     """Rewrites an existing .tflite file so that the target's runtimes run it, and proves the result.
 
     The file may come from any tool. What it computes stays: a rewritten file whose outputs on LiteRT's built-in

@@ -1,9 +1,13 @@
 """What a target is: the runtimes its files must be proven on, the passes a model needs for them, their limits."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 from keraslayers import _checks
+from keraslayers._hints import Precision
 from keraslayers.export import runtimes
+from keraslayers.export.runtimes.elsewhere import Runtime
 
 
 @dataclass(frozen=True)
@@ -17,33 +21,33 @@ class Target:
     """
 
     name: str
-    runtimes: tuple
+    runtimes: tuple[Runtime, ...]
     description: str
 
-    def passes(self, precision):
+    def passes(self, precision: Precision) -> tuple[str, ...]:
         """The names of the passes that prepare a model for a file of that precision, in their order."""
         from keraslayers.export.passes import PASSES  # here, as `prove` needs no Keras
 
         return tuple(name for name, (_, wanted) in PASSES.items() if wanted(self, precision))
 
-    def rewrites(self, precision):
+    def rewrites(self, precision: Precision) -> tuple[str, ...]:
         """The names of the rewrites of a file of that precision, in their order."""
         from keraslayers.export.rewrites import REWRITES
 
         return tuple(name for name, (_, wanted) in REWRITES.items() if wanted(self, precision))
 
     @property
-    def kinds(self):
+    def kinds(self) -> tuple[str, ...]:
         """The names of the runtimes that its files are made for: `"cpu"` where they are proven on a board's, too."""
         return tuple(runtimes.kind(runtime) for runtime in self.runtimes)
 
     @property
-    def types(self):
+    def types(self) -> tuple[str, ...] | None:
         """The types that its runtimes take and give, of inputs and outputs; None where they have all."""
         return next((runtimes.of(each).TYPES for each in self.runtimes if hasattr(runtimes.of(each), "TYPES")), None)
 
     @property
-    def limits(self):
+    def limits(self) -> tuple[str, ...]:
         """What no file for it may hold, whatever the passes do: a line for each limit of a runtime."""
         return tuple(f"{runtime}: {limit}" for runtime in self.runtimes for limit in runtimes.of(runtime).LIMITS)
 

@@ -3,6 +3,7 @@
 import importlib as _importlib
 import os as _os
 import sys as _sys
+import typing as _types
 
 __version__ = "0.1.0"
 
@@ -21,9 +22,13 @@ if not _command:
     from keraslayers._public import *
     from keraslayers._public import __all__ as __all__
 
+if _types.TYPE_CHECKING:  # what comes lazily
+    from keraslayers import export as export
+    from keraslayers import models as models
+else:
 
-def __getattr__(name):
-    # `keraslayers.models` and `keraslayers.export` load on first use, so that the layers stay light.
-    if name in ("models", "export"):
-        return _importlib.import_module(f"keraslayers.{name}")
-    raise AttributeError(f"module 'keraslayers' has no attribute {name!r}")
+    def __getattr__(name):
+        # `keraslayers.models` and `keraslayers.export` load on first use, so that the layers stay light.
+        if name in ("models", "export"):
+            return _importlib.import_module(f"keraslayers.{name}")
+        raise AttributeError(f"module 'keraslayers' has no attribute {name!r}")

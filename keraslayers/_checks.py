@@ -1,26 +1,35 @@
 """Error messages that say who, which argument, what was expected, what came, and the remedy."""
 
+from __future__ import annotations
+
 import difflib
 import math
 import numbers
 import operator
+from collections.abc import Iterable
+from typing import Any, TypeVar
+
+from keraslayers._hints import DataFormat, Shape, Tensor
+
+Class = TypeVar("Class", bound=type)
+Value = TypeVar("Value")
 
 
-def register(cls):
+def register(cls: Class) -> Class:
     """Registers a class for saving under the package name `keraslayers`."""
     import keras  # here, as the command line checks its arguments before it waits for Keras
 
     return keras.saving.register_keras_serializable(package="keraslayers")(cls)
 
 
-def tensor(x):
+def tensor(x: Any) -> Tensor:
     """Returns `x` as a tensor, a list or an array too; a symbolic one as it is."""
     import keras
 
     return x if isinstance(x, keras.KerasTensor) else keras.ops.convert_to_tensor(x)
 
 
-def choice(who, argument, value, choices):
+def choice(who: str, argument: str, value: Value, choices: Iterable[Any]) -> Value:
     """Returns `value` if it is one of `choices`, else raises a ValueError that names the nearest ones.
 
     One alike but for capitals, hyphens and underscores is named alone. Of very many, such as a model's layers, only the
@@ -42,7 +51,7 @@ def _folded(name):
     return str(name).casefold().replace("-", "").replace("_", "")
 
 
-def whole_number(who, argument, value, least):
+def whole_number(who: str, argument: str, value: Any, least: int) -> int:
     """Returns `value` as an int if it is a whole number of `least` or more, else raises."""
     message = f"`{who}`: `{argument}` must be a whole number; got {value!r}."
     if isinstance(value, bool):
@@ -56,20 +65,21 @@ def whole_number(who, argument, value, least):
     return number
 
 
-def positive_int(who, argument, value):
+def positive_int(who: str, argument: str, value: Any) -> int:
     """Returns `value` as an int if it is a whole number above zero, else raises."""
     return whole_number(who, argument, value, least=1)
 
 
-def positive_pair(who, argument, value):
+def positive_pair(who: str, argument: str, value: Any) -> tuple[int, int]:
     """Returns (height, width) as ints above zero; a single whole number stands for both."""
     pair = value if isinstance(value, list | tuple) else (value, value)
     if len(pair) != 2:
         raise TypeError(f"`{who}`: `{argument}` must be a whole number or two, (height, width); got {value!r}.")
-    return tuple(positive_int(who, argument, number) for number in pair)
+    height, width = (positive_int(who, argument, number) for number in pair)
+    return height, width
 
 
-def strides_or_dilation(who, strides, dilation_rate):
+def strides_or_dilation(who: str, strides: tuple[int, int], dilation_rate: tuple[int, int]) -> None:
     """Raises if a convolution has both: backends have none such, and Keras's own layers refuse it."""
     if max(strides) > 1 and max(dilation_rate) > 1:
         raise ValueError(
@@ -78,7 +88,7 @@ def strides_or_dilation(who, strides, dilation_rate):
         )
 
 
-def number(who, argument, value, least=None, above=None):
+def number(who: str, argument: str, value: Any, least: float | None = None, above: float | None = None) -> float:
     """Returns `value` as a float if it is a finite number, at least `least` and above `above`, else raises."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(f"`{who}`: `{argument}` must be a number; got {value!r}.")
@@ -92,7 +102,7 @@ def number(who, argument, value, least=None, above=None):
     return value
 
 
-def fraction(who, argument, value):
+def fraction(who: str, argument: str, value: Any) -> float:
     """Returns `value` as a float if it is a number within (0, 1], else raises."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(f"`{who}`: `{argument}` must be a number within (0, 1]; got {value!r}.")
@@ -101,7 +111,7 @@ def fraction(who, argument, value):
     return float(value)
 
 
-def rate(who, argument, value):
+def rate(who: str, argument: str, value: Any) -> float:
     """Returns `value` as a float if it is a number within [0, 1), else raises."""
     value = number(who, argument, value, least=0)
     if value >= 1:
@@ -109,7 +119,7 @@ def rate(who, argument, value):
     return value
 
 
-def data_format(who, value):
+def data_format(who: str, value: DataFormat | None) -> DataFormat:
     """Returns `"channels_last"` or `"channels_first"`; None stands for Keras's own setting."""
     import keras
 
@@ -118,7 +128,7 @@ def data_format(who, value):
     return choice(who, "data_format", value, ("channels_last", "channels_first"))
 
 
-def axes(who, shape, count):
+def axes(who: str, shape: Shape, count: int) -> tuple[int | None, ...]:
     """Returns `shape` as a tuple if it has `count` axes, else raises."""
     shape = tuple(shape)
     if len(shape) != count:
@@ -126,7 +136,7 @@ def axes(who, shape, count):
     return shape
 
 
-def channels(who, shape, data_format, rank=None):
+def channels(who: str, shape: Shape, data_format: DataFormat, rank: int | None = None) -> int:
     """Returns the channels of an input of `shape`, which must be known.
 
     The rank must be `rank`, or 2 at least where none is given.

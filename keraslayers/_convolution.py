@@ -1,12 +1,15 @@
 """What the convolutions here share with `keras.layers.Conv2D`: its arguments, and the shapes that follow from them."""
 
+from __future__ import annotations
+
 import dataclasses
 from dataclasses import dataclass
-from operator import attrgetter
+from typing import Any, Self
 
 import keras
 
 from keraslayers import _checks, _padding, _weights
+from keraslayers._hints import Activation, DataFormat, Padding, Shape, Size
 
 
 @dataclass(frozen=True)
@@ -23,12 +26,22 @@ class Geometry:
     who: str
     kernel_size: tuple[int, int]
     strides: tuple[int, int]
-    padding: str | tuple
+    padding: str | tuple[tuple[int, ...], ...]
     dilation_rate: tuple[int, int]
-    data_format: str
+    data_format: DataFormat
 
     @classmethod
-    def of(cls, who, *, kernel_size, strides, padding, dilation_rate, data_format, **others):
+    def of(
+        cls,
+        who: str,
+        *,
+        kernel_size: Size,
+        strides: Size,
+        padding: Padding,
+        dilation_rate: Size,
+        data_format: DataFormat | None,
+        **others: Any,
+    ) -> Self:
         """Checks the arguments, numbers stand for pairs of the same; `others` are fields that a subclass checked."""
         return cls(
             who=who,
@@ -41,22 +54,22 @@ class Geometry:
         )
 
     @classmethod
-    def of_keras(cls, who, *, padding, **arguments):
+    def of_keras(cls, who: str, *, padding: Padding, **arguments: Any) -> Self:
         """The same for what Keras computes itself: two paddings, and strides without dilation."""
         geometry = cls.of(who, padding=_padding.named(who, padding, ("valid", "same")), **arguments)
         _checks.strides_or_dilation(who, geometry.strides, geometry.dilation_rate)
         return geometry
 
-    def config(self):
+    def config(self) -> dict[str, Any]:
         """The arguments that make it again."""
         return {name: value for name, value in dataclasses.asdict(self).items() if name != "who"}
 
     @property
-    def channel_axis(self):
+    def channel_axis(self) -> int:
         """Which axis of images the channels are."""
         return -1 if self.data_format == "channels_last" else 1
 
-    def output_shape(self, shape, filters):
+    def output_shape(self, shape: Shape, filters: int) -> tuple[int | None, ...]:
         """Returns the shape of the outputs of images of `shape`, None where it is unknown."""
         return _padding.shape(
             self.who,
@@ -70,7 +83,7 @@ class Geometry:
             data_format=self.data_format,
         )
 
-    def check_channels(self, shape, filters):
+    def check_channels(self, shape: Shape, filters: int) -> int:
         """Returns the channels of images of `shape`; raises if they are unknown, or go with no convolution."""
         return _checks.channels(self.who, shape, self.data_format, rank=4)
 
@@ -84,12 +97,29 @@ class Convolution2D(keras.layers.Layer):
         **kwargs: the six arguments that `_weights` keeps, all of them, and those of every layer.
     """
 
-    kernel_size, strides, padding, dilation_rate, data_format = (
-        property(attrgetter(f"geometry.{name}"))
-        for name in ("kernel_size", "strides", "padding", "dilation_rate", "data_format")
-    )
+    @property
+    def kernel_size(self) -> tuple[int, int]:
+        return self.geometry.kernel_size
 
-    def __init__(self, geometry, filters, activation, use_bias, **kwargs):
+    @property
+    def strides(self) -> tuple[int, int]:
+        return self.geometry.strides
+
+    @property
+    def padding(self) -> str | tuple[tuple[int, ...], ...]:
+        return self.geometry.padding
+
+    @property
+    def dilation_rate(self) -> tuple[int, int]:
+        return self.geometry.dilation_rate
+
+    @property
+    def data_format(self) -> DataFormat:
+        return self.geometry.data_format
+
+    def __init__(
+        self, geometry: Geometry, filters: int, activation: Activation | None, use_bias: bool, **kwargs: Any
+    ) -> None:
         weights = {name: kwargs.pop(name) for name in _weights.ARGUMENTS}
         super().__init__(**kwargs)
         self.geometry = geometry
@@ -105,10 +135,10 @@ class Convolution2D(keras.layers.Layer):
         self.input_spec = keras.layers.InputSpec(ndim=4, axes={self.geometry.channel_axis: channels})
         return channels
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> tuple[int | None, ...]:
         return self.geometry.output_shape(tuple(input_shape), self.filters)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             **self.geometry.config(),

@@ -1,28 +1,31 @@
 """Deformable convolution as a function of images and offsets."""
 
+from __future__ import annotations
+
 import keras
 from keras import ops
 
 from keraslayers import _checks
 from keraslayers._deformable_geometry import DeformableGeometry, channels_last, from_channels_last
 from keraslayers._deformable_sampling import sample
+from keraslayers._hints import DataFormat, Padding, Size, Tensor
 
 
 def deform_conv2d(
-    inputs,
-    offsets,
-    kernel,
-    mask=None,
-    bias=None,
+    inputs: Tensor,
+    offsets: Tensor,
+    kernel: Tensor,
+    mask: Tensor | None = None,
+    bias: Tensor | None = None,
     *,
-    strides=1,
-    padding="valid",
-    dilation_rate=1,
-    groups=1,
-    offset_groups=1,
-    max_offset=None,
-    data_format=None,
-):
+    strides: Size = 1,
+    padding: Padding = "valid",
+    dilation_rate: Size = 1,
+    groups: int = 1,
+    offset_groups: int = 1,
+    max_offset: int | None = None,
+    data_format: DataFormat | None = None,
+) -> Tensor:
     """Convolution whose kernel samples the image beside its grid, each tap at an offset of its own.
 
     outputs[p] = sum over taps k of kernel[k] * mask[p, k] * inputs(p * strides - pad + k * dilation_rate +

@@ -1,5 +1,9 @@
 """What stands around an image before a convolution: how wide, with which values, and the sizes that follow."""
 
+from __future__ import annotations
+
+from typing import Any
+
 from keras import ops
 
 from keraslayers import _checks
@@ -12,7 +16,7 @@ NAMES = ("valid", "same", "full")
 _MOST_JOINED = 5
 
 
-def standardize(who, padding):
+def standardize(who: str, padding: Any) -> str | tuple[tuple[int, ...], ...]:
     """Returns a padding as `"valid"`, `"same"`, `"full"` or ((top, bottom), (left, right)).
 
     Args:

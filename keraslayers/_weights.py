@@ -1,5 +1,10 @@
 """What a layer is told of its weights: initializers, regularizers and constraints, kept, saved and put to use."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -8,18 +13,18 @@ _KINDS = {"initializer": keras.initializers, "regularizer": keras.regularizers, 
 ARGUMENTS = {f"{weight}_{kind}": lib for kind, lib in _KINDS.items() for weight in ("kernel", "bias")}
 
 
-def keep(layer, **arguments):
+def keep(layer: keras.layers.Layer, **arguments: Any) -> None:
     """Keeps `kernel_initializer` and its like as objects, as attributes of the layer under their own names."""
     for name, value in arguments.items():
         setattr(layer, name, ARGUMENTS[name].get(value))
 
 
-def config(layer):
+def config(layer: keras.layers.Layer) -> dict[str, Any]:
     """Those entries of the layer's configuration."""
     return {name: lib.serialize(getattr(layer, name)) for name, lib in ARGUMENTS.items() if hasattr(layer, name)}
 
 
-def add(layer, weight, shape, name=None):
+def add(layer: keras.layers.Layer, weight: str, shape: Sequence[int], name: str | None = None) -> Any:
     """Makes a weight with what the layer keeps for `weight`, `"kernel"` or `"bias"`; `name` is its own, if another."""
     return layer.add_weight(
         name=name or weight,
@@ -30,7 +35,7 @@ def add(layer, weight, shape, name=None):
     )
 
 
-def add_several(layer, weight, shape, name):
+def add_several(layer: keras.layers.Layer, weight: str, shape: Sequence[int], name: str) -> Any:
     """The same for a weight of (count, *one's shape): each one is drawn and bound for itself, all are regularized."""
     return layer.add_weight(
         name=name,

@@ -1,10 +1,16 @@
 """What attention within windows adds to its scores: a learnt bias for each offset, and a mask for strangers."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
 
 from keraslayers import _checks
+from keraslayers._hints import Shape, Tensor
 
 # What is added to the score of places that are no neighbours: after softmax next to nothing, and no infinity.
 MASKED = -100.0
@@ -25,14 +31,16 @@ class WindowBias(keras.layers.Layer):
         shifts: places by which they are moved, (down, right).
     """
 
-    def __init__(self, num_heads, window_size, size, shifts, **kwargs):
+    def __init__(
+        self, num_heads: int, window_size: Sequence[int], size: Sequence[int], shifts: Sequence[int], **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.num_heads = num_heads
         self.window_size = tuple(window_size)
         self.size = tuple(size)
         self.shifts = tuple(shifts)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         tall, wide = self.window_size
         self.table = self.add_weight(
             name="bias_table",
@@ -40,7 +48,7 @@ class WindowBias(keras.layers.Layer):
             initializer=keras.initializers.TruncatedNormal(stddev=0.02),
         )
 
-    def call(self, scores):
+    def call(self, scores: Tensor) -> Tensor:
         tokens = scores.shape[2]
         bias = ops.take(ops.cast(self.table, scores.dtype), _offsets(*self.window_size), axis=0)
         scores = scores + ops.reshape(ops.transpose(bias, (1, 0)), (1, self.num_heads, tokens, tokens))
@@ -52,10 +60,10 @@ class WindowBias(keras.layers.Layer):
         mask = ops.convert_to_tensor(mask.reshape(len(mask), 1, tokens * tokens), scores.dtype)
         return ops.reshape(ops.reshape(scores, shape) + mask, (-1, self.num_heads, tokens, tokens))
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> tuple[int | None, ...]:
         return tuple(input_shape)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "num_heads": self.num_heads,

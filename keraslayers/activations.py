@@ -1,16 +1,21 @@
 """Hard activations: piecewise linear stand-ins for sigmoid, swish and tanh that phones compute cheaply."""
 
+from __future__ import annotations
+
+from typing import Any, Literal
+
 import keras
 from keras import ops
 
 from keraslayers import _checks
+from keraslayers._hints import Shape, Tensor
 from keraslayers.analysis.cost import Cost
 
 # Each formula is relu6(slope * x + 3) / 6.
 SLOPES = {"mobilenet": 1.0, "keras2": 1.2, "binarynet": 3.0}
 
 
-def hard_sigmoid(x, variant="mobilenet"):
+def hard_sigmoid(x: Tensor, variant: Literal["mobilenet", "keras2", "binarynet"] = "mobilenet") -> Tensor:
     """Piecewise linear sigmoid, by one of the three formulas in use.
 
     Args:
@@ -33,14 +38,14 @@ def hard_sigmoid(x, variant="mobilenet"):
 class _Activation(keras.layers.Layer):
     """An elementwise layer: any input shape, the same output shape, no weights."""
 
-    def __init__(self, **kwargs):
+    def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.supports_masking = True
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> tuple[int | None, ...]:
         return tuple(input_shape)
 
-    def call_cost(self, input_shape, output_shape):
+    def call_cost(self, input_shape: Shape, output_shape: Shape) -> Cost:
         return Cost()
 
 
@@ -61,14 +66,14 @@ class HardSigmoid(_Activation):
     `keraslayers.hard_sigmoid`.
     """
 
-    def __init__(self, variant="mobilenet", **kwargs):
+    def __init__(self, variant: Literal["mobilenet", "keras2", "binarynet"] = "mobilenet", **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.variant = _checks.choice("HardSigmoid", "variant", variant, SLOPES)
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         return hard_sigmoid(inputs, self.variant)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "variant": self.variant}
 
 
@@ -79,7 +84,7 @@ class HardSwish(_Activation):
     Input shape: any. Output shape: the same. Source: Howard et al. 2019, arXiv:1905.02244, section 5.2.
     """
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         return ops.hard_swish(inputs)
 
 
@@ -90,7 +95,7 @@ class HardTanh(_Activation):
     Input shape: any. Output shape: the same. Source: Collobert 2004, "Large Scale Machine Learning" (thesis).
     """
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         return ops.hard_tanh(inputs)
 
 
@@ -102,7 +107,7 @@ class ReLU6(_Activation):
     CIFAR-10"; Sandler et al. 2018 (MobileNet V2), arXiv:1801.04381, section 4.
     """
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         return ops.relu6(inputs)
 
 
@@ -127,15 +132,15 @@ class ShiftLeakyReLU(_Activation):
     place of a division, Jacob et al. 2018, arXiv:1712.05877, section 2.2.
     """
 
-    def __init__(self, multiplier=13, shift=7, **kwargs):
+    def __init__(self, multiplier: int = 13, shift: int = 7, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.multiplier = _checks.positive_int("ShiftLeakyReLU", "multiplier", multiplier)
         self.shift = _checks.whole_number("ShiftLeakyReLU", "shift", shift, least=0)
         if self.shift > 31:
             raise ValueError(f"`ShiftLeakyReLU`: `shift` must be 31 at most; got {self.shift}.")
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         return ops.leaky_relu(inputs, negative_slope=self.multiplier / 2**self.shift)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "multiplier": self.multiplier, "shift": self.shift}

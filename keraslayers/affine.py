@@ -1,9 +1,14 @@
 """A factor and an offset for each channel, learnt: what stands for a normalization where there are no statistics."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import keras
 from keras import ops
 
 from keraslayers import _checks
+from keraslayers._hints import Initializer, Shape, Tensor
 from keraslayers.analysis.cost import Cost
 
 
@@ -31,7 +36,15 @@ class Affine(keras.layers.Layer):
     arXiv:2105.03404, eq. 1.
     """
 
-    def __init__(self, axis=-1, center=True, scale=True, gamma_initializer="ones", beta_initializer="zeros", **kwargs):
+    def __init__(
+        self,
+        axis: int = -1,
+        center: bool = True,
+        scale: bool = True,
+        gamma_initializer: Initializer = "ones",
+        beta_initializer: Initializer = "zeros",
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         # Any whole number goes: which of them the input has is known when built.
         self.axis = _checks.whole_number(type(self).__name__, "axis", axis, least=-(2**31))
@@ -42,7 +55,7 @@ class Affine(keras.layers.Layer):
         self.beta_initializer = keras.initializers.get(beta_initializer)
         self.supports_masking = True
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         who, axes = type(self).__name__, len(input_shape)
         if not (-axes < self.axis < 0 or 0 < self.axis < axes):
             raise ValueError(
@@ -60,7 +73,7 @@ class Affine(keras.layers.Layer):
         if self.center:
             self.beta = self.add_weight(name="beta", shape=(channels,), initializer=self.beta_initializer)
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         if self.scale:
             inputs = inputs * self._spread(self.gamma, inputs)
         return inputs + self._spread(self.beta, inputs) if self.center else inputs
@@ -71,13 +84,13 @@ class Affine(keras.layers.Layer):
         behind = -self.axis - 1 if self.axis < 0 else len(inputs.shape) - self.axis - 1
         return ops.reshape(weight, (-1, *(1,) * behind)) if behind else weight
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> tuple[int | None, ...]:
         return tuple(input_shape)
 
-    def call_cost(self, input_shape, output_shape):
+    def call_cost(self, input_shape: Shape, output_shape: Shape) -> Cost:
         return Cost()  # by the convention, as normalizations
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "axis": self.axis,
@@ -107,13 +120,13 @@ class LayerScale(Affine):
     Source: Touvron et al. 2021, "Going deeper with image transformers", arXiv:2103.17239, eq. 4.
     """
 
-    def __init__(self, initial_value=1e-5, axis=-1, **kwargs):
+    def __init__(self, initial_value: float = 1e-5, axis: int = -1, **kwargs: Any) -> None:
         self.initial_value = _checks.number("LayerScale", "initial_value", initial_value)
         super().__init__(
             axis, center=False, gamma_initializer=keras.initializers.Constant(self.initial_value), **kwargs
         )
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         config = super().get_config()
         for name in ("center", "scale", "gamma_initializer", "beta_initializer"):  # they are what makes it of an Affine
             del config[name]

@@ -1,8 +1,13 @@
 """Outputs that are there for training only."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import keras
 
 from keraslayers import _checks
+from keraslayers._hints import Shape, Tensor
 from keraslayers.analysis.cost import Cost
 
 
@@ -24,15 +29,15 @@ class AuxiliaryOutput(keras.layers.Layer):
     discarded".
     """
 
-    def __init__(self, **kwargs):
+    def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.supports_masking = True
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         return inputs
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> tuple[int | None, ...]:
         return tuple(input_shape)
 
-    def call_cost(self, input_shape, output_shape):
+    def call_cost(self, input_shape: Shape, output_shape: Shape) -> Cost:
         return Cost(free=True)

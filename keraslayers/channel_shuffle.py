@@ -1,13 +1,18 @@
 """Channel shuffle: lets grouped convolutions exchange information."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import keras
 from keras import ops
 
 from keraslayers import _checks
+from keraslayers._hints import DataFormat, Shape, Tensor
 from keraslayers.analysis.cost import Cost
 
 
-def channel_shuffle(x, groups, data_format=None):
+def channel_shuffle(x: Tensor, groups: int, data_format: DataFormat | None = None) -> Tensor:
     """Interleaves the channels of `groups` groups: channel g * n + i moves to i * groups + g.
 
     Written with tensors of rank 4 at most, since the GPU runtime of LiteRT refuses rank 5.
@@ -72,23 +77,23 @@ class ChannelShuffle(keras.layers.Layer):
     Source: Zhang et al. 2017, arXiv:1707.01083, section 3.1.
     """
 
-    def __init__(self, groups, data_format=None, **kwargs):
+    def __init__(self, groups: int, data_format: DataFormat | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.groups = _checks.positive_int("ChannelShuffle", "groups", groups)
         self.data_format = _checks.data_format("ChannelShuffle", data_format)
         self.supports_masking = True
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         _channels("ChannelShuffle", input_shape, self.groups, self.data_format)
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         return channel_shuffle(inputs, self.groups, self.data_format)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> tuple[int | None, ...]:
         return tuple(input_shape)
 
-    def call_cost(self, input_shape, output_shape):
+    def call_cost(self, input_shape: Shape, output_shape: Shape) -> Cost:
         return Cost()
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "groups": self.groups, "data_format": self.data_format}

@@ -1,6 +1,9 @@
 """Deformable convolution: a convolution that learns where to look."""
 
+from __future__ import annotations
+
 import math
+from typing import Any
 
 import keras
 from keras import ops
@@ -9,8 +12,19 @@ from keraslayers import _checks, _weights
 from keraslayers._convolution import Convolution2D
 from keraslayers._deformable_function import compute, precise
 from keraslayers._deformable_geometry import DeformableGeometry, channels_last, convolve, from_channels_last
+from keraslayers._hints import (
+    Activation,
+    Constraint,
+    DataFormat,
+    Initializer,
+    Padding,
+    Regularizer,
+    Shape,
+    Size,
+    Tensor,
+)
 from keraslayers.analysis import cost
-from keraslayers.analysis.cost import Window
+from keraslayers.analysis.cost import Cost, Window
 
 
 @_checks.register
@@ -68,27 +82,27 @@ class DeformableConv2D(Convolution2D):
 
     def __init__(
         self,
-        filters,
-        kernel_size,
-        strides=(1, 1),
-        padding="valid",
-        dilation_rate=(1, 1),
-        groups=1,
-        offset_groups=1,
-        modulated=False,
-        max_offset=None,
-        data_format=None,
-        activation=None,
-        use_bias=True,
-        kernel_initializer="glorot_uniform",
-        bias_initializer="zeros",
-        offset_initializer="zeros",
-        kernel_regularizer=None,
-        bias_regularizer=None,
-        kernel_constraint=None,
-        bias_constraint=None,
-        **kwargs,
-    ):
+        filters: int,
+        kernel_size: Size,
+        strides: Size = (1, 1),
+        padding: Padding = "valid",
+        dilation_rate: Size = (1, 1),
+        groups: int = 1,
+        offset_groups: int = 1,
+        modulated: bool = False,
+        max_offset: int | None = None,
+        data_format: DataFormat | None = None,
+        activation: Activation | None = None,
+        use_bias: bool = True,
+        kernel_initializer: Initializer = "glorot_uniform",
+        bias_initializer: Initializer = "zeros",
+        offset_initializer: Initializer = "zeros",
+        kernel_regularizer: Regularizer | None = None,
+        bias_regularizer: Regularizer | None = None,
+        kernel_constraint: Constraint | None = None,
+        bias_constraint: Constraint | None = None,
+        **kwargs: Any,
+    ) -> None:
         geometry = DeformableGeometry.of(
             "DeformableConv2D",
             kernel_size=kernel_size,
@@ -116,7 +130,7 @@ class DeformableConv2D(Convolution2D):
         self.modulated = bool(modulated)
         self.offset_initializer = keras.initializers.get(offset_initializer)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         geometry = self.geometry
         channels = self._check_input(input_shape)
         shape = (*geometry.kernel_size, channels // geometry.groups, self.filters)
@@ -130,12 +144,12 @@ class DeformableConv2D(Convolution2D):
         )
         self.offset_bias = self.add_weight(name="offset_bias", shape=(moves,), initializer="zeros")
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         offsets, mask = self.moves(inputs)
         outputs = compute(self.geometry, inputs, offsets, self.kernel, mask, self.bias)
         return self.activation(outputs)
 
-    def moves(self, inputs):
+    def moves(self, inputs: Tensor) -> tuple[Tensor, Tensor | None]:
         """Returns (offsets, mask or None) for inputs, as `deform_conv2d` takes them, before offsets are clipped."""
         geometry = self.geometry
         inputs = channels_last(precise(inputs), geometry)
@@ -146,7 +160,7 @@ class DeformableConv2D(Convolution2D):
             mask = from_channels_last(mask, geometry)
         return from_channels_last(moves, geometry), mask
 
-    def call_cost(self, input_shape, output_shape):
+    def call_cost(self, input_shape: Shape, output_shape: Shape) -> Cost:
         # The convolution that finds the offsets, then the one that uses them. Sampling between pixels is
         # interpolation, and counts nothing.
         geometry, reach = self.geometry, self.geometry.max_offset
@@ -163,7 +177,7 @@ class DeformableConv2D(Convolution2D):
         # Its places are those of the first.
         return finds.then(cost.convolution(self.kernel.shape, output_shape, self.filters, Window()))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "modulated": self.modulated,

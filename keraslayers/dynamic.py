@@ -1,6 +1,9 @@
 """Dynamic convolution: every image mixes its own kernel out of a few."""
 
+from __future__ import annotations
+
 import math
+from typing import Any, Literal
 
 import keras
 from keras import ops
@@ -8,6 +11,7 @@ from keras import ops
 from keraslayers import _checks, _padding, _weights
 from keraslayers._bias import add_bias
 from keraslayers._convolution import Convolution2D, Geometry
+from keraslayers._hints import Activation, Constraint, DataFormat, Initializer, Regularizer, Shape, Size, Tensor
 from keraslayers.analysis import cost
 from keraslayers.analysis.cost import Cost, Window
 
@@ -113,26 +117,26 @@ class DynamicConv2D(Convolution2D):
 
     def __init__(
         self,
-        filters,
-        kernel_size,
-        num_kernels=4,
-        reduction=4,
-        temperature=30.0,
-        routing="softmax",
-        strides=(1, 1),
-        padding="valid",
-        data_format=None,
-        dilation_rate=(1, 1),
-        activation=None,
-        use_bias=True,
-        kernel_initializer="glorot_uniform",
-        bias_initializer="zeros",
-        kernel_regularizer=None,
-        bias_regularizer=None,
-        kernel_constraint=None,
-        bias_constraint=None,
-        **kwargs,
-    ):
+        filters: int,
+        kernel_size: Size,
+        num_kernels: int = 4,
+        reduction: int = 4,
+        temperature: float = 30.0,
+        routing: Literal["softmax", "sigmoid"] = "softmax",
+        strides: Size = (1, 1),
+        padding: Literal["valid", "same"] = "valid",
+        data_format: DataFormat | None = None,
+        dilation_rate: Size = (1, 1),
+        activation: Activation | None = None,
+        use_bias: bool = True,
+        kernel_initializer: Initializer = "glorot_uniform",
+        bias_initializer: Initializer = "zeros",
+        kernel_regularizer: Regularizer | None = None,
+        bias_regularizer: Regularizer | None = None,
+        kernel_constraint: Constraint | None = None,
+        bias_constraint: Constraint | None = None,
+        **kwargs: Any,
+    ) -> None:
         who = "DynamicConv2D"
         geometry = Geometry.of_keras(
             who,
@@ -160,7 +164,7 @@ class DynamicConv2D(Convolution2D):
         self.temperature = _checks.number(who, "temperature", temperature, above=0)
         self.routing = _checks.choice(who, "routing", routing, ROUTINGS)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         channels = self._check_input(input_shape)
         shape = (self.num_kernels, *self.kernel_size, channels, self.filters)
         self.kernels = _weights.add_several(self, "kernel", shape, "kernels")
@@ -183,7 +187,7 @@ class DynamicConv2D(Convolution2D):
         layer.build((None, 1, 1, channels))
         return layer
 
-    def attention(self, inputs):
+    def attention(self, inputs: Tensor) -> Tensor:
         """The weight of each kernel for each image, (batch, 1, 1, num_kernels)."""
         if self.data_format == "channels_last":
             pooled = ops.mean(inputs, axis=(1, 2), keepdims=True)
@@ -193,7 +197,7 @@ class DynamicConv2D(Convolution2D):
             return self.route(pooled)
         return ops.softmax(self.route(self.squeeze(pooled)) * (1.0 / self.temperature))
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         self.compute_output_shape(inputs.shape)  # an image smaller than the kernel would give nothing at all
         arguments = {
             "strides": self.strides,
@@ -210,7 +214,7 @@ class DynamicConv2D(Convolution2D):
             outputs = _sum_of_outputs(inputs, attention, self.kernels, self.biases, arguments)
         return self.activation(outputs)
 
-    def call_cost(self, input_shape, output_shape):
+    def call_cost(self, input_shape: Shape, output_shape: Shape) -> Cost:
         # A convolution for every kernel, as in files. Beside them the routing, of one place: the mean.
         batch, channels = input_shape[0], cost.channels(input_shape, self.data_format)
         kernel = (*self.kernel_size, channels, self.filters)
@@ -225,7 +229,7 @@ class DynamicConv2D(Convolution2D):
             window=windows,
         )
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "num_kernels": self.num_kernels,

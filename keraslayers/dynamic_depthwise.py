@@ -1,16 +1,21 @@
 """Dynamic depthwise convolution: the kernels come from the image, one set for all of it or one for each place."""
 
+from __future__ import annotations
+
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 from keras import ops
 
 from keraslayers import _checks, _padding
+from keraslayers._hints import Shape, Size, Tensor
 from keraslayers.analysis import cost
 from keraslayers.analysis.cost import Cost
 
 
-def dynamic_depthwise_conv2d(x, kernels, kernel_size):
+def dynamic_depthwise_conv2d(x: Tensor, kernels: Tensor, kernel_size: Size) -> Tensor:
     """Filters each channel of each image with kernels of its own, of which groups of channels share one.
 
     Zeros stand around the image, so that it keeps its size. What is computed is the sum over the taps of the kernel of
@@ -97,20 +102,20 @@ class DynamicDepthwiseConv2D(keras.layers.Layer):
     arXiv:2106.04263, section 3.2, eq. 8 and 9.
     """
 
-    def __init__(self, kernel_size, **kwargs):
+    def __init__(self, kernel_size: Size, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.kernel_size = _checks.positive_pair("DynamicDepthwiseConv2D", "kernel_size", kernel_size)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Sequence[Shape]) -> None:
         _groups("DynamicDepthwiseConv2D", *input_shape, self.kernel_size)
 
-    def call(self, inputs):
+    def call(self, inputs: Sequence[Tensor]) -> Tensor:
         return dynamic_depthwise_conv2d(*inputs, self.kernel_size)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Sequence[Shape]) -> tuple[int | None, ...]:
         return tuple(input_shape[0])
 
-    def call_cost(self, input_shape, output_shape):
+    def call_cost(self, input_shape: Sequence[Shape], output_shape: Shape) -> Cost:
         elements = math.prod(output_shape)
         products = elements * math.prod(self.kernel_size)
         window = cost.sliding(output_shape[1:3], self.kernel_size, (1, 1), "same")
@@ -118,5 +123,5 @@ class DynamicDepthwiseConv2D(keras.layers.Layer):
             multiply_adds=products, activation_products=products, flops=2 * products - elements, depth=1, window=window
         )
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "kernel_size": self.kernel_size}

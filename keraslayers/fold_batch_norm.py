@@ -1,5 +1,7 @@
 """Batch normalization folded into the weights of the layer before it."""
 
+from __future__ import annotations
+
 import keras
 import numpy as np
 from keras import layers
@@ -33,7 +35,7 @@ _KERNELS = {
 }
 
 
-def fold_batch_norm(model):
+def fold_batch_norm(model: keras.Model) -> keras.Model:
     """Copies a trained model and folds its batch normalizations into the layers before them.
 
     Given:   x -> convolution (kernel k, bias b) -> batch normalization

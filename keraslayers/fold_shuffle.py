@@ -1,5 +1,7 @@
 """Channel shuffle folded into the order of the weights behind it."""
 
+from __future__ import annotations
+
 import keras
 import numpy as np
 from keras import layers
@@ -43,7 +45,7 @@ _ELEMENTWISE_FUNCTIONS = [
 # fmt: on
 
 
-def fold_shuffle(model):
+def fold_shuffle(model: keras.Model) -> keras.Model:
     """Copies a model and folds its channel shuffles into the convolutions behind them.
 
     Given:   x -> shuffle -> convolution (kernel k)

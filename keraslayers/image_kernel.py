@@ -1,11 +1,18 @@
 """Classic image filters, as a layer: a fixed kernel slides over every channel."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
 
 from keraslayers import _checks, _padding
+from keraslayers._hints import Array, DataFormat, Padding, PaddingMode, Shape, Size, Tensor
 from keraslayers.analysis import cost
+from keraslayers.analysis.cost import Cost
 
 KERNELS = {
     "identity": ((0, 0, 0), (0, 1, 0), (0, 0, 0)),
@@ -60,12 +67,19 @@ class ImageKernel2D(keras.layers.Layer):
     """
 
     def __init__(
-        self, kernel, strides=(1, 1), padding="same", padding_mode="zeros", flip=False, data_format=None, **kwargs
-    ):
+        self,
+        kernel: str | Array | Sequence[Sequence[float]],
+        strides: Size = (1, 1),
+        padding: Padding = "same",
+        padding_mode: PaddingMode = "zeros",
+        flip: bool = False,
+        data_format: DataFormat | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         named = isinstance(kernel, str)
         self._taps = np.array(_named(kernel), "float64") if named else _numbers(kernel)
-        self.kernel = kernel if named else tuple(map(tuple, self._taps.tolist()))
+        self.kernel: str | tuple[tuple[float, ...], ...] = kernel if named else tuple(map(tuple, self._taps.tolist()))
         self.strides = _strides(strides)
         self.padding = _padding.standardize("ImageKernel2D", padding)
         self.padding_mode = _checks.choice("ImageKernel2D", "padding_mode", padding_mode, _padding.MODES)
@@ -86,14 +100,14 @@ class ImageKernel2D(keras.layers.Layer):
             "data_format": self.data_format,
         }
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         channels = _checks.channels("ImageKernel2D", input_shape, self.data_format, rank=4)
         self.compute_output_shape(input_shape)
         self.input_spec = keras.layers.InputSpec(
             ndim=4, axes={-1 if self.data_format == "channels_last" else 1: channels}
         )
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         inputs = ops.cast(inputs, self.compute_dtype)  # images are often bytes
         padded, padding = _padding.pad("ImageKernel2D", inputs, **self._window())
         channels = inputs.shape[-1 if self.data_format == "channels_last" else 1]
@@ -101,16 +115,16 @@ class ImageKernel2D(keras.layers.Layer):
         kernel = ops.convert_to_tensor(kernel, self.compute_dtype)
         return ops.depthwise_conv(padded, kernel, self.strides, padding, self.data_format)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> tuple[int | None, ...]:
         channels = input_shape[-1 if self.data_format == "channels_last" else 1]
         return _padding.shape("ImageKernel2D", input_shape, channels, **self._window())
 
-    def call_cost(self, input_shape, output_shape):
+    def call_cost(self, input_shape: Shape, output_shape: Shape) -> Cost:
         channels, sizes = (take(input_shape, self.data_format) for take in (cost.channels, cost.places))
         windows = cost.sliding(sizes, self._taps.shape, self.strides, self.padding)
         return cost.convolution((*self._taps.shape, channels, 1), output_shape, channels, windows)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "kernel": self.kernel if isinstance(self.kernel, str) else [list(row) for row in self.kernel],
@@ -126,7 +140,7 @@ def _named(name):
     return KERNELS[_checks.choice("ImageKernel2D", "kernel", name, KERNELS)]
 
 
-def _numbers(kernel):
+def _numbers(kernel: Any) -> np.ndarray:
     """The kernel as an array of float64, (height, width)."""
     try:
         array = None if np.iscomplexobj(kernel) else np.array(kernel, "float64")

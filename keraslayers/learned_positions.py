@@ -1,12 +1,16 @@
 """Positions that are learnt, one vector for each token of an image; they fit images of other sizes, too."""
 
+from __future__ import annotations
+
 import math
+from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
 from keraslayers import _checks
+from keraslayers._hints import Array, Initializer, Shape, Size, Tensor
 from keraslayers.analysis.cost import Cost
 
 
@@ -35,7 +39,7 @@ class LearnedPositions(keras.layers.Layer):
     Source: Dosovitskiy et al. 2020, arXiv:2010.11929, eq. 1 and section 3.2 (other sizes).
     """
 
-    def __init__(self, size, prefix=0, initializer=None, **kwargs):
+    def __init__(self, size: Size, prefix: int = 0, initializer: Initializer | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.size = _checks.positive_pair("LearnedPositions", "size", size)
         self.prefix = _checks.whole_number("LearnedPositions", "prefix", prefix, least=0)
@@ -44,11 +48,11 @@ class LearnedPositions(keras.layers.Layer):
         )
 
     @property
-    def tokens(self):
+    def tokens(self) -> int:
         """How many there are with those before the image."""
         return self.prefix + self.size[0] * self.size[1]
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         channels = _checks.channels("LearnedPositions", input_shape, "channels_last", rank=3)
         if input_shape[1] not in (None, self.tokens):
             raise ValueError(
@@ -57,25 +61,25 @@ class LearnedPositions(keras.layers.Layer):
             )
         self.positions = self.add_weight(name="positions", shape=(self.tokens, channels), initializer=self.initializer)
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         return inputs + ops.cast(self.positions, inputs.dtype)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> tuple[int | None, ...]:
         return tuple(input_shape)
 
-    def call_cost(self, input_shape, output_shape):
+    def call_cost(self, input_shape: Shape, output_shape: Shape) -> Cost:
         return Cost()  # additions of constants count as biases do
 
-    def load_own_variables(self, store):
+    def load_own_variables(self, store: Any) -> None:
         self.positions.assign(self.resized(np.asarray(store["0"], "float32")))
 
-    def takes(self, shape):
+    def takes(self, shape: Shape) -> bool:
         """Whether positions of that shape are the layer's, or can be resized to be."""
         if len(shape) != 2 or shape[1] != self.positions.shape[1]:
             return False
         return shape[0] == self.tokens or _side(shape[0] - self.prefix) > 0
 
-    def resized(self, positions):
+    def resized(self, positions: Array) -> Array:
         """Positions that were learnt on a square image of any size, or on one of the layer's, for the layer's.
 
         Args:
@@ -98,7 +102,7 @@ class LearnedPositions(keras.layers.Layer):
         places = ops.convert_to_numpy(maps).reshape(-1, channels)
         return np.concatenate([positions[: self.prefix], places])
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "size": self.size,

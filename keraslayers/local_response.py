@@ -1,14 +1,26 @@
 """Local response normalization: a channel is damped by what its neighbours answer."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
 
 from keraslayers import _checks
+from keraslayers._hints import DataFormat, Shape, Tensor
 from keraslayers.analysis.cost import Cost
 
 
-def local_response_normalization(x, depth_radius=5, bias=1.0, alpha=1.0, beta=0.5, data_format=None):
+def local_response_normalization(
+    x: Tensor,
+    depth_radius: int = 5,
+    bias: float = 1.0,
+    alpha: float = 1.0,
+    beta: float = 0.5,
+    data_format: DataFormat | None = None,
+) -> Tensor:
     """x / (bias + alpha * sum of squares over 2 * depth_radius + 1 neighbouring channels) ** beta.
 
     The sum runs as a product with a band matrix: the GPU runtime of LiteRT refuses the operator made for it.
@@ -95,28 +107,36 @@ class LocalResponseNormalization(keras.layers.Layer):
     Source: Krizhevsky et al. 2012, "ImageNet Classification with Deep Convolutional Neural Networks", section 3.3.
     """
 
-    def __init__(self, depth_radius=5, bias=1.0, alpha=1.0, beta=0.5, data_format=None, **kwargs):
+    def __init__(
+        self,
+        depth_radius: int = 5,
+        bias: float = 1.0,
+        alpha: float = 1.0,
+        beta: float = 0.5,
+        data_format: DataFormat | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         who = "LocalResponseNormalization"
         self.depth_radius, self.bias, self.alpha, self.beta = _arguments(who, depth_radius, bias, alpha, beta)
         self.data_format = _checks.data_format(who, data_format)
         self.supports_masking = True
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         _checks.channels("LocalResponseNormalization", input_shape, self.data_format)
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         return local_response_normalization(
             ops.cast(inputs, self.compute_dtype), self.depth_radius, self.bias, self.alpha, self.beta, self.data_format
         )
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> tuple[int | None, ...]:
         return tuple(input_shape)
 
-    def call_cost(self, input_shape, output_shape):
+    def call_cost(self, input_shape: Shape, output_shape: Shape) -> Cost:
         return Cost()  # by the convention, as other normalizations
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "depth_radius": self.depth_radius,

@@ -1,13 +1,18 @@
 """Maxout: an activation that is learnt, the largest of several linear pieces."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import keras
 from keras import ops
 
 from keraslayers import _checks
+from keraslayers._hints import DataFormat, Shape, Tensor
 from keraslayers.analysis.cost import Cost
 
 
-def maxout(x, pieces, data_format=None):
+def maxout(x: Tensor, pieces: int, data_format: DataFormat | None = None) -> Tensor:
     """The largest of every `pieces` consecutive channels: channel j of the result is that of j * pieces and on.
 
     Args:
@@ -70,26 +75,26 @@ class Maxout(keras.layers.Layer):
     Source: Goodfellow et al. 2013, arXiv:1302.4389, section 3.
     """
 
-    def __init__(self, pieces, data_format=None, **kwargs):
+    def __init__(self, pieces: int, data_format: DataFormat | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.pieces = _checks.positive_int("Maxout", "pieces", pieces)
         self.data_format = _checks.data_format("Maxout", data_format)
         self.supports_masking = True
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         _channels("Maxout", input_shape, self.pieces, self.data_format)
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         return maxout(inputs, self.pieces, self.data_format)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> tuple[int | None, ...]:
         channels = _channels("Maxout", input_shape, self.pieces, self.data_format) // self.pieces
         if self.data_format == "channels_last":
             return (*input_shape[:-1], channels)
         return (input_shape[0], channels, *input_shape[2:])
 
-    def call_cost(self, input_shape, output_shape):
+    def call_cost(self, input_shape: Shape, output_shape: Shape) -> Cost:
         return Cost()
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "pieces": self.pieces, "data_format": self.data_format}

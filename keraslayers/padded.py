@@ -1,11 +1,17 @@
 """Convolution whose padding is what you say: any width on any side, mirrored or continued at the border."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import keras
 from keras import ops
 
 from keraslayers import _checks, _padding
 from keraslayers._bias import add_bias
+from keraslayers._hints import Padding, PaddingMode, Shape, Size, Tensor
 from keraslayers.analysis import cost
+from keraslayers.analysis.cost import Cost
 
 
 @_checks.register
@@ -46,7 +52,15 @@ class PaddedConv2D(keras.layers.Conv2D):
     for borders do.
     """
 
-    def __init__(self, filters, kernel_size, strides=(1, 1), padding="valid", padding_mode="zeros", **kwargs):
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: Size,
+        strides: Size = (1, 1),
+        padding: Padding = "valid",
+        padding_mode: PaddingMode = "zeros",
+        **kwargs: Any,
+    ) -> None:
         super().__init__(filters, kernel_size, strides, "valid", **kwargs)
         self.padding = _padding.standardize("PaddedConv2D", padding)
         self.padding_mode = _checks.choice("PaddedConv2D", "padding_mode", padding_mode, _padding.MODES)
@@ -61,29 +75,29 @@ class PaddedConv2D(keras.layers.Conv2D):
             "data_format": self.data_format,
         }
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         _checks.channels("PaddedConv2D", input_shape, self.data_format, rank=4)
         super().build(input_shape)
 
-    def convolution_op(self, inputs, kernel):
+    def convolution_op(self, inputs: Tensor, kernel: Tensor) -> Tensor:
         padded, padding = _padding.pad("PaddedConv2D", inputs, **self._window())
         return ops.conv(padded, kernel, self.strides, padding, self.data_format, self.dilation_rate)
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         outputs = self.convolution_op(inputs, self.kernel)
         if self.use_bias:
             outputs = add_bias(outputs, self.bias, self.data_format)
         return self.activation(outputs)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> tuple[int | None, ...]:
         return _padding.shape("PaddedConv2D", input_shape, self.filters, **self._window())
 
-    def call_cost(self, input_shape, output_shape):
+    def call_cost(self, input_shape: Shape, output_shape: Shape) -> Cost:
         channels = cost.channels(input_shape, self.data_format)
         kernel = (*self.kernel_size, channels // self.groups, self.filters)
         sizes = cost.places(input_shape, self.data_format)
         windows = cost.sliding(sizes, self.kernel_size, self.strides, self.padding, self.dilation_rate)
         return cost.convolution(kernel, output_shape, self.filters, windows)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "padding_mode": self.padding_mode}

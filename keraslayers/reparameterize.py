@@ -1,5 +1,7 @@
 """Convolutions side by side, whose outputs are summed, and one behind the other, made one convolution."""
 
+from __future__ import annotations
+
 import math
 from dataclasses import dataclass
 
@@ -17,7 +19,7 @@ FOLDED = (layers.BatchNormalization, LayerScale)
 SUMS = {layers.Add: 1, layers.Subtract: -1}
 
 
-def reparameterize(model):
+def reparameterize(model: keras.Model) -> keras.Model:
     """Copies a trained model and makes one convolution of several: of those whose outputs are summed, and of chains.
 
     Given:   x -> convolutions of one stride, normalizations of x, x itself -> Add or Subtract

@@ -1,12 +1,17 @@
 """Images to another size, larger or smaller, in forms that every runtime takes."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from fractions import Fraction
+from typing import Any, Literal
 
 import keras
 import numpy as np
 from keras import ops
 
 from keraslayers import _checks
+from keraslayers._hints import DataFormat, Shape, Size, Tensor
 from keraslayers._repeat import repeat
 from keraslayers.analysis import cost
 from keraslayers.analysis.cost import Cost
@@ -49,7 +54,16 @@ class Resample2D(keras.layers.Layer):
     neighbour); the grown triangle: Turkowski 1990, "Filters for common resampling tasks".
     """
 
-    def __init__(self, scale=None, *, size=None, method="bilinear", antialias=False, data_format=None, **kwargs):
+    def __init__(
+        self,
+        scale: float | Sequence[float] | None = None,
+        *,
+        size: Size | None = None,
+        method: Literal["bilinear", "nearest"] = "bilinear",
+        antialias: bool = False,
+        data_format: DataFormat | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         who = "Resample2D"
         if (size is None) == (scale is None):
@@ -64,10 +78,10 @@ class Resample2D(keras.layers.Layer):
             )
         self.data_format = _checks.data_format(who, data_format)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         self.compute_output_shape(input_shape)
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         rows = 1 if self.data_format == "channels_last" else 2
         known = tuple(inputs.shape[rows : rows + 2])
         here = ops.shape(inputs)[rows : rows + 2]
@@ -85,7 +99,7 @@ class Resample2D(keras.layers.Layer):
             for size, fraction in zip(sizes, fractions, strict=True)
         )
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> tuple[int | None, ...]:
         shape = _checks.axes("Resample2D", input_shape, 4)
         rows = 1 if self.data_format == "channels_last" else 2
         sizes = self._new_sizes(shape[rows : rows + 2])
@@ -96,16 +110,16 @@ class Resample2D(keras.layers.Layer):
             )
         return (*shape[:rows], *sizes, *shape[rows + 2 :])
 
-    def compute_output_spec(self, inputs):
+    def compute_output_spec(self, inputs: Tensor) -> keras.KerasTensor:
         dtype = self.compute_dtype if keras.backend.is_float_dtype(inputs.dtype) else inputs.dtype
         return keras.KerasTensor(self.compute_output_shape(inputs.shape), dtype=dtype)
 
-    def call_cost(self, input_shape, output_shape):
+    def call_cost(self, input_shape: Shape, output_shape: Shape) -> Cost:
         old, new = (cost.places(shape, self.data_format) for shape in (input_shape, output_shape))
         sizes = zip(old, new, strict=True)
         return Cost(window=tuple(cost.resized(*pair, self.method, self.antialias) for pair in sizes))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "scale": self.scale,

@@ -1,10 +1,15 @@
 """Where the maps are high, as coordinates that a gradient reaches."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
 
 from keraslayers import _checks
+from keraslayers._hints import DataFormat, Shape, Size, Tensor
 from keraslayers.analysis import cost
 from keraslayers.analysis.cost import EVERYWHERE, Cost
 
@@ -36,26 +41,26 @@ class SoftArgmax(keras.layers.Layer):
     coordinate regression with convolutional neural networks", arXiv:1801.07372, section 3.
     """
 
-    def __init__(self, size=None, *, data_format=None, **kwargs):
+    def __init__(self, size: Size | None = None, *, data_format: DataFormat | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.size = None if size is None else _checks.positive_pair("SoftArgmax", "size", size)
         self.data_format = _checks.data_format("SoftArgmax", data_format)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         self.compute_output_shape(input_shape)
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         return soft_argmax(inputs, self.size, self.data_format)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> tuple[int | None, ...]:
         shape = _checks.axes("SoftArgmax", input_shape, 4)
         return (shape[0], _checks.channels("SoftArgmax", shape, self.data_format, rank=4), 2)
 
-    def call_cost(self, input_shape, output_shape):
+    def call_cost(self, input_shape: Shape, output_shape: Shape) -> Cost:
         places = cost.places(input_shape, self.data_format)
         return Cost(multiply_adds=2 * output_shape[1] * places[0] * places[1], window=EVERYWHERE)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "size": self.size, "data_format": self.data_format}
 
 

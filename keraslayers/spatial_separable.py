@@ -1,5 +1,9 @@
 """Spatially separable convolution: a column of taps, then a row of taps, in place of a whole window."""
 
+from __future__ import annotations
+
+from typing import Any, Literal
+
 import keras
 import numpy as np
 from keras import ops
@@ -7,8 +11,9 @@ from keras import ops
 from keraslayers import _checks, _weights
 from keraslayers._bias import add_bias
 from keraslayers._convolution import Convolution2D, Geometry
+from keraslayers._hints import Activation, Constraint, DataFormat, Initializer, Regularizer, Shape, Size, Tensor
 from keraslayers.analysis import cost
-from keraslayers.analysis.cost import Window
+from keraslayers.analysis.cost import Cost, Window
 
 
 @_checks.register
@@ -53,23 +58,23 @@ class SpatialSeparableConv2D(Convolution2D):
 
     def __init__(
         self,
-        filters,
-        kernel_size,
-        rank=None,
-        strides=(1, 1),
-        padding="valid",
-        data_format=None,
-        dilation_rate=(1, 1),
-        activation=None,
-        use_bias=True,
-        kernel_initializer="glorot_uniform",
-        bias_initializer="zeros",
-        kernel_regularizer=None,
-        bias_regularizer=None,
-        kernel_constraint=None,
-        bias_constraint=None,
-        **kwargs,
-    ):
+        filters: int,
+        kernel_size: Size,
+        rank: int | None = None,
+        strides: Size = (1, 1),
+        padding: Literal["valid", "same"] = "valid",
+        data_format: DataFormat | None = None,
+        dilation_rate: Size = (1, 1),
+        activation: Activation | None = None,
+        use_bias: bool = True,
+        kernel_initializer: Initializer = "glorot_uniform",
+        bias_initializer: Initializer = "zeros",
+        kernel_regularizer: Regularizer | None = None,
+        bias_regularizer: Regularizer | None = None,
+        kernel_constraint: Constraint | None = None,
+        bias_constraint: Constraint | None = None,
+        **kwargs: Any,
+    ) -> None:
         who = "SpatialSeparableConv2D"
         geometry = Geometry.of_keras(
             who,
@@ -94,7 +99,7 @@ class SpatialSeparableConv2D(Convolution2D):
         )
         self.rank = None if rank is None else _checks.positive_int(who, "rank", rank)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         channels = self._check_input(input_shape)
         height, width = self.kernel_size
         rank = self.rank or min(self.filters, height * channels)
@@ -102,7 +107,7 @@ class SpatialSeparableConv2D(Convolution2D):
         self.horizontal_kernel = _weights.add(self, "kernel", (1, width, rank, self.filters), "horizontal_kernel")
         self.bias = _weights.add(self, "bias", (self.filters,)) if self.use_bias else None
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         self.compute_output_shape(inputs.shape)  # an image smaller than the kernel would give nothing at all
         (down, across), (dilation_down, dilation_across) = self.strides, self.dilation_rate
         arguments = {"padding": self.padding, "data_format": self.data_format}
@@ -116,7 +121,7 @@ class SpatialSeparableConv2D(Convolution2D):
             outputs = add_bias(outputs, self.bias, self.data_format)
         return self.activation(outputs)
 
-    def call_cost(self, input_shape, output_shape):
+    def call_cost(self, input_shape: Shape, output_shape: Shape) -> Cost:
         sizes, made = (cost.places(shape, self.data_format) for shape in (input_shape, output_shape))
         down, across = cost.sliding(sizes, self.kernel_size, self.strides, self.padding, self.dilation_rate)
         rank = self.vertical_kernel.shape[-1]
@@ -126,14 +131,16 @@ class SpatialSeparableConv2D(Convolution2D):
             cost.convolution(self.horizontal_kernel.shape, output_shape, self.filters, (Window(), across))
         )
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "rank": self.rank,
         }
 
 
-def separate(conv2d, rank=None, tolerance=None):
+def separate(
+    conv2d: keras.layers.Conv2D, rank: int | None = None, tolerance: float | None = None
+) -> tuple[SpatialSeparableConv2D, float]:
     """Makes a SpatialSeparableConv2D of a trained Conv2D, by singular value decomposition of its kernel.
 
     Without `rank` and `tolerance` the outputs are the same but for rounding. Otherwise the new kernel is the nearest of

@@ -1,11 +1,16 @@
 """Squeeze-and-excitation: channels weighted by what the whole image shows."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import keras
 from keras import ops
 
 from keraslayers import _checks, _weights
+from keraslayers._hints import Activation, DataFormat, Initializer, Regularizer, Shape, Tensor
 from keraslayers.analysis import cost
-from keraslayers.analysis.cost import EVERYWHERE
+from keraslayers.analysis.cost import EVERYWHERE, Cost
 
 
 @_checks.register
@@ -38,17 +43,17 @@ class SqueezeExcite(keras.layers.Layer):
 
     def __init__(
         self,
-        ratio=0.25,
-        squeeze_filters=None,
-        activation="relu",
-        gate_activation="sigmoid",
-        kernel_initializer="glorot_uniform",
-        bias_initializer="zeros",
-        kernel_regularizer=None,
-        bias_regularizer=None,
-        data_format=None,
-        **kwargs,
-    ):
+        ratio: float = 0.25,
+        squeeze_filters: int | None = None,
+        activation: Activation | None = "relu",
+        gate_activation: Activation | None = "sigmoid",
+        kernel_initializer: Initializer = "glorot_uniform",
+        bias_initializer: Initializer = "zeros",
+        kernel_regularizer: Regularizer | None = None,
+        bias_regularizer: Regularizer | None = None,
+        data_format: DataFormat | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         if squeeze_filters is not None:
             squeeze_filters = _checks.positive_int("SqueezeExcite", "squeeze_filters", squeeze_filters)
@@ -65,7 +70,7 @@ class SqueezeExcite(keras.layers.Layer):
         )
         self.data_format = _checks.data_format("SqueezeExcite", data_format)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         channels = _checks.channels("SqueezeExcite", input_shape, self.data_format, rank=4)
         axis = -1 if self.data_format == "channels_last" else 1
         self.input_spec = keras.layers.InputSpec(ndim=4, axes={axis: channels})
@@ -91,7 +96,7 @@ class SqueezeExcite(keras.layers.Layer):
             name=name,
         )
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         if self.data_format == "channels_last":
             return inputs * self.excite(self.squeeze(ops.mean(inputs, axis=(1, 2), keepdims=True)))
         # The convolutions stay channels_last: TensorFlow has channels_first ones on some CPUs and dtypes only,
@@ -99,16 +104,16 @@ class SqueezeExcite(keras.layers.Layer):
         pooled = ops.transpose(ops.mean(inputs, axis=(2, 3), keepdims=True), (0, 2, 3, 1))
         return inputs * ops.transpose(self.excite(self.squeeze(pooled)), (0, 3, 1, 2))
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> tuple[int | None, ...]:
         return tuple(input_shape)
 
-    def call_cost(self, input_shape, output_shape):
+    def call_cost(self, input_shape: Shape, output_shape: Shape) -> Cost:
         # Both convolutions see one place, the mean.
         batch, channels, squeezed = input_shape[0], self.excite.filters, self.squeeze.filters
         squeeze = cost.convolution((channels, squeezed), (batch, squeezed), squeezed, EVERYWHERE)
         return squeeze.then(cost.convolution((squeezed, channels), (batch, channels), channels, EVERYWHERE))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "ratio": self.ratio,

@@ -1,10 +1,16 @@
 """Any activation as a table: what hardware without exponentials computes."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
 
 from keraslayers import _checks
+from keraslayers._hints import Shape, Tensor
 from keraslayers.analysis.cost import Cost
 
 
@@ -39,7 +45,14 @@ class TableActivation(keras.layers.Layer):
     IEE Proceedings - Circuits, Devices and Systems 144(6).
     """
 
-    def __init__(self, function, low=-8.0, high=8.0, entries=256, **kwargs):
+    def __init__(
+        self,
+        function: str | Callable[[Tensor], Tensor],
+        low: float = -8.0,
+        high: float = 8.0,
+        entries: int = 256,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         who = "TableActivation"
         try:
@@ -74,7 +87,7 @@ class TableActivation(keras.layers.Layer):
             )
         return values.astype("float64")
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         dtype = keras.backend.standardize_dtype(inputs.dtype)
         # In 16 bits an entry's number leaves few or no bits for the place between two entries.
         wide = "float32" if dtype in ("float16", "bfloat16") else dtype
@@ -93,13 +106,13 @@ class TableActivation(keras.layers.Layer):
         outputs = look_up(self._entries[:-1]) + (place - left) * look_up(np.diff(self._entries))
         return ops.cast(outputs, dtype)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> tuple[int | None, ...]:
         return tuple(input_shape)
 
-    def call_cost(self, input_shape, output_shape):
+    def call_cost(self, input_shape: Shape, output_shape: Shape) -> Cost:
         return Cost()
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "function": keras.activations.serialize(self.function),

@@ -1,11 +1,16 @@
 """Max pooling that remembers where the maximum was, and its way back."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from fractions import Fraction
+from typing import Any
 
 import keras
 from keras import ops
 
 from keraslayers import _checks
+from keraslayers._hints import DataFormat, Shape, Size, Tensor
 from keraslayers._repeat import repeat
 from keraslayers.analysis import cost
 from keraslayers.analysis.cost import Cost, Window
@@ -41,14 +46,16 @@ class MaxPoolWithIndices2D(keras.layers.Layer):
     arXiv:1511.00561, section 3.
     """
 
-    def __init__(self, pool_size=2, strides=None, data_format=None, **kwargs):
+    def __init__(
+        self, pool_size: Size = 2, strides: Size | None = None, data_format: DataFormat | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         who = "MaxPoolWithIndices2D"
         self.pool_size = _checks.positive_pair(who, "pool_size", pool_size)
         self.strides = _same_strides(who, strides, self.pool_size)
         self.data_format = _checks.data_format(who, data_format)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         _checks.channels("MaxPoolWithIndices2D", input_shape, self.data_format, rank=4)
         shape = self.compute_output_shape(input_shape)[0]
         if 0 in shape[1:]:
@@ -57,27 +64,27 @@ class MaxPoolWithIndices2D(keras.layers.Layer):
                 f"the shape {tuple(input_shape)} with data_format={self.data_format!r}."
             )
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
         if self.data_format == "channels_last":
             return max_pool_with_indices(inputs, self.pool_size)
         outputs = max_pool_with_indices(ops.transpose(inputs, (0, 2, 3, 1)), self.pool_size)
         return tuple(ops.transpose(output, (0, 3, 1, 2)) for output in outputs)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> tuple[tuple[int | None, ...], tuple[int | None, ...]]:
         shape = list(_checks.axes("MaxPoolWithIndices2D", input_shape, 4))
         for axis, window in zip(_places(self.data_format), self.pool_size, strict=True):
             shape[axis] = None if shape[axis] is None else shape[axis] // window
         return tuple(shape), tuple(shape)
 
-    def compute_output_spec(self, inputs):
+    def compute_output_spec(self, inputs: Tensor) -> tuple[keras.KerasTensor, keras.KerasTensor]:
         shape, _ = self.compute_output_shape(inputs.shape)
         return keras.KerasTensor(shape, dtype=self.compute_dtype), keras.KerasTensor(shape, dtype="int32")
 
-    def call_cost(self, input_shape, output_shape):
+    def call_cost(self, input_shape: Shape, output_shape: Sequence[Shape]) -> Cost:
         sizes = cost.places(input_shape, self.data_format)
         return Cost(window=cost.sliding(sizes, self.pool_size, self.pool_size, "valid"))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "pool_size": self.pool_size,
@@ -116,7 +123,14 @@ class MaxUnpool2D(keras.layers.Layer):
     arXiv:1511.00561, section 3.
     """
 
-    def __init__(self, pool_size=2, strides=None, output_size=None, data_format=None, **kwargs):
+    def __init__(
+        self,
+        pool_size: Size = 2,
+        strides: Size | None = None,
+        output_size: Size | None = None,
+        data_format: DataFormat | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         who = "MaxUnpool2D"
         self.pool_size = _checks.positive_pair(who, "pool_size", pool_size)
@@ -126,17 +140,17 @@ class MaxUnpool2D(keras.layers.Layer):
         self.output_size = output_size
         self.data_format = _checks.data_format(who, data_format)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Sequence[Shape]) -> None:
         self.compute_output_shape(input_shape)
 
-    def call(self, inputs):
+    def call(self, inputs: Sequence[Tensor]) -> Tensor:
         values, indices = inputs
         if self.data_format == "channels_last":
             return max_unpool(values, indices, self.pool_size, self.output_size)
         values, indices = (ops.transpose(tensor, (0, 2, 3, 1)) for tensor in (values, indices))
         return ops.transpose(max_unpool(values, indices, self.pool_size, self.output_size), (0, 3, 1, 2))
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Sequence[Shape]) -> tuple[int | None, ...]:
         who = "MaxUnpool2D"
         if len(input_shape) != 2 or not all(isinstance(shape, tuple | list) for shape in input_shape):
             raise ValueError(f"`{who}`: the input must be the pair [values, indices]; got the shape {input_shape}.")
@@ -156,10 +170,10 @@ class MaxUnpool2D(keras.layers.Layer):
             shape[axis] = size if shape[axis] is None or size is not None else shape[axis] * window
         return tuple(shape)
 
-    def call_cost(self, input_shape, output_shape):
+    def call_cost(self, input_shape: Sequence[Shape], output_shape: Shape) -> Cost:
         return Cost(window=tuple(Window(1, Fraction(1, window)) for window in self.pool_size))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "pool_size": self.pool_size,
@@ -173,7 +187,7 @@ def _places(data_format):
     return (1, 2) if data_format == "channels_last" else (2, 3)
 
 
-def _same_strides(who, strides, pool_size):
+def _same_strides(who: str, strides: Size | None, pool_size: tuple[int, int]) -> tuple[int, int]:
     if strides is None:
         return pool_size
     strides = _checks.positive_pair(who, "strides", strides)

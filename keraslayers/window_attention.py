@@ -1,15 +1,20 @@
 """Maps cut into windows, and attention within these, which may be shifted against those of the layer before."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import keras
 from keras import ops
 
 from keraslayers import _checks
+from keraslayers._hints import Shape, Size, Tensor
 from keraslayers._window_bias import WindowBias
 from keraslayers.analysis import cost
 from keraslayers.analysis.cost import Cost, Window
 
 
-def window_partition(x, window_size):
+def window_partition(x: Tensor, window_size: Size) -> Tensor:
     """Cuts maps into windows that do not overlap; the places of a window become its tokens, row by row.
 
     Written with tensors of four axes at most, since the GPU runtime of LiteRT refuses five.
@@ -38,7 +43,7 @@ def window_partition(x, window_size):
     return ops.reshape(ops.transpose(x, (0, 2, 1, 3)), (-1, tall * wide, channels))
 
 
-def window_merge(windows, window_size, size):
+def window_merge(windows: Tensor, window_size: Size, size: Size) -> Tensor:
     """Puts windows together again: what `window_partition` took apart.
 
     Args:
@@ -112,7 +117,15 @@ class WindowAttention(keras.layers.Layer):
     arXiv:2103.14030, section 3.2, eq. 4.
     """
 
-    def __init__(self, num_heads, window_size=7, shift_size=0, use_bias=True, dropout=0.0, **kwargs):
+    def __init__(
+        self,
+        num_heads: int,
+        window_size: Size = 7,
+        shift_size: Size = 0,
+        use_bias: bool = True,
+        dropout: float = 0.0,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         who = "WindowAttention"
         self.num_heads = _checks.positive_int(who, "num_heads", num_heads)
@@ -127,7 +140,7 @@ class WindowAttention(keras.layers.Layer):
         self.use_bias = bool(use_bias)
         self.dropout = _checks.rate(who, "dropout", dropout)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         *_, channels = self._sizes(input_shape)
         full, shifts = self._geometry(input_shape)
         self.bias = WindowBias(self.num_heads, self.window_size, full, shifts, dtype=self.dtype_policy, name="bias")
@@ -159,7 +172,7 @@ class WindowAttention(keras.layers.Layer):
         shifts = [0 if f <= w else s for f, w, s in zip(full, self.window_size, self.shift_size, strict=True)]
         return full, shifts
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         height, width, channels = self._sizes(inputs.shape)
         full, shifts = self._geometry(inputs.shape)
         behind = [(0, whole - side) for whole, side in zip(full, (height, width), strict=True)]
@@ -182,15 +195,15 @@ class WindowAttention(keras.layers.Layer):
         return ops.transpose(x, (0, 2, 1, 3))
 
     @property
-    def bias_table(self):
+    def bias_table(self) -> Tensor:
         """The bias of each offset, for each head."""
         return self.bias.table
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> tuple[int | None, ...]:
         self._sizes(input_shape)
         return tuple(input_shape)
 
-    def call_cost(self, input_shape, output_shape):
+    def call_cost(self, input_shape: Shape, output_shape: Shape) -> Cost:
         batch, height, width, channels = input_shape
         full, _ = self._geometry(input_shape)
         places, tokens = batch * full[0] * full[1], self.window_size[0] * self.window_size[1]
@@ -202,7 +215,7 @@ class WindowAttention(keras.layers.Layer):
         reach = tuple(Window(2 * size - 1, 1, 1 - size) for size in self.window_size)
         return projections.then(Cost(multiply_adds=products, activation_products=products, window=reach))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "num_heads": self.num_heads,

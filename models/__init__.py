@@ -1,6 +1,9 @@
 """Classic networks as plain keras.Model, built from the tables of their papers."""
 
 import inspect as _inspect
+from typing import Any as _Any
+
+import keras as _keras
 
 if __name__ != "keraslayers.models":
     # Under another name every builder and spec would exist twice.
@@ -299,17 +302,17 @@ _SPECS = _table(
 )
 
 
-def names():
+def names() -> list[str]:
     """Returns the names that `create` and `spec` take, sorted."""
     return sorted(_SPECS)
 
 
-def spec(name):
+def spec(name: str) -> Spec:
     """Returns the `Spec` of a network: its paper, input shape and reference counts."""
     return _SPECS[_checks.choice("spec", "name", name, names())]
 
 
-def published(name):
+def published(name: str) -> list[_weights.Published]:
     """Returns what is published of a network's ImageNet weights: a list of `keraslayers.models.weights.Published`.
 
     Each says where its file is, what hash, licence and accuracy its publisher tells, and which options and which scale
@@ -331,7 +334,7 @@ def published(name):
     return _weights.of(_SPECS[_checks.choice("published", "name", name, names())].builder.__name__)
 
 
-def create(name, /, **options):
+def create(name: str, /, **options: _Any) -> _keras.Model:
     """Builds a network by name: create("lenet5", modern=True) is LeNet5(modern=True).
 
     Weights of keras.applications go over, where a builder's text says that they fit:

@@ -1,10 +1,15 @@
 """What all mobile networks take, in words and in layers: their common arguments, the way in and the way out."""
 
+from __future__ import annotations
+
 import functools
 import inspect
 import math
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
+
+import keras
 
 from keraslayers import _checks
 from keraslayers.models import _blocks, _tokens
@@ -89,7 +94,7 @@ def thinned(rows, depth):
     return [rows[unit * len(rows) // kept] for unit in range(kept)]
 
 
-def framed(build):
+def framed(build: Callable[..., keras.Model]) -> Callable[..., keras.Model]:
     """Makes the build(who, *rows, **options) that `variant` takes out of a build(frame, *rows, **options of its own).
 
     Its signature has the options of `Frame`, then its own. So has its docstring; where both have words for an option,

@@ -1,8 +1,13 @@
 """What is known of a network before it is built: its paper, and what each published variant costs."""
 
+from __future__ import annotations
+
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
+
+import keras
 
 
 @dataclass(frozen=True)
@@ -20,7 +25,7 @@ class Reference:
         source: where the variant is defined and `top1` is published.
     """
 
-    options: dict
+    options: dict[str, Any]
     trainable_parameters: int
     parameters: int
     multiply_adds: int | None
@@ -43,7 +48,7 @@ class Spec:
     """
 
     name: str
-    builder: Callable
+    builder: Callable[..., keras.Model]
     paper: str
     year: int
     url: str
@@ -51,7 +56,7 @@ class Spec:
     references: tuple[Reference, ...]
 
     @property
-    def needed(self):
+    def needed(self) -> tuple[str, ...]:
         """Options that `builder` has no default for."""
         return tuple(
             name

@@ -1,14 +1,45 @@
 """What every builder does with its arguments first; and builders that differ in a table only, as VGG11 and VGG19 do."""
 
+from __future__ import annotations
+
 import difflib
 import functools
 import inspect
 import operator
+from collections.abc import Callable
+from typing import Any, Literal, ParamSpec, Protocol, TypeAlias
 
+import keras
+
+from keraslayers._hints import Activation, Path, Shape
 from keraslayers.models import weights
 
+Options = ParamSpec("Options")
+# A file, an address or "imagenet", a model, or one of `keraslayers.models.published`.
+Weights: TypeAlias = Path | keras.Model | weights.Published
 
-def builder(build):
+
+class Builder(Protocol):
+    """Builds a network; `options` are those that it alone has."""
+
+    __name__: str
+
+    def __call__(
+        self,
+        *,
+        input_shape: Shape | None = None,
+        classes: int = 1000,
+        include_top: bool = True,
+        weights: Weights | None = None,
+        pooling: Literal["avg", "max"] | None = None,
+        classifier_activation: Activation | None = "softmax",
+        name: str = ...,
+        preprocessing: bool = False,
+        **options: Any,
+    ) -> keras.Model: ...
+
+
+def builder(build: Callable[Options, keras.Model]) -> Callable[Options, keras.Model]:
     """Refuses options that `build` lacks or needs, in words, and takes whole numbers of any library."""
     who, parameters = build.__name__, inspect.signature(build).parameters
 
@@ -34,7 +65,9 @@ def _plain(value):
         return value
 
 
-def variant(build, who, *rows, summary=None, **defaults):
+def variant(
+    build: Callable[..., keras.Model], who: str, *rows: Any, summary: str | None = None, **defaults: Any
+) -> Builder:
     """Returns the builder named `who` out of `build(who, *rows, **options)`.
 
     Args:

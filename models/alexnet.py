@@ -1,12 +1,18 @@
 """AlexNet: five convolutions and three Dense layers, which began the use of deep networks on large images."""
 
+from __future__ import annotations
+
+from typing import Literal
+
+import keras
 from keras import layers
 
 from keraslayers import _checks
+from keraslayers._hints import Activation, Shape
 from keraslayers.local_response import LocalResponseNormalization
 from keraslayers.models import _blocks
 from keraslayers.models._spec import Reference, Spec
-from keraslayers.models._variants import builder
+from keraslayers.models._variants import Weights, builder
 
 INPUT_SHAPE = (224, 224, 3)
 TWO_TOWERS_INPUT_SHAPE = (227, 227, 3)  # the paper says 224, but its 55x55 maps come from 227
@@ -27,18 +33,18 @@ TWO_TOWERS = (  # Krizhevsky et al. 2012, figure 2: a group is a GPU
 @builder
 def AlexNet(
     *,
-    input_shape=None,
-    classes=1000,
-    include_top=True,
-    weights=None,
-    pooling=None,
-    classifier_activation="softmax",
-    name="alexnet",
-    preprocessing=False,
-    grouped=False,
-    units=4096,
-    dropout_rate=0.5,
-):
+    input_shape: Shape | None = None,
+    classes: int = 1000,
+    include_top: bool = True,
+    weights: Weights | None = None,
+    pooling: Literal["avg", "max"] | None = None,
+    classifier_activation: Activation | None = "softmax",
+    name: str = "alexnet",
+    preprocessing: bool = False,
+    grouped: bool = False,
+    units: int = 4096,
+    dropout_rate: float = 0.5,
+) -> keras.Model:
     """Builds AlexNet, by default the form of 2014 for one GPU that torchvision has.
 
     `grouped=True` builds the form of 2012 as Caffe has it: half of the channels on each of two GPUs, and local

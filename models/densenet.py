@@ -1,11 +1,13 @@
 """DenseNet: each unit sees what all before it in the stage have found, and adds a little."""
 
+from __future__ import annotations
+
 from keras import layers
 
 from keraslayers import _checks
 from keraslayers.models import _blocks
 from keraslayers.models._spec import Reference, Spec
-from keraslayers.models._variants import variant
+from keraslayers.models._variants import Builder, variant
 
 INPUT_SHAPE = (224, 224, 3)
 MOMENTUM = 0.9  # torchvision's; the paper gives none
@@ -104,7 +106,7 @@ def _transition(x, norm, name):
     return layers.AveragePooling2D(2, name=f"{name}_pool")(x)
 
 
-def _builder(depth):
+def _builder(depth) -> Builder:
     return variant(
         _densenet,
         f"DenseNet{depth}",

@@ -1,27 +1,31 @@
 """DPCNN: pairs of convolutions over a text that is halved before each pair, so that depth costs little."""
 
+from __future__ import annotations
+
+import keras
 from keras import layers
 
 from keraslayers import _checks
+from keraslayers._hints import Activation
 from keraslayers.models import _blocks
 from keraslayers.models._spec import Reference, Spec
-from keraslayers.models._variants import builder
+from keraslayers.models._variants import Weights, builder
 
 
 @builder
 def DPCNN(
-    vocabulary,
-    classes=2,
+    vocabulary: int,
+    classes: int = 2,
     *,
-    tokens=None,
-    weights=None,
-    classifier_activation="softmax",
-    name="dpcnn",
-    embedding_dim=300,
-    filters=250,
-    blocks=7,
-    dropout_rate=0.5,
-):
+    tokens: int | None = None,
+    weights: Weights | None = None,
+    classifier_activation: Activation | None = "softmax",
+    name: str = "dpcnn",
+    embedding_dim: int = 300,
+    filters: int = 250,
+    blocks: int = 7,
+    dropout_rate: float = 0.5,
+) -> keras.Model:
     """Builds the deep pyramid network for documents. Inputs are whole numbers, one a token.
 
     The paper's region embedding adds vectors of regions that were trained without labels (tv-embeddings); what is

@@ -1,12 +1,14 @@
 """EfficientNet: one network found by search, its depth, width and images scaled together; and Lite, for int8."""
 
+from __future__ import annotations
+
 import math
 
 from keraslayers import _checks
 from keraslayers.models import _blocks
 from keraslayers.models._mobile import framed
 from keraslayers.models._spec import Reference, Spec
-from keraslayers.models._variants import variant
+from keraslayers.models._variants import Builder, variant
 
 STEM, HEAD = 32, 1280
 # Kernel, expansion, filters, units, stride of the first.
@@ -107,7 +109,7 @@ def _efficientnet(
     return frame.leave(inputs, x, dropout_rate)
 
 
-def _variant(family, index, scale, lite):
+def _variant(family, index, scale, lite) -> Builder:
     width, depth, side, dropout_rate = scale
     return variant(
         _efficientnet,

@@ -1,7 +1,10 @@
 """What a network sees on the way: its maps at several strides, for detection and segmentation."""
 
+from __future__ import annotations
+
 import math
 import re
+from collections.abc import Sequence
 
 import keras
 
@@ -12,7 +15,7 @@ DEFAULT = (4, 8, 16, 32)
 STAGE = re.compile(r"stem_|stage(\d+)_|[cs](\d)$")  # the last are LeNet-5's, from its paper
 
 
-def features(model, strides=None):
+def features(model: keras.Model, strides: Sequence[int] | None = None) -> keras.Model:
     """Returns a model of the same layers that gives the last maps of each stage.
 
     The layers and their weights are shared with `model`: training one trains the other. A stage is what the builders

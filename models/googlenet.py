@@ -1,13 +1,19 @@
 """GoogLeNet, the first Inception: kernels of several sizes side by side, behind 1x1 convolutions that cost little."""
 
+from __future__ import annotations
+
+from typing import Literal
+
+import keras
 from keras import layers
 
 from keraslayers import _checks
+from keraslayers._hints import Activation, Shape
 from keraslayers.auxiliary_output import AuxiliaryOutput
 from keraslayers.local_response import LocalResponseNormalization
 from keraslayers.models import _blocks
 from keraslayers.models._spec import Reference, Spec
-from keraslayers.models._variants import builder
+from keraslayers.models._variants import Weights, builder
 
 INPUT_SHAPE = (224, 224, 3)
 # Stage -> #1x1, #3x3 reduce, #3x3, #5x5 reduce, #5x5, pool proj of each unit: arXiv:1409.4842, table 1, the
@@ -35,19 +41,19 @@ AUXILIARY = {(4, 1): "aux1", (4, 4): "aux2"}  # section 5: after (4a) and (4d)
 @builder
 def GoogLeNet(
     *,
-    input_shape=None,
-    classes=1000,
-    include_top=True,
-    weights=None,
-    pooling=None,
-    classifier_activation="softmax",
-    name="googlenet",
-    preprocessing=False,
-    bn_epsilon=1e-3,
-    aux_heads=False,
-    batch_norm=False,
-    dropout_rate=0.4,
-):
+    input_shape: Shape | None = None,
+    classes: int = 1000,
+    include_top: bool = True,
+    weights: Weights | None = None,
+    pooling: Literal["avg", "max"] | None = None,
+    classifier_activation: Activation | None = "softmax",
+    name: str = "googlenet",
+    preprocessing: bool = False,
+    bn_epsilon: float = 1e-3,
+    aux_heads: bool = False,
+    batch_norm: bool = False,
+    dropout_rate: float = 0.4,
+) -> keras.Model:
     """Builds GoogLeNet, by default as in the paper and in Caffe: local response normalization, 5x5 kernels.
 
     `batch_norm=True` builds torchvision's form: batch normalization after each convolution, which has no bias, no

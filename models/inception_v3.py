@@ -1,14 +1,19 @@
 """Inception v3: large kernels taken apart into 3x3, 1x7 and 7x1, with batch normalization throughout."""
 
-import functools
+from __future__ import annotations
 
+import functools
+from typing import Literal
+
+import keras
 from keras import layers
 
 from keraslayers import _checks
+from keraslayers._hints import Activation, Shape
 from keraslayers.auxiliary_output import AuxiliaryOutput
 from keraslayers.models import _blocks
 from keraslayers.models._spec import Reference, Spec
-from keraslayers.models._variants import builder
+from keraslayers.models._variants import Weights, builder
 
 INPUT_SHAPE = (299, 299, 3)
 # arXiv:1512.00567, table 1. What the table leaves open is that of the authors' code, which Keras and torchvision share.
@@ -19,20 +24,20 @@ FACTORED = (128, 160, 160, 192)  # the units of figure 6: filters within the bra
 @builder
 def InceptionV3(
     *,
-    input_shape=None,
-    classes=1000,
-    include_top=True,
-    weights=None,
-    pooling=None,
-    classifier_activation="softmax",
-    name="inception_v3",
-    preprocessing=False,
-    padding="same",
-    bn_epsilon=1e-3,
-    aux_heads=False,
-    scale=True,
-    dropout_rate=0.2,
-):
+    input_shape: Shape | None = None,
+    classes: int = 1000,
+    include_top: bool = True,
+    weights: Weights | None = None,
+    pooling: Literal["avg", "max"] | None = None,
+    classifier_activation: Activation | None = "softmax",
+    name: str = "inception_v3",
+    preprocessing: bool = False,
+    padding: Literal["same", "symmetric"] = "same",
+    bn_epsilon: float = 1e-3,
+    aux_heads: bool = False,
+    scale: bool = True,
+    dropout_rate: float = 0.2,
+) -> keras.Model:
     """Builds Inception v3. With `scale=False`, weights of keras.applications.InceptionV3 give the same outputs here.
 
     torchvision's weights need `padding="symmetric"`, and its auxiliary head, if that is wanted, `aux_heads=True`.

@@ -1,10 +1,16 @@
 """LeNet-5: the network that read handwritten digits."""
 
+from __future__ import annotations
+
+from typing import Literal
+
+import keras
 from keras import layers
 
+from keraslayers._hints import Activation, Shape
 from keraslayers.models import _blocks
 from keraslayers.models._spec import Reference, Spec
-from keraslayers.models._variants import builder
+from keraslayers.models._variants import Weights, builder
 
 INPUT_SHAPE = (32, 32, 1)
 INK = (1.275 / 255, -0.1)  # section III.A
@@ -13,16 +19,16 @@ INK = (1.275 / 255, -0.1)  # section III.A
 @builder
 def LeNet5(
     *,
-    input_shape=None,
-    classes=10,
-    include_top=True,
-    weights=None,
-    pooling=None,
-    classifier_activation="softmax",
-    name="lenet5",
-    preprocessing=False,
-    modern=False,
-):
+    input_shape: Shape | None = None,
+    classes: int = 10,
+    include_top: bool = True,
+    weights: Weights | None = None,
+    pooling: Literal["avg", "max"] | None = None,
+    classifier_activation: Activation | None = "softmax",
+    name: str = "lenet5",
+    preprocessing: bool = False,
+    modern: bool = False,
+) -> keras.Model:
     """Builds LeNet-5 with its layers' names from the paper: C1, S2, C3, S4, C5, F6.
 
     What is built is the form that most later texts call LeNet-5, with 61,706 parameters. The paper (section

@@ -1,11 +1,17 @@
 """Network in Network: 1x1 convolutions after each convolution, and a map for each class in place of Dense layers."""
 
+from __future__ import annotations
+
+from typing import Literal
+
+import keras
 from keras import layers
 
 from keraslayers import _checks
+from keraslayers._hints import Activation, Shape
 from keraslayers.models import _blocks
 from keraslayers.models._spec import Reference, Spec
-from keraslayers.models._variants import builder
+from keraslayers.models._variants import Weights, builder
 
 # By version the input shape, then by stage what stands before it, its kernel, and the filters of its convolution and
 # of the 1x1 convolutions after it; the last stage ends in one more, with a map for each class.
@@ -35,17 +41,17 @@ VERSIONS = {
 @builder
 def NiN(
     *,
-    input_shape=None,
-    classes=1000,
-    include_top=True,
-    weights=None,
-    pooling=None,
-    classifier_activation="softmax",
-    name="nin",
-    preprocessing=False,
-    version="imagenet",
-    dropout_rate=0.5,
-):
+    input_shape: Shape | None = None,
+    classes: int = 1000,
+    include_top: bool = True,
+    weights: Weights | None = None,
+    pooling: Literal["avg", "max"] | None = None,
+    classifier_activation: Activation | None = "softmax",
+    name: str = "nin",
+    preprocessing: bool = False,
+    version: Literal["imagenet", "cifar10"] = "imagenet",
+    dropout_rate: float = 0.5,
+) -> keras.Model:
     """Builds Network in Network as its authors published it for Caffe.
 
     The maps of the classes pass a ReLU before they are averaged, as there: no logit is negative. The average pooling

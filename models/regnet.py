@@ -1,5 +1,7 @@
 """RegNet: networks whose widths grow along a line, four numbers each; X is ResNeXt's unit, Y has gates in it."""
 
+from __future__ import annotations
+
 import math
 
 from keras import layers
@@ -8,7 +10,7 @@ from keraslayers import _checks
 from keraslayers.models import _blocks
 from keraslayers.models._mobile import framed
 from keraslayers.models._spec import Reference, Spec
-from keraslayers.models._variants import variant
+from keraslayers.models._variants import Builder, variant
 from keraslayers.squeeze_excite import SqueezeExcite
 
 INPUT_SHAPE = (224, 224, 3)
@@ -102,7 +104,7 @@ def _unit(x, filters, strides, groups, squeezed, common, name):
     return layers.Activation("relu", name=f"{name}_act")(x)
 
 
-def _variant(kind, size, row):
+def _variant(kind, size, row) -> Builder:
     units, channels = design(*row)
     return variant(
         _regnet,

@@ -1,5 +1,7 @@
 """Another classifier on a trained network."""
 
+from __future__ import annotations
+
 import keras
 from keras import layers
 
@@ -22,7 +24,7 @@ WITHOUT_WEIGHTS = (
 CLASSIFIERS = {layers.Dense: "units", layers.Conv1D: "filters", layers.Conv2D: "filters"}
 
 
-def replace_classifier(model, classes):
+def replace_classifier(model: keras.Model, classes: int) -> keras.Model:
     """Returns a copy of a trained network that tells other classes apart.
 
     Every layer keeps its weights and its name, but for the classifier, which is made anew: the last Dense layer or

@@ -1,10 +1,12 @@
 """RepVGG: trains as three branches a layer, runs as VGG: 3x3 convolutions one behind the other, and ReLU."""
 
+from __future__ import annotations
+
 from keraslayers.models import _blocks
 from keraslayers.models._branches import branched
 from keraslayers.models._mobile import framed
 from keraslayers.models._spec import Reference, Spec
-from keraslayers.models._variants import variant
+from keraslayers.models._variants import Builder, variant
 
 INPUT_SHAPE = (224, 224, 3)
 WIDEST_STEM = 64  # arXiv:2101.03697, section 3.4: min(64, 64a)
@@ -48,7 +50,7 @@ def _repvgg(
 A, B = (2, 4, 14, 1), (4, 6, 16, 1)  # arXiv:2101.03697, section 3.4: layers of stages 2 to 5
 
 
-def _variant(name, units, narrow, wide):
+def _variant(name, units, narrow, wide) -> Builder:
     """Table 3: stages of 64a, 128a, 256a and 512b channels."""
     channels = (*(int(base * narrow) for base in (64, 128, 256)), int(512 * wide))
     return variant(

@@ -1,5 +1,7 @@
 """ResNet: each unit adds what it finds to what it was given, so that networks of a hundred layers train."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
@@ -9,7 +11,7 @@ from keras import layers
 from keraslayers import _checks
 from keraslayers.models import _blocks
 from keraslayers.models._spec import Reference, Spec
-from keraslayers.models._variants import variant
+from keraslayers.models._variants import Builder, variant
 
 INPUT_SHAPE = (224, 224, 3)
 MOMENTUM = 0.9  # torchvision's; the paper gives none
@@ -239,7 +241,7 @@ def _unit(x, convolutions, strides, form, conv, bare, norm, name):
     return x if form.pre else layers.Activation("relu", name=f"{name}_act")(x)
 
 
-def _builder(depth):
+def _builder(depth) -> Builder:
     return variant(
         _resnet,
         f"ResNet{depth}",

@@ -1,11 +1,17 @@
 """SqueezeNet: the accuracy of AlexNet with a fiftieth of its parameters, by few channels in front of 3x3 kernels."""
 
+from __future__ import annotations
+
+from typing import Literal
+
+import keras
 from keras import layers
 
 from keraslayers import _checks
+from keraslayers._hints import Activation, Shape
 from keraslayers.models import _blocks
 from keraslayers.models._spec import Reference, Spec
-from keraslayers.models._variants import builder
+from keraslayers.models._variants import Weights, builder
 
 INPUT_SHAPE = (224, 224, 3)
 # By version filters and kernel of the first convolution, then by stage the s1x1, e1x1 (= e3x3) of its fire modules.
@@ -32,17 +38,17 @@ VERSIONS = {
 @builder
 def SqueezeNet(
     *,
-    input_shape=None,
-    classes=1000,
-    include_top=True,
-    weights=None,
-    pooling=None,
-    classifier_activation="softmax",
-    name="squeezenet",
-    preprocessing=False,
-    version="1.0",
-    dropout_rate=0.5,
-):
+    input_shape: Shape | None = None,
+    classes: int = 1000,
+    include_top: bool = True,
+    weights: Weights | None = None,
+    pooling: Literal["avg", "max"] | None = None,
+    classifier_activation: Activation | None = "softmax",
+    name: str = "squeezenet",
+    preprocessing: bool = False,
+    version: Literal["1.0", "1.1"] = "1.0",
+    dropout_rate: float = 0.5,
+) -> keras.Model:
     """Builds SqueezeNet without bypass, with the layers of the authors' Caffe models and of torchvision.
 
     The maps of the classes pass a ReLU before they are averaged, as there: no logit is negative.

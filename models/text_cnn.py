@@ -1,28 +1,33 @@
 """TextCNN: convolutions of three widths over word vectors, and of each the largest value of the whole text."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+
 import keras
 from keras import layers
 
 from keraslayers import _checks
+from keraslayers._hints import Activation
 from keraslayers.models import _blocks
 from keraslayers.models._spec import Reference, Spec
-from keraslayers.models._variants import builder
+from keraslayers.models._variants import Weights, builder
 
 
 @builder
 def TextCNN(
-    vocabulary,
-    classes=2,
+    vocabulary: int,
+    classes: int = 2,
     *,
-    tokens=None,
-    weights=None,
-    classifier_activation="softmax",
-    name="text_cnn",
-    embedding_dim=300,
-    kernel_sizes=(3, 4, 5),
-    filters=100,
-    dropout_rate=0.5,
-):
+    tokens: int | None = None,
+    weights: Weights | None = None,
+    classifier_activation: Activation | None = "softmax",
+    name: str = "text_cnn",
+    embedding_dim: int = 300,
+    kernel_sizes: Sequence[int] = (3, 4, 5),
+    filters: int = 100,
+    dropout_rate: float = 0.5,
+) -> keras.Model:
     """Builds Kim's convolutional network for sentences. Inputs are whole numbers, one a token.
 
     What is built is CNN-rand of the paper: one table of word vectors, learned with the rest. For CNN-static and

@@ -1,11 +1,17 @@
 """Xception: Inception taken to its end, where each channel is filtered alone and 1x1 convolutions mix them."""
 
+from __future__ import annotations
+
+from typing import Literal
+
+import keras
 from keras import layers
 
 from keraslayers import _checks
+from keraslayers._hints import Activation, Shape
 from keraslayers.models import _blocks
 from keraslayers.models._spec import Reference, Spec
-from keraslayers.models._variants import builder
+from keraslayers.models._variants import Weights, builder
 
 INPUT_SHAPE = (299, 299, 3)
 MOMENTUM = 0.99  # Keras's, whose author is the paper's; the paper gives none
@@ -28,17 +34,17 @@ LAST = (1536, 2048)
 @builder
 def Xception(
     *,
-    input_shape=None,
-    classes=1000,
-    include_top=True,
-    weights=None,
-    pooling=None,
-    classifier_activation="softmax",
-    name="xception",
-    preprocessing=False,
-    bn_epsilon=1e-3,
-    dropout_rate=0.5,
-):
+    input_shape: Shape | None = None,
+    classes: int = 1000,
+    include_top: bool = True,
+    weights: Weights | None = None,
+    pooling: Literal["avg", "max"] | None = None,
+    classifier_activation: Activation | None = "softmax",
+    name: str = "xception",
+    preprocessing: bool = False,
+    bn_epsilon: float = 1e-3,
+    dropout_rate: float = 0.5,
+) -> keras.Model:
     """Builds Xception. Weights of keras.applications.Xception give the same outputs here.
 
     Args:

@@ -1,5 +1,7 @@
 """The largest value that a model computes, beside the largest that 16-bit floats hold."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 # Beyond it float16 has infinity alone.
@@ -23,7 +25,7 @@ class Largest:
     value: float
     inside: bool = False
 
-    def __str__(self):
+    def __str__(self) -> str:
         return (
             f"the largest value on the samples is {self.value:.4g}, {'inside' if self.inside else 'out'} of layer "
             f"`{self.layer}`; float16, in which phones' GPUs compute, ends at {FLOAT16_MAX:.0f}"

@@ -1,14 +1,18 @@
 """What a .tflite file costs, operator by operator, read from its bytes; nothing is run and Keras is not needed."""
 
+from __future__ import annotations
+
 import math
 from pathlib import Path
 
+from keraslayers._hints import File
+from keraslayers.analysis.result import Analysis
 from keraslayers.analysis.tally import Step, tally
 from keraslayers.export.file import operator_costs
 from keraslayers.export.file.tables_of_file import read_tables
 
 
-def analyze_file(file):
+def analyze_file(file: File) -> Analysis:
     """Counts what a .tflite file costs, by the rules of `keraslayers.analyze`.
 
     Rows are the file's operators, under the names of the tensors that they make. An operator that is unknown here is

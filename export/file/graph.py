@@ -1,9 +1,12 @@
 """Reads what a .tflite file says of itself: inputs, outputs, operators, tensor types."""
 
+from __future__ import annotations
+
 import math
 import struct
 from collections import Counter
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -46,11 +49,11 @@ class Tensor:
     joined: bool = False
 
     @property
-    def counted(self):
+    def counted(self) -> bool:
         """Whether its elements are names, as class ids and masks are, or counts: right or wrong, no more or less."""
         return self.step is None and (self.dtype == "bool" or self.dtype.startswith("int"))
 
-    def quantize(self, values):
+    def quantize(self, values: np.ndarray) -> np.ndarray:
         """Real values to what this tensor holds. Values that are of its dtype already pass through."""
         values = np.asarray(values)
         if self.scale is None or values.dtype == self.dtype:
@@ -59,7 +62,7 @@ class Tensor:
         steps = np.round(values / self.scale) + self.zero_point
         return np.clip(steps, limits.min, limits.max).astype(self.dtype)
 
-    def dequantize(self, values):
+    def dequantize(self, values: np.ndarray) -> np.ndarray:
         """What this tensor holds to real values, in float64."""
         values = np.asarray(values, "float64")
         return values if self.scale is None else (values - self.zero_point) * self.scale
@@ -84,7 +87,7 @@ class Computed:
     inner: bool
 
     @property
-    def floats(self):
+    def floats(self) -> bool:
         """Whether it computes floats."""
         return any(dtype.startswith("float") for dtype in self.dtypes)
 
@@ -115,24 +118,24 @@ class Graph:
     signatures: tuple[str, ...] = ()
 
     @property
-    def total(self):
+    def total(self) -> int:
         """Number of operators in the main graph."""
         return len(self.computed)
 
     @property
-    def operators(self):
+    def operators(self) -> dict[str, int]:
         """How often each operator stands in the main graph, by name, the most frequent first."""
         counts = Counter(made.operator for made in self.computed)
         return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
     @property
-    def float_operators(self):
+    def float_operators(self) -> dict[str, int]:
         """How often each operator that computes in floats stands in the main graph, by name."""
         counts = Counter(made.operator for made in self.computed if made.floats and made.operator != "DEQUANTIZE")
         return dict(sorted(counts.items()))
 
     @property
-    def kernels(self):
+    def kernels(self) -> dict[str, Any]:
         """By operator with a kernel (convolutions, dense layers) the types of its constant kernels."""
         dtypes = {}
         for made in self.computed:
@@ -141,7 +144,7 @@ class Graph:
         return {name: tuple(sorted(found)) for name, found in sorted(dtypes.items())}
 
 
-def read_graph(blob):
+def read_graph(blob: bytes) -> Graph:
     """Reads the bytes of a .tflite file.
 
     Raises:

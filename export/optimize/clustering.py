@@ -1,5 +1,10 @@
 """Clustering: the weights of a kernel become few different numbers while the model trains."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
 import keras
 import numpy as np
 from keras import ops
@@ -8,6 +13,7 @@ from keraslayers import _checks
 from keraslayers.export.optimize._state import State
 from keraslayers.export.optimize._tfmot import tfmot
 from keraslayers.export.optimize.kernels import kernel_key
+from keraslayers.export.optimize.model import Optimized
 from keraslayers.export.optimize.preserving_quantizers import of_tensor
 from keraslayers.export.optimize.rebuild import chosen, kernel_name, replaced, source_of
 from keraslayers.export.optimize.rules import check_skip
@@ -68,7 +74,13 @@ class ClusteredKernel(keras.layers.Layer):
 
 
 @float32_policy()
-def cluster(model, *, clusters=16, initialization="kmeans++", skip=()):
+def cluster(
+    model: keras.Model,
+    *,
+    clusters: int = 16,
+    initialization: Literal["kmeans++", "linear", "density", "random"] = "kmeans++",
+    skip: Iterable[str | keras.layers.Layer] = (),
+) -> Optimized:
     """Gives a model that trains with few different weights in each kernel.
 
     It is a Keras 3 model with weights of its own: compile it, fit it, then `strip` it or hand it on to

@@ -1,6 +1,9 @@
 """The model that an optimization gives, and the user's model inside it."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, field
+from typing import Any
 
 import keras
 import numpy as np
@@ -31,10 +34,10 @@ class Plan:
 
     kind: str
     source: keras.Model
-    options: dict
-    sparse: frozenset = frozenset()
-    clustered: frozenset = frozenset()
-    wrappers: tuple = field(default=())
+    options: dict[str, Any]
+    sparse: frozenset[str] = frozenset()
+    clustered: frozenset[str] = frozenset()
+    wrappers: tuple[Any, ...] = field(default=())
     mode: object = None
     difference: float | None = None
 
@@ -47,7 +50,7 @@ class Optimized(keras.Model):
 
     plan = None
 
-    def save(self, *args, **kwargs):
+    def save(self, *args: Any, **kwargs: Any) -> None:
         raise NotImplementedError(
             f"`save`: model {self.name!r} is being optimized, and a .keras file does not hold how. Write it with "
             "`optimize.save(model, path)`, or `optimize.strip(model).save(path)` without what is there for training; "
@@ -56,7 +59,7 @@ class Optimized(keras.Model):
 
     export = save
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         raise NotImplementedError(
             f"`get_config`: model {self.name!r} is being optimized, and a config does not hold how: `optimize.save` "
             "and `optimize.load` give a copy of it."

@@ -1,9 +1,13 @@
 """Training on several machines by TensorFlow's strategy, with `model.fit` of Keras 3."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import keras
 
 
-def multi_worker_strategy(cluster_resolver=None, communication_options=None):
+def multi_worker_strategy(cluster_resolver: Any = None, communication_options: Any = None) -> Any:
     """Returns a `tf.distribute.MultiWorkerMirroredStrategy` with which `model.fit` of Keras 3 works.
 
     Every worker runs the same program; the environment variable TF_CONFIG tells it the addresses of all, and which of

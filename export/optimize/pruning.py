@@ -1,6 +1,10 @@
 """Pruning: the smallest weights become zero while the model trains."""
 
+from __future__ import annotations
+
 import re
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -9,6 +13,7 @@ from keraslayers import _checks
 from keraslayers.export.optimize._state import State
 from keraslayers.export.optimize._tfmot import tfmot
 from keraslayers.export.optimize.layout import image, restored
+from keraslayers.export.optimize.model import Optimized
 from keraslayers.export.optimize.rebuild import chosen, kernel_name, replaced, source_of
 from keraslayers.export.optimize.rules import check_skip
 from keraslayers.export.source.in_float32 import float32_policy
@@ -60,7 +65,14 @@ class PrunedKernel(keras.layers.Layer):
 
 
 @float32_policy()
-def prune(model, *, sparsity=0.5, pattern=None, block=(1, 1), skip=()):
+def prune(
+    model: keras.Model,
+    *,
+    sparsity: float | dict[str, Any] | Any = 0.5,
+    pattern: str | None = None,
+    block: Sequence[int] = (1, 1),
+    skip: Iterable[str | keras.layers.Layer] = (),
+) -> Optimized:
     """Gives a model that trains while its smallest weights become zero.
 
     It is a Keras 3 model with weights of its own: compile it, fit it, then `strip` it or hand it on to `cluster` or

@@ -1,6 +1,9 @@
 """Quantization-aware training."""
 
+from __future__ import annotations
+
 import warnings
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 import keras
@@ -8,6 +11,7 @@ import numpy as np
 from keras import ops
 
 from keraslayers import _checks, _keras
+from keraslayers._hints import Samples, TargetName
 from keraslayers._rewrite import graph_of, laid_open
 from keraslayers.export.measures import differing, snr_db
 from keraslayers.export.optimize._tfmot import tfmot
@@ -40,7 +44,9 @@ BATCH = 32
 
 
 @float32_policy()
-def quantize_aware(model, *, samples, skip=(), target="gpu"):
+def quantize_aware(
+    model: keras.Model, *, samples: Samples, skip: Iterable[str | keras.layers.Layer] = (), target: TargetName = "gpu"
+) -> Optimized:
     """Gives a model that trains with the rounding that int8 does to it.
 
     It is a Keras 3 model with weights of its own: compile it, fit it with any optimizer, callback or loop, a few epochs

@@ -1,5 +1,9 @@
 """What 8-bit integers do to each kind of call: whose scale its output has."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import keras
 from keras import layers
 
@@ -136,7 +140,7 @@ OWN_RULES = {layers.PReLU: _Slopes()}
 _REGISTERED = {}
 
 
-def register(layer_class, config):
+def register(layer_class: type[keras.layers.Layer], config: Any) -> None:
     """Tells how the layers of a class are quantized.
 
     The rule is tfmot's `QuantizeConfig`, and it reads a Keras 3 layer here: `get_weights_and_quantizers(layer)` gives

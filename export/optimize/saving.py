@@ -1,10 +1,14 @@
 """Optimized models in files, so that training can go on another day."""
 
+from __future__ import annotations
+
 import io
 import json
 import os
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -14,7 +18,7 @@ from keraslayers.export.file.files import writable, write
 from keraslayers.export.optimize import clustering, pruning, quantizing
 from keraslayers.export.optimize._tfmot import tfmot
 from keraslayers.export.optimize.kernels import kernel_key
-from keraslayers.export.optimize.model import plan_of, settle, tied, ties
+from keraslayers.export.optimize.model import Optimized, plan_of, settle, tied, ties
 from keraslayers.export.optimize.rebuild import every_kernel
 from keraslayers.export.source.in_float32 import float32_policy
 
@@ -22,7 +26,7 @@ SUFFIX = ".zip"
 VERSION = 2  # in 1 the weights of some networks with shortcuts stood in another order
 
 
-def save(model, path):
+def save(model: Optimized, path: str | os.PathLike[str]) -> None:
     """Writes an optimized model: the user's model, all weights, ranges, masks, centroids and steps.
 
     What it was compiled with and the optimizer's own weights are not in it.
@@ -65,7 +69,7 @@ def save(model, path):
 
 
 @float32_policy()
-def load(path, *, custom_objects=None):
+def load(path: str | os.PathLike[str], *, custom_objects: Mapping[str, Any] | None = None) -> Optimized:
     """Reads what `save` wrote; no code out of the file is run.
 
     Args:

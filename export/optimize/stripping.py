@@ -1,11 +1,15 @@
 """The ordinary model inside an optimized one."""
 
-from keraslayers.export.optimize.model import copy, plan_of
+from __future__ import annotations
+
+import keras
+
+from keraslayers.export.optimize.model import Optimized, copy, plan_of
 from keraslayers.export.source.in_float32 import float32_policy
 
 
 @float32_policy()
-def strip(model):
+def strip(model: Optimized) -> keras.Model:
     """Gives the ordinary Keras 3 model with the weights that an optimized one has come to.
 
     It is made of the layers that the user's model was made of and has nothing of tfmot in it. Of a pruned model it has

@@ -1,7 +1,10 @@
 """Which operator of a file a runtime fails on, and which layer of the Keras model it came from."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, replace
 
+from keraslayers._hints import Model, Samples
 from keraslayers._printable import printable
 from keraslayers.export import runtimes
 from keraslayers.export.file import edit, strange
@@ -14,6 +17,7 @@ from keraslayers.export.proof.proof import Verdict, calls_of, values_of
 from keraslayers.export.proof.remedies import Seen, remedy
 from keraslayers.export.rewrites.cast_borders import real_outputs
 from keraslayers.export.runtimes import cpu
+from keraslayers.export.runtimes.elsewhere import Runtime
 from keraslayers.export.source.samples import make_up, name_samples
 
 SAMPLES = 4
@@ -36,13 +40,15 @@ class Culprit:
     layer: str | None
     remedy: str
 
-    def __str__(self):
+    def __str__(self) -> str:
         operator = printable(self.operator)  # custom ones have any name
         where = f"layer `{printable(self.layer)}` ({operator})" if self.layer else f"{operator} {self.tensor!r}"
         return f"It begins at {where}" + (f": {self.remedy}" if self.remedy else "")
 
 
-def find_culprit(tflite, runtime="gpu", *, samples=None, model=None):
+def find_culprit(
+    tflite: bytes, runtime: Runtime = "gpu", *, samples: Samples | None = None, model: Model | None = None
+) -> Culprit | None:
     """Finds the operator with which a runtime begins to refuse a file, to die of it, or to compute wrong numbers.
 
     It halves the file until the shortest beginning is found that fails, each run in a child process.

@@ -1,9 +1,12 @@
 """What a page carries of a proof, so that any device that opens it is proven, too: inputs, and what they must give."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import numpy as np
 
+from keraslayers._hints import Array
 from keraslayers.export import measures
 from keraslayers.export.proof import match, parts
 from keraslayers.export.proof.proof import calls_of, tests_nothing, values_of
@@ -25,13 +28,13 @@ class Evidence:
         made_up: whether nobody gave the samples.
     """
 
-    samples: dict
-    expected: dict | None = None
+    samples: dict[str, Array]
+    expected: dict[str, Array] | None = None
     precision: str | None = None
     trained: bool = False
     made_up: bool = False
 
-    def few(self, count=MOST_SAMPLES):
+    def few(self, count: int = MOST_SAMPLES) -> Evidence:
         """The first of them, which are spread over all, as `proof.chosen` has them; copies, so that the rest goes."""
 
         def cut(arrays):

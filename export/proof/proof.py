@@ -1,5 +1,7 @@
 """Runs a file on the real runtimes and says whether its numbers are right."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -71,8 +73,8 @@ class Proof:
     arithmetic: str = ""
     delegated: int | None = None
     operators: int | None = None
-    left: dict | None = None
-    left_at: tuple = ()
+    left: dict[str, int] | None = None
+    left_at: tuple[tuple[int, str, str], ...] = ()
     partitions: int | None = None
     max_error: float | None = None
     snr_db: float | None = None

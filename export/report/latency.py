@@ -1,5 +1,7 @@
 """What a phone told of a file."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 
@@ -35,7 +37,7 @@ class Latency:
     init_ms: float
     memory_mb: float | None
 
-    def __str__(self):
+    def __str__(self) -> str:
         taken = "" if self.delegated is None else f", {self.delegated} of {self.operators} operators"
         calls = (
             f"{self.mean_ms:.2f} ms a call" if self.median_ms is None else f"{self.median_ms:.2f} ms a call (median)"

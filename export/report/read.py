@@ -33,7 +33,7 @@ def read_report(who, path):
         told["layer_errors"] = tuple(record(LayerError, each) for each in told.get("layer_errors", ()))
         told["largest"] = record(Largest, told["largest"]) if told.get("largest") else None
         told.pop("ok", None)
-        return record(Report, told)
+        return record(Report, told, Trial=Trial, LayerError=LayerError, Largest=Largest)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"`{who}`: {str(path)!r} is no report that this version reads: {error}") from None
 
@@ -68,18 +68,23 @@ def parsed_bytes(content, most):
     return found
 
 
-def record(cls, told):
+def record(cls, told, **guarded):
     """A dataclass out of an object of JSON, whose lists become tuples where it wants these.
+
+    Args:
+        cls: the dataclass.
+        told: the object.
+        **guarded: classes that its hints name and its file imports for type checkers alone.
 
     Raises:
         TypeError: which names the field that is of another type, missing or unknown.
     """
-    fields = {field.name: field for field in dataclasses.fields(cls)}
+    kinds, fields = typing.get_type_hints(cls, localns=guarded), {field.name for field in dataclasses.fields(cls)}
     values = {}
     for name, value in told.items():
         if name not in fields:
             raise TypeError(f"{name!r} is not known")
-        kind = fields[name].type
+        kind = kinds[name]
         if isinstance(value, list):
             value = tuple(tuple(each) if isinstance(each, list) else each for each in value)
         if not any(_fits(value, each) for each in _kinds(kind)):

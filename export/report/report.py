@@ -1,16 +1,27 @@
 """What is known of an exported file: what it is, what made it, what it did on each runtime."""
 
+from __future__ import annotations
+
 import hashlib
 import json
 import platform
 from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
 
+from keraslayers._hints import Path
 from keraslayers._printable import printable
 from keraslayers.export.file import files
 from keraslayers.export.file.tensor_names import layers_along, place
 from keraslayers.export.proof.proof import Proof, Verdict
+from keraslayers.export.report.latency import Latency
 from keraslayers.export.runtimes import browser
+from keraslayers.export.runtimes.elsewhere import Runtime
+
+if TYPE_CHECKING:
+    from keraslayers.export.convert.auto import Trial
+    from keraslayers.export.convert.largest import Largest
+    from keraslayers.export.convert.layer_errors import LayerError
 
 TOOLS = (
     "keraslayers",
@@ -71,58 +82,58 @@ class Report:
     name: str
     size: int
     sha256: str
-    operators: dict
-    inputs: tuple
-    outputs: tuple
-    weight_dtypes: tuple
+    operators: dict[str, int]
+    inputs: tuple[dict[str, Any], ...]
+    outputs: tuple[dict[str, Any], ...]
+    weight_dtypes: tuple[str, ...]
     proofs: tuple[Proof, ...]
-    latencies: tuple = ()
-    absent: dict = field(default_factory=dict)
+    latencies: tuple[Latency, ...] = ()
+    absent: dict[str, str] = field(default_factory=dict)
     signatures: tuple[str, ...] = ()
-    float_operators: dict = field(default_factory=dict)
+    float_operators: dict[str, int] = field(default_factory=dict)
     target: str | None = None
     precision: str | None = None
     io: str | None = None
-    passes: dict | None = None
-    rewrites: dict = field(default_factory=dict)
+    passes: dict[str, Any] | None = None
+    rewrites: dict[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
     original_size: int | None = None
     unrepaired: str = ""
     preprocessing: str | None = None
     parameters: int | None = None
-    largest: object = None
-    float_layers: tuple = ()
-    layers: tuple = ()
-    layer_sizes: dict = field(default_factory=dict)
-    layer_errors: tuple = ()
-    trials: tuple = ()
-    tools: dict = field(default_factory=dict)
+    largest: Largest | None = None
+    float_layers: tuple[str, ...] = ()
+    layers: tuple[str, ...] = ()
+    layer_sizes: dict[str, int] = field(default_factory=dict)
+    layer_errors: tuple[LayerError, ...] = ()
+    trials: tuple[Trial, ...] = ()
+    tools: dict[str, str] = field(default_factory=dict)
     host: str = ""
 
     @property
-    def ok(self):
+    def ok(self) -> bool:
         """Whether the file is PROVEN on every runtime asked for."""
         return bool(self.proofs) and all(proof.verdict is Verdict.PROVEN for proof in self.proofs)
 
     @property
-    def bounds(self):
+    def bounds(self) -> dict[str, float]:
         """By layer the pixels to which a file of integers clips offsets that the model leaves free."""
         return (self.passes or {}).get("bound_by_samples", {})
 
     @property
-    def growth(self):
+    def growth(self) -> float:
         """How many times as large rewriting made the file; 1 where nothing was rewritten."""
         return self.size / self.original_size if self.rewrites and self.original_size else 1.0
 
     @property
-    def sizes_along(self):
+    def sizes_along(self) -> dict[str, int]:
         """Bytes of weights by layer in the order in which the file computes them."""
         return {name: self.layer_sizes.get(name, 0) for name in dict.fromkeys((*self.layers, *self.layer_sizes))}
 
-    def proof(self, runtime):
+    def proof(self, runtime: Runtime) -> Proof:
         """Returns the proof of that runtime, by its name or itself."""
         return {proof.runtime: proof for proof in self.proofs}[str(runtime)]
 
-    def require(self):
+    def require(self) -> Report:
         """Returns the report if it is ok.
 
         Raises:
@@ -133,11 +144,11 @@ class Report:
             raise NotProvenError(f"{self.name!r} is not proven. {printable(' '.join('. '.join(faults).split()))}.")
         return self
 
-    def to_json(self):
+    def to_json(self) -> str:
         """Returns the report as JSON text."""
         return json.dumps({"ok": self.ok, **asdict(self)}, indent=2) + "\n"
 
-    def to_html(self, path):
+    def to_html(self, path: Path) -> None:
         """Writes the report as one HTML file that needs no other.
 
         Args:
@@ -153,7 +164,7 @@ class Report:
         path = files.writable("Report.to_html", "path", path, PAGES)
         files.write({path: page.render("report.html", report=self, pictures=pictures, tables=tables).encode()})
 
-    def __str__(self):
+    def __str__(self) -> str:
         from keraslayers.export.report import tables
 
         return tables.to_text(tables.of_report(self))

@@ -1,5 +1,7 @@
 """Runs a .tflite file on one runtime in a child process, and tells what came of it."""
 
+from __future__ import annotations
+
 import json
 import os
 import re
@@ -8,6 +10,7 @@ import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -53,14 +56,14 @@ class Outcome:
     operators: int | None = None
     delegated: int | None = None
     left: dict[str, int] | None = None
-    left_at: list = field(default_factory=list)
+    left_at: list[Any] = field(default_factory=list)
     partitions: int | None = None
     latency_ms: float | None = None
     device: str = ""
-    shapes: list | None = None
+    shapes: list[Any] | None = None
     arena_bytes: int | None = None
-    ranges: dict | None = None
-    means: dict | None = None
+    ranges: dict[int, Any] | None = None
+    means: dict[int, Any] | None = None
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,8 @@ OpenSSH's client does the talking, so that all of its configuration holds: names
 takes there is Linux, a Python and `ai-edge-litert`; nothing stays behind.
 """
 
+from __future__ import annotations
+
 import io
 import json
 import re
@@ -12,8 +14,10 @@ import subprocess
 import tarfile
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, Literal
 
 from keraslayers import _checks
+from keraslayers.export.file.graph import Graph
 from keraslayers.export.runtimes import cpu, cpu_fp16, gpu, gpu_fp16, remote
 from keraslayers.export.runtimes.child import LEASH, WORKER, Outcome
 from keraslayers.export.runtimes.elsewhere import Elsewhere
@@ -45,20 +49,20 @@ class Ssh(Elsewhere):
     name: str
     python: str
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.name} on {self.host}"
 
     @property
-    def LIKE(self):  # noqa: N802
+    def LIKE(self) -> str:  # noqa: N802
         """The name of the runtime whose files it takes."""
         return getattr(self.runtime, "LIKE", self.name)
 
     @property
-    def runtime(self):
+    def runtime(self) -> Any:
         """The runtime of this machine that it is there."""
         return RUNTIMES[self.name]
 
-    def available(self):
+    def available(self) -> str:
         """Returns "" where the other computer can run it, else what is missing."""
         try:
             there = json.loads(self._talk("ask", seconds=ASKED))
@@ -78,7 +82,7 @@ class Ssh(Elsewhere):
             return f"{self.host} has no GPU with a Vulkan driver"
         return ""
 
-    def run(self, blob, graph, inputs):
+    def run(self, blob: bytes, graph: Graph, inputs: Any) -> Outcome:
         """Runs a file there."""
         place = There(self)
         try:
@@ -151,7 +155,7 @@ def _packed(files):
     return packed.getvalue()
 
 
-def ssh(host, runtime="cpu", *, python="python3"):
+def ssh(host: str, runtime: Literal["cpu", "cpu-fp16", "gpu", "gpu-fp16"] = "cpu", *, python: str = "python3") -> Ssh:
     """A runtime on another Linux computer, a Raspberry Pi say: it runs files there, and gives its real latency.
 
     `Target("pi", (ssh("pi@raspberrypi"),), "a Raspberry Pi")` is a target of files that are proven on it. It takes a

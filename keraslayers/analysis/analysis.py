@@ -1,19 +1,24 @@
 """What a model costs and what its layers see, before anything is trained."""
 
+from __future__ import annotations
+
 import inspect
 import math
+from collections.abc import Mapping, Sequence
 
 import keras
 
 from keraslayers import _checks, _keras
+from keraslayers._hints import Shape
 from keraslayers._rewrite import check_graph, first, graph_of, owner
 from keraslayers.analysis import operation_costs, stock_costs
 from keraslayers.analysis.cost import Cost, places
 from keraslayers.analysis.input_shapes import input_shapes, known_shapes
+from keraslayers.analysis.result import Analysis
 from keraslayers.analysis.tally import Step, tally
 
 
-def analyze(model, input_shape=None):
+def analyze(model: keras.Model, input_shape: Shape | Sequence[Shape] | Mapping[str, Shape] | None = None) -> Analysis:
     """Counts what a model costs, call by call and in total, and what its layers see.
 
     Rules, for an input of H x W x M, an output of H' x W' x N and a kernel of K x K:
@@ -53,7 +58,7 @@ def analyze(model, input_shape=None):
     return _analyze(model, input_shapes("analyze", model, input_shape))
 
 
-def receptive_field(model, layer):
+def receptive_field(model: keras.Model, layer: str | keras.Operation) -> tuple[float, ...] | None:
     """The pixels of a model's input that a place of a layer's output sees.
 
     It is what the arithmetic of kernels, strides and paddings gives: at the border a part of it lies in the padding,

@@ -1,5 +1,7 @@
 """What one call of a layer costs, and which places of its input each place of its output looks at."""
 
+from __future__ import annotations
+
 import math
 from dataclasses import dataclass
 from fractions import Fraction
@@ -36,7 +38,7 @@ class Window:
     stride: int | float | Fraction = 1
     start: int | float | Fraction = 0
 
-    def after(self, earlier):
+    def after(self, earlier: Window) -> Window:
         """The window onto the input of a layer `earlier`, whose output this one looks at."""
         stride = earlier.stride * self.stride
         if math.inf in (earlier.size, self.size):
@@ -44,7 +46,7 @@ class Window:
         size = earlier.size + (self.size - 1) * earlier.stride
         return Window(size, stride, earlier.start + self.start * earlier.stride)
 
-    def __or__(self, other):
+    def __or__(self, other: Window) -> Window | None:
         """The window that covers both; None where their places move apart."""
         stride = min(self.stride, other.stride)
         if math.inf in (self.size, other.size):
@@ -100,11 +102,11 @@ class Cost:
     weights: int | None = None
     free: bool = False
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.flops is None:
             object.__setattr__(self, "flops", 2 * self.multiply_adds)
 
-    def then(self, later):
+    def then(self, later: Cost) -> Cost:
         """The cost of two steps of one layer, `later` behind this one."""
         return Cost(
             multiply_adds=self.multiply_adds + later.multiply_adds,

@@ -1,6 +1,10 @@
 """The images that a network halves without a remainder."""
 
+from __future__ import annotations
+
 import math
+
+import keras
 
 from keraslayers import _checks
 from keraslayers._rewrite import check_graph
@@ -8,7 +12,7 @@ from keraslayers.analysis.analysis import rows_of_any_size
 from keraslayers.analysis.input_shapes import known_shapes
 
 
-def design_resolution(model, final=7):
+def design_resolution(model: keras.Model | int, final: int = 7) -> int:
     """The heights and widths that a network halves evenly down to `final` places: k * 2^n.
 
     A network of n halvings turns `final` * 2^n pixels into `final` places without a remainder at any stage: no

@@ -1,11 +1,19 @@
 """What an analysis found: a row a call, and the totals."""
 
+from __future__ import annotations
+
 import math
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from fractions import Fraction
+from typing import TYPE_CHECKING, Any
 
 from keraslayers import _checks
+from keraslayers._hints import Path, Precision
 from keraslayers.analysis.cost import BYTES
+
+if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions, Group
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +42,7 @@ class LayerAnalysis:
 
     name: str
     kind: str
-    output_shape: tuple | list
+    output_shape: tuple[int, ...] | list[tuple[int, ...]]
     parameters: int
     trainable_parameters: int
     multiply_adds: int | None
@@ -43,27 +51,27 @@ class LayerAnalysis:
     inputs: int | None
     outputs: int | None
     weights: int | None
-    receptive_field: tuple | None
-    stride: tuple | None
-    start: tuple | None
+    receptive_field: tuple[float, ...] | None
+    stride: tuple[float | Fraction, ...] | None
+    start: tuple[float | Fraction, ...] | None
     depth: int
     width: int
 
     @property
-    def known(self):
+    def known(self) -> bool:
         """Whether the cost of the layer is known."""
         return self.multiply_adds is not None
 
     @property
-    def memory(self):
+    def memory(self) -> int | None:
         """Elements read and written: input + output + weights, `H*W*M + H'*W'*N + K*K*M*N` for a convolution."""
         return self.inputs + self.outputs + self.weights if self.known else None
 
-    def bytes(self, precision="float32"):
+    def bytes(self, precision: Precision = "float32") -> int | None:
         """`memory` in bytes, of a file of that precision."""
         return _bytes(self, precision) if self.known else None
 
-    def intensity(self, precision="float32"):
+    def intensity(self, precision: Precision = "float32") -> float | None:
         """Arithmetic intensity: FLOPs a byte of memory; None where nothing is read or written."""
         return self.flops / self.bytes(precision) if self.known and self.memory else None
 
@@ -87,48 +95,48 @@ class Analysis:
     """
 
     name: str
-    inputs: tuple
-    layers: tuple
+    inputs: tuple[tuple[int, ...], ...]
+    layers: tuple[LayerAnalysis, ...]
 
     def _sum(self, what):
         return sum(getattr(row, what) or 0 for row in self.layers)
 
     @property
-    def unknown(self):
+    def unknown(self) -> tuple[str, ...]:
         """Names of the layers whose cost nobody told, each once."""
         return tuple(dict.fromkeys(row.name for row in self.layers if not row.known))
 
     @property
-    def parameters(self):
+    def parameters(self) -> int:
         """Elements of all weights, shared ones once."""
         return self._sum("parameters")
 
     @property
-    def trainable_parameters(self):
+    def trainable_parameters(self) -> int:
         """Elements of the weights that training changes."""
         return self._sum("trainable_parameters")
 
     @property
-    def multiply_adds(self):
+    def multiply_adds(self) -> int:
         """Products that are added up."""
         return self._sum("multiply_adds")
 
     @property
-    def activation_products(self):
+    def activation_products(self) -> int:
         """Those of the multiply-adds whose factors are both computed."""
         return self._sum("activation_products")
 
     @property
-    def flops(self):
+    def flops(self) -> int:
         """Floating-point operations."""
         return self._sum("flops")
 
     @property
-    def memory(self):
+    def memory(self) -> int:
         """Elements read and written."""
         return self._sum("memory")
 
-    def bytes(self, precision="float32"):
+    def bytes(self, precision: Precision = "float32") -> int:
         """`memory` in bytes, of a file of that precision.
 
         Args:
@@ -140,26 +148,26 @@ class Analysis:
         _checks.choice("bytes", "precision", precision, BYTES)
         return sum(row.bytes(precision) or 0 for row in self.layers)
 
-    def intensity(self, precision="float32"):
+    def intensity(self, precision: Precision = "float32") -> float | None:
         """Arithmetic intensity: FLOPs a byte of memory; None for a model without layers that read or write."""
         return self.flops / self.bytes(precision) if self.memory else None
 
     @property
-    def depth(self):
+    def depth(self) -> int:
         """Convolutions on the longest path."""
         return max((row.depth for row in self.layers), default=0)
 
     @property
-    def width(self):
+    def width(self) -> int:
         """Most channels that a layer with multiply-adds makes."""
         return max((row.width for row in self.layers if row.multiply_adds), default=0)
 
     @property
-    def receptive_field(self):
+    def receptive_field(self) -> tuple[float, ...] | None:
         """That of the last layer; None where it is unknown."""
         return self.layers[-1].receptive_field if self.layers else None
 
-    def to_dict(self):
+    def to_dict(self) -> dict[str, Any]:
         """Everything as plain numbers, strings, lists and dicts, as JSON takes them.
 
         Returns:
@@ -183,7 +191,7 @@ class Analysis:
             }
         )
 
-    def plot(self, path):
+    def plot(self, path: Path) -> None:
         """Draws multiply-adds, memory and the receptive field over the depth.
 
         Args:
@@ -198,12 +206,12 @@ class Analysis:
 
         draw(self, path)
 
-    def __rich_console__(self, console, options):
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Group]:
         from keraslayers.analysis.table import table
 
         yield table(self, options.max_width)
 
-    def __str__(self):
+    def __str__(self) -> str:
         from keraslayers.analysis.table import text
 
         return text(self)

@@ -1,5 +1,10 @@
 """How large what comes out is of a window that slides over an image."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
 from keraslayers import _checks
 
 
@@ -36,7 +41,13 @@ def pads(who, size, kernel, stride, padding, dilation):
     return tuple(_checks.whole_number(who, "padding", width, least=0) for width in pair)
 
 
-def output_size(size, kernel, stride=1, padding="valid", dilation=1):
+def output_size(
+    size: int,
+    kernel: int,
+    stride: int = 1,
+    padding: Literal["valid", "same", "full", "causal"] | int | Sequence[int] = "valid",
+    dilation: int = 1,
+) -> int:
     """How many places come out where a convolution or pooling slides over one axis.
 
     floor((size + before + after - dilation * (kernel - 1) - 1) / stride) + 1; with `"same"` ceil(size / stride).

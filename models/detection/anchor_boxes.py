@@ -1,12 +1,17 @@
 """Boxes by their offsets from anchors: SSD's way from maps to boxes, and back to targets."""
 
+from __future__ import annotations
+
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
 from keraslayers import _checks
+from keraslayers._hints import Array, Shape, Size, Tensor
 from keraslayers.models.detection import _boxes
 
 WEIGHTS = (10.0, 10.0, 5.0, 5.0)  # of middles and sizes: 1 over the variances 0.1 and 0.2 of SSD's published code
@@ -38,7 +43,16 @@ class AnchorBoxes(keras.layers.Layer):
     Source: Liu et al. 2016, "SSD: Single shot multibox detector", arXiv:1512.02325, section 2.2.
     """
 
-    def __init__(self, image_size, sizes, smallest=0.2, largest=0.95, ratios=(2, 3), threshold=0.5, **kwargs):
+    def __init__(
+        self,
+        image_size: Size,
+        sizes: Sequence[Size],
+        smallest: float = 0.2,
+        largest: float = 0.95,
+        ratios: Sequence[float] = (2, 3),
+        threshold: float = 0.5,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         who = "AnchorBoxes"
         self.image_size = _checks.positive_pair(who, "image_size", image_size)
@@ -53,28 +67,28 @@ class AnchorBoxes(keras.layers.Layer):
         self.anchors = self._anchors()
 
     @property
-    def each(self):
+    def each(self) -> int:
         """Anchors of a place."""
         return 2 + 2 * len(self.ratios)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         if tuple(input_shape)[1:] != (len(self.anchors), 4):
             raise ValueError(
                 f"`AnchorBoxes`: the offsets must be of (batch, {len(self.anchors)}, 4), as there are as many anchors; "
                 f"got {tuple(input_shape)}."
             )
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         anchors = ops.convert_to_tensor(self.anchors[None], inputs.dtype)
         inputs = inputs / ops.convert_to_tensor([[WEIGHTS]], inputs.dtype)
         middles = inputs[..., :2] * anchors[..., 2:] + anchors[..., :2]
         halves = ops.exp(ops.minimum(inputs[..., 2:], MOST)) * (anchors[..., 2:] / 2)
         return ops.concatenate([middles - halves, middles + halves], -1)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> tuple[int | None, ...]:
         return tuple(input_shape)
 
-    def assign(self, boxes, labels):
+    def assign(self, boxes: Array, labels: Array) -> dict[str, Array]:
         """What the anchors are trained for in one image.
 
         Args:
@@ -118,6 +132,6 @@ class AnchorBoxes(keras.layers.Layer):
             anchors.append(np.concatenate([middles * image, sides * image], -1))
         return np.concatenate(anchors).astype("float32")
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         names = ("image_size", "sizes", "smallest", "largest", "ratios", "threshold")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}

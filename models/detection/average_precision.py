@@ -1,14 +1,21 @@
 """How good a detector is: average precision as the COCO challenge counts it, by pycocotools."""
 
+from __future__ import annotations
+
 import contextlib
 import io
+from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from keraslayers.models.detection import _boxes
+from keraslayers.models.detection.found import Found
 
 
-def average_precision(found, boxes, labels):
+def average_precision(
+    found: Sequence[Found], boxes: Sequence[ArrayLike], labels: Sequence[ArrayLike]
+) -> dict[str, float]:
     """Returns the average precision of what was found on images whose boxes are known.
 
     Args:

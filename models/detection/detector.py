@@ -1,5 +1,7 @@
 """What an app needs of a detector: boxes within the image, and a score for each class."""
 
+from __future__ import annotations
+
 import keras
 from keras import layers, ops
 
@@ -8,7 +10,7 @@ from keraslayers.models.detection.geometry import POINTS, outputs_of
 from keraslayers.models.detection.suppress import NonMaxSuppression
 
 
-def detector(model, *, most=None, least=0.05, overlap=0.5):
+def detector(model: keras.Model, *, most: int | None = None, least: float = 0.05, overlap: float = 0.5) -> keras.Model:
     """Returns the model that is shipped: of the same layers and weights, it gives boxes and scores.
 
     Boxes and scores are outputs of their own, so that both keep their scales in integers. Boxes overlap, as many places

@@ -1,12 +1,16 @@
 """FCOS, small: a feature pyramid whose every place tells a class, a box, and how near the middle of it lies."""
 
+from __future__ import annotations
+
 import itertools
 import math
+from collections.abc import Sequence
 
 import keras
 from keras import layers
 
 from keraslayers import Affine, Resample2D, _checks, _rewrite
+from keraslayers._hints import Activation
 from keraslayers.models.detection._maps import check_multiple, image_size, own_strides
 from keraslayers.models.detection.point_boxes import PointBoxes
 from keraslayers.models.features import features
@@ -15,17 +19,17 @@ MOMENTUM = 0.9  # of batch normalization: detectors are trained on few images
 
 
 def FCOS(
-    backbone,
-    classes,
+    backbone: keras.Model,
+    classes: int,
     *,
-    strides=(8, 16, 32),
-    filters=64,
-    depth=2,
-    reach=8.0,
-    radius=1.5,
-    activation="relu",
-    name=None,
-):
+    strides: Sequence[int] = (8, 16, 32),
+    filters: int = 64,
+    depth: int = 2,
+    reach: float = 8.0,
+    radius: float = 1.5,
+    activation: Activation = "relu",
+    name: str | None = None,
+) -> keras.Model:
     """Builds a detector without anchors on a backbone: FCOS, of separable convolutions.
 
     It is trained as it is, on `targets`, by `losses`; what an app needs is `detector` of it. The heads are shared by

@@ -1,10 +1,14 @@
 """The best of boxes that overlap, in NumPy: what an app does behind a detector."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from keraslayers import _checks
+from keraslayers._hints import Array
 from keraslayers.models.detection import _boxes
 
 
@@ -18,12 +22,14 @@ class Found:
         labels: (found,), int32.
     """
 
-    boxes: np.ndarray
-    scores: np.ndarray
-    labels: np.ndarray
+    boxes: Array
+    scores: Array
+    labels: Array
 
 
-def non_max_suppression(boxes, scores, *, least=0.05, overlap=0.5, most=100):
+def non_max_suppression(
+    boxes: ArrayLike, scores: ArrayLike, *, least: float = 0.05, overlap: float = 0.5, most: int = 100
+) -> list[Found]:
     """Leaves of boxes that overlap the best, class by class.
 
     Of each box its best class counts, as on pages and in the code for phones.

@@ -1,9 +1,14 @@
 """What detectors are trained by: losses over places or anchors, most of which stand for nothing."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import keras
 from keras import ops
 
 from keraslayers import _checks
+from keraslayers._hints import Tensor
 
 
 class _OfPositives(keras.losses.Loss):
@@ -13,7 +18,7 @@ class _OfPositives(keras.losses.Loss):
     as much as its boxes. A batch without any counts by 1.
     """
 
-    def shared(self, values, positive):
+    def shared(self, values: Tensor, positive: Tensor) -> Tensor:
         """(batch,): what `reduction` averages."""
         axes = tuple(range(1, len(positive.shape)))
         positive = ops.cast(positive, values.dtype)
@@ -36,19 +41,19 @@ class FocalLoss(_OfPositives):
     class it is keras.losses.BinaryFocalCrossentropy.
     """
 
-    def __init__(self, alpha=0.25, gamma=2.0, name="focal_loss", **kwargs):
+    def __init__(self, alpha: float = 0.25, gamma: float = 2.0, name: str = "focal_loss", **kwargs: Any) -> None:
         super().__init__(name=name, **kwargs)
         self.alpha = _checks.rate("FocalLoss", "alpha", alpha)
         self.gamma = _checks.number("FocalLoss", "gamma", gamma, least=0)
 
-    def call(self, y_true, y_pred):
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         classes = y_pred.shape[-1]
         there = ops.one_hot(ops.cast(y_true, "int32"), classes, dtype=y_pred.dtype)  # zeros of -1
         options = {"apply_class_balancing": True, "alpha": self.alpha, "gamma": self.gamma}
         values = keras.losses.binary_focal_crossentropy(there, y_pred, **options) * classes  # it averages over them
         return self.shared(values, y_true >= 0)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "alpha": self.alpha, "gamma": self.gamma}
 
 
@@ -64,7 +69,7 @@ class BoxLoss(_OfPositives):
     Source: Rezatofighi et al. 2019, "Generalized intersection over union", arXiv:1902.09630, algorithm 1.
     """
 
-    def call(self, y_true, y_pred):
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         positive = (y_true[..., 2] > y_true[..., 0]) & (y_true[..., 3] > y_true[..., 1])
         low, high = ops.maximum(y_true, y_pred), ops.minimum(y_true, y_pred)
         shared = _area(low[..., :2], high[..., 2:])
@@ -92,7 +97,7 @@ class CenterLoss(_OfPositives):
     Source: Tian et al. 2019, FCOS, arXiv:1904.01355, section 3.3.
     """
 
-    def call(self, y_true, y_pred):
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         positive = y_true[..., 0] >= 0
         values = keras.losses.binary_crossentropy(ops.maximum(y_true, 0.0), y_pred)
         return self.shared(ops.where(positive, values, 0.0), positive)
@@ -111,7 +116,7 @@ class OffsetLoss(_OfPositives):
     Source: Liu et al. 2016, "SSD: Single shot multibox detector", arXiv:1512.02325, equation 2.
     """
 
-    def call(self, y_true, y_pred):
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         positive = y_true[..., 4] > 0
         values = keras.losses.huber(y_true[..., :4], y_pred) * 4  # it averages over them
         return self.shared(ops.where(positive, values, 0.0), positive)
@@ -131,11 +136,11 @@ class HardNegativeLoss(_OfPositives):
     Source: Liu et al. 2016, arXiv:1512.02325, section 2.2: hard negative mining.
     """
 
-    def __init__(self, ratio=3, name="hard_negative_loss", **kwargs):
+    def __init__(self, ratio: int = 3, name: str = "hard_negative_loss", **kwargs: Any) -> None:
         super().__init__(name=name, **kwargs)
         self.ratio = _checks.positive_int("HardNegativeLoss", "ratio", ratio)
 
-    def call(self, y_true, y_pred):
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         positive = y_true > 0
         values = keras.losses.sparse_categorical_crossentropy(y_true, y_pred, from_logits=True)
         others = ops.where(positive, -1.0, values)
@@ -144,5 +149,5 @@ class HardNegativeLoss(_OfPositives):
         kept = positive | ((ops.cast(place, "int32") < wanted) & ~positive)
         return self.shared(ops.where(kept, values, 0.0), positive)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "ratio": self.ratio}

@@ -1,10 +1,16 @@
 """Boxes by the distances of their sides from points: FCOS's way from maps to boxes, and back to targets."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
 
 from keraslayers import _checks
+from keraslayers._hints import Array, Shape, Size, Tensor
 from keraslayers.models.detection import _boxes
 
 
@@ -33,7 +39,9 @@ class PointBoxes(keras.layers.Layer):
     3.2; center sampling in arXiv:2006.09214, section 2.1.
     """
 
-    def __init__(self, image_size, strides, reach=8.0, radius=1.5, **kwargs):
+    def __init__(
+        self, image_size: Size, strides: Sequence[int], reach: float = 8.0, radius: float = 1.5, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         who = "PointBoxes"
         self.image_size = _checks.positive_pair(who, "image_size", image_size)
@@ -45,13 +53,13 @@ class PointBoxes(keras.layers.Layer):
         self.sizes = [tuple(-(-side // stride) for side in self.image_size) for stride in self.strides]
         self.points = [_points(size, stride) for size, stride in zip(self.sizes, self.strides, strict=True)]
 
-    def build(self, input_shape):
+    def build(self, input_shape: Sequence[Shape]) -> None:
         shapes = [tuple(shape)[1:] for shape in input_shape]
         wanted = [(*size, 4) for size in self.sizes]
         if shapes != wanted:
             raise ValueError(f"`PointBoxes`: the maps must be of the sizes {wanted}; got {shapes}.")
 
-    def call(self, inputs):
+    def call(self, inputs: Sequence[Tensor]) -> Tensor:
         boxes = []
         for distances, points, stride in zip(inputs, self.points, self.strides, strict=True):
             distances = ops.reshape(distances, (-1, len(points), 4)) * stride
@@ -59,10 +67,10 @@ class PointBoxes(keras.layers.Layer):
             boxes.append(ops.concatenate([places - distances[..., :2], places + distances[..., 2:]], -1))
         return ops.concatenate(boxes, 1) if len(boxes) > 1 else boxes[0]
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Sequence[Shape]) -> tuple[int | None, ...]:
         return (input_shape[0][0], sum(map(len, self.points)), 4)
 
-    def assign(self, boxes, labels):
+    def assign(self, boxes: Array, labels: Array) -> dict[str, Array]:
         """What the places are trained for in one image: each for the smallest of the boxes that it may stand for.
 
         Args:
@@ -97,12 +105,12 @@ class PointBoxes(keras.layers.Layer):
             centers[has, 0] = np.sqrt(across * down)  # equation 3
         return {"classes": classes, "boxes": nearest, "centers": centers}
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         names = ("image_size", "strides", "reach", "radius")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
 
-def _points(size, stride):
+def _points(size: Sequence[int], stride: int) -> Array:
     """(places, 2): x, y of the middles of a map's places, row by row."""
     y, x = np.meshgrid(*(np.arange(count, dtype="float32") for count in size), indexing="ij")
     return (np.stack([x, y], -1).reshape(-1, 2) + 0.5) * stride

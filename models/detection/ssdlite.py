@@ -1,6 +1,10 @@
 """SSDLite: boxes by offsets from anchors on six maps, each predicted by a separable convolution."""
 
+from __future__ import annotations
+
 import re
+from collections.abc import Sequence
+from typing import Literal
 
 import keras
 from keras import layers
@@ -18,18 +22,18 @@ MOMENTUM = 0.97  # of torchvision's SSDLite, which writes 0.03 for it
 
 
 def SSDLite(
-    backbone,
-    classes,
+    backbone: keras.Model,
+    classes: int,
     *,
-    levels=6,
-    ratios=(2, 3),
-    smallest=0.2,
-    largest=0.95,
-    threshold=0.5,
-    padding="symmetric",
-    momentum=MOMENTUM,
-    name=None,
-):
+    levels: int = 6,
+    ratios: Sequence[float] = (2, 3),
+    smallest: float = 0.2,
+    largest: float = 0.95,
+    threshold: float = 0.5,
+    padding: Literal["symmetric", "same"] = "symmetric",
+    momentum: float = MOMENTUM,
+    name: str | None = None,
+) -> keras.Model:
     """Builds a detector with anchors on a backbone: SSDLite.
 
     It is trained as it is, on `targets`, by `losses`; what an app needs is `detector` of it. Of backbones of inverted

@@ -1,9 +1,15 @@
 """The best of boxes that overlap, within the model."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 from keras import ops
 
 from keraslayers import _checks
+from keraslayers._hints import Tensor
 
 
 @_checks.register
@@ -32,14 +38,14 @@ class NonMaxSuppression(keras.layers.Layer):
     Source: Felzenszwalb et al. 2010, "Object detection with discriminatively trained part-based models", section 4.4.
     """
 
-    def __init__(self, most=20, *, least=0.05, overlap=0.5, **kwargs):
+    def __init__(self, most: int = 20, *, least: float = 0.05, overlap: float = 0.5, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         who = "NonMaxSuppression"
         self.most = _checks.positive_int(who, "most", most)
         self.least = _checks.number(who, "least", least, least=0)
         self.overlap = _checks.fraction(who, "overlap", overlap)
 
-    def call(self, inputs):
+    def call(self, inputs: Sequence[Tensor]) -> dict[str, Tensor]:
         if keras.backend.backend() != "tensorflow":
             raise RuntimeError(
                 f"`NonMaxSuppression`: Keras's backend is {keras.backend.backend()!r}, and TensorFlow alone has this "
@@ -78,11 +84,11 @@ class NonMaxSuppression(keras.layers.Layer):
             ops.where(there, ops.take(labels, kept), 0),
         )
 
-    def compute_output_spec(self, inputs):
+    def compute_output_spec(self, inputs: Sequence[keras.KerasTensor]) -> dict[str, keras.KerasTensor]:
         boxes, _ = inputs
         shapes = {"boxes": (boxes.shape[0], self.most, 4), "scores": (boxes.shape[0], self.most)}
         told = {name: keras.KerasTensor(shape, boxes.dtype) for name, shape in shapes.items()}
         return {**told, "labels": keras.KerasTensor(shapes["scores"], "int32")}
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "most": self.most, "least": self.least, "overlap": self.overlap}

@@ -1,13 +1,20 @@
 """What a detector is trained on and by: of boxes and labels the targets of its outputs, and their losses."""
 
-import numpy as np
+from __future__ import annotations
 
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+from numpy.typing import ArrayLike
+
+from keraslayers._hints import Array
 from keraslayers.models.detection import _boxes
 from keraslayers.models.detection.geometry import POINTS, geometry, outputs_of
 from keraslayers.models.detection.losses import BoxLoss, CenterLoss, FocalLoss, HardNegativeLoss, OffsetLoss
 
 
-def targets(model, boxes, labels):
+def targets(model: keras.Model, boxes: Sequence[ArrayLike], labels: Sequence[ArrayLike]) -> dict[str, Array]:
     """Returns what `model.fit` takes beside images: arrays by the name of the output.
 
     A box that reaches over a border of the image is cut off there. An image without boxes trains, too: by empty lists.
@@ -47,7 +54,7 @@ def targets(model, boxes, labels):
     return {name: np.stack([each[name] for each in made]) for name in made[0]}
 
 
-def losses(model):
+def losses(model: keras.Model) -> dict[str, keras.losses.Loss]:
     """Returns the losses of a detector by the name of the output, for `model.compile(loss=...)`.
 
     Of `FCOS` they are `FocalLoss`, `BoxLoss` and `CenterLoss`; of `SSDLite` `HardNegativeLoss` and `OffsetLoss`.

@@ -1,9 +1,14 @@
 """Which points are where they should be."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import keras
 from keras import ops
 
 from keraslayers import _checks
+from keraslayers._hints import Tensor
 
 
 @_checks.register
@@ -26,11 +31,11 @@ class PCK(keras.metrics.Mean):
     alpha * max(h, w).
     """
 
-    def __init__(self, alpha=0.1, name="pck", dtype=None):
+    def __init__(self, alpha: float = 0.1, name: str = "pck", dtype: Any = None) -> None:
         super().__init__(name=name, dtype=dtype)
         self.alpha = _checks.number("PCK", "alpha", alpha, above=0)
 
-    def update_state(self, y_true, y_pred, sample_weight=None):
+    def update_state(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None) -> None:
         y_true, y_pred = (ops.cast(ops.convert_to_tensor(points), self.dtype) for points in (y_true, y_pred))
         shapes = tuple(y_true.shape), tuple(y_pred.shape)
         if any(len(shape) != 3 or shape[2] != 2 for shape in shapes) or shapes[0][1] != shapes[1][1]:
@@ -47,5 +52,5 @@ class PCK(keras.metrics.Mean):
                 sample_weight = ops.expand_dims(sample_weight, 1)
         return super().update_state(ops.cast(near, self.dtype), sample_weight)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "alpha": self.alpha}

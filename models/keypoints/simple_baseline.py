@@ -1,5 +1,10 @@
 """SimpleBaseline: a map a point, made of the last maps of any backbone by some steps that double their size."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
 import keras
 from keras import layers
 
@@ -12,8 +17,14 @@ FILTERS, KERNEL = 256, 4  # arXiv:1804.06208, section 2.1
 
 
 def SimpleBaseline(
-    backbone, points, *, strides=(32, 4), filters=FILTERS, upsampling="transposed", name="simple_baseline"
-):
+    backbone: keras.Model,
+    points: int,
+    *,
+    strides: Sequence[int] = (32, 4),
+    filters: int = FILTERS,
+    upsampling: Literal["transposed", "bilinear"] = "transposed",
+    name: str = "simple_baseline",
+) -> keras.Model:
     """Builds a network that gives a map a point, high where the point is; `keraslayers.SoftArgmax` tells where that is.
 
     ```python

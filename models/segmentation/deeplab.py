@@ -1,12 +1,17 @@
 """DeepLabV3 and DeepLabV3+: the last maps seen at several distances at once, by atrous convolutions."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import keras
 from keras import layers
 
 from keraslayers import _checks
 from keraslayers.models import _blocks
 from keraslayers.models._variants import builder
 from keraslayers.models.segmentation import _backbone
-from keraslayers.models.segmentation.ending import finished
+from keraslayers.models.segmentation.ending import Ending, finished
 from keraslayers.resample import Resample2D
 
 FILTERS = 256
@@ -17,8 +22,15 @@ DROPOUT = 0.5  # torchvision's, after the projection
 
 @builder
 def DeepLabV3(
-    backbone, *, classes, output="logits", rates=(12, 24, 36), filters=FILTERS, separable=False, name="deeplab_v3"
-):
+    backbone: keras.Model,
+    *,
+    classes: int,
+    output: Ending = "logits",
+    rates: Sequence[int] = (12, 24, 36),
+    filters: int = FILTERS,
+    separable: bool = False,
+    name: str = "deeplab_v3",
+) -> keras.Model:
     """Builds DeepLabV3 on a backbone: atrous spatial pyramid pooling (ASPP), a 3x3 convolution, the classes.
 
     The defaults are torchvision's: with `MobileNetV3Large(output_stride=16, include_top=False, padding="symmetric")`
@@ -57,8 +69,15 @@ def DeepLabV3(
 
 @builder
 def DeepLabV3Plus(
-    backbone, *, classes, output="logits", rates=RATES, filters=FILTERS, separable=False, name="deeplab_v3_plus"
-):
+    backbone: keras.Model,
+    *,
+    classes: int,
+    output: Ending = "logits",
+    rates: Sequence[int] = RATES,
+    filters: int = FILTERS,
+    separable: bool = False,
+    name: str = "deeplab_v3_plus",
+) -> keras.Model:
     """Builds DeepLabV3+ on a backbone: what DeepLabV3 sees, grown and joined by the maps of stride 4, which know edges.
 
     Args:

@@ -1,11 +1,17 @@
 """What a segmentation network ends in: logits to train on, probabilities, or the class of each pixel."""
 
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
 import keras
 from keras import layers, ops
 
 from keraslayers import _checks, _rewrite
+from keraslayers._hints import Shape, Tensor
 from keraslayers.resample import Resample2D
 
+Ending: TypeAlias = Literal["logits", "probabilities", "class_map"]
 OUTPUTS = ("logits", "probabilities", "class_map")
 
 
@@ -19,19 +25,19 @@ class ClassMap(layers.Layer):
     Source: Long et al. 2014, Fully convolutional networks for semantic segmentation, arXiv:1411.4038, section 4.
     """
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         if inputs.shape[-1] == 1:
             return ops.cast(inputs[..., 0] > 0, "int32")
         return ops.cast(ops.argmax(inputs, axis=-1), "int32")
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> tuple[int | None, ...]:
         return _checks.axes("ClassMap", input_shape, 4)[:-1]
 
-    def compute_output_spec(self, inputs):
+    def compute_output_spec(self, inputs: Tensor) -> keras.KerasTensor:
         return keras.KerasTensor(self.compute_output_shape(inputs.shape), dtype="int32")
 
 
-def end_in(model, output):
+def end_in(model: keras.Model, output: Ending) -> keras.Model:
     """Returns a model of the same layers that ends in something else than logits.
 
     A network trains on logits, and its file ends in what the app wants. The layers and their weights are shared.

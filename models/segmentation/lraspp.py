@@ -1,18 +1,23 @@
 """LR-ASPP: MobileNetV3's segmentation head, which weighs the last maps by their averages and adds finer ones."""
 
+from __future__ import annotations
+
+import keras
 from keras import layers
 
 from keraslayers import _checks
 from keraslayers.models._variants import builder
 from keraslayers.models.segmentation import _backbone
-from keraslayers.models.segmentation.ending import finished
+from keraslayers.models.segmentation.ending import Ending, finished
 from keraslayers.resample import Resample2D
 
 FILTERS = 128  # figure 10
 
 
 @builder
-def LRASPP(backbone, *, classes, output="logits", filters=FILTERS, name="lraspp"):
+def LRASPP(
+    backbone: keras.Model, *, classes: int, output: Ending = "logits", filters: int = FILTERS, name: str = "lraspp"
+) -> keras.Model:
     """Builds LR-ASPP on a backbone.
 
     The last maps go through a 1x1 convolution and are weighed, channel by channel, by a sigmoid of a convolution of

@@ -1,11 +1,15 @@
 """Masks as losses want them."""
 
+from __future__ import annotations
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from keraslayers import _checks
+from keraslayers._hints import Array
 
 
-def one_hot(masks, classes):
+def one_hot(masks: ArrayLike, classes: int) -> Array:
     """Masks of class numbers as ones and zeros, for losses that compare shares: `keras.losses.Dice` and
     `keras.losses.CategoricalFocalCrossentropy`.
 

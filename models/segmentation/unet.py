@@ -1,13 +1,19 @@
 """U-Net: what the encoder has seen at each size is joined, step by step, on the way back to the size of the image."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import keras
 from keras import layers
 
 from keraslayers import _checks
+from keraslayers._hints import Shape
 from keraslayers.models import _blocks
 from keraslayers.models._variants import builder
 from keraslayers.models.features import DEFAULT, maps_of
 from keraslayers.models.segmentation import _backbone
-from keraslayers.models.segmentation.ending import finished
+from keraslayers.models.segmentation.ending import Ending, finished
 from keraslayers.resample import Resample2D
 
 FILTERS = (64, 128, 256, 512, 1024)  # figure 1
@@ -15,15 +21,15 @@ FILTERS = (64, 128, 256, 512, 1024)  # figure 1
 
 @builder
 def UNet(
-    backbone=None,
+    backbone: keras.Model | None = None,
     *,
-    classes,
-    output="logits",
-    input_shape=(512, 512, 1),
-    filters=FILTERS,
-    batch_norm=False,
-    name="u_net",
-):
+    classes: int,
+    output: Ending = "logits",
+    input_shape: Shape = (512, 512, 1),
+    filters: Sequence[int] = FILTERS,
+    batch_norm: bool = False,
+    name: str = "u_net",
+) -> keras.Model:
     """Builds U-Net: the paper's, or its decoder on a backbone.
 
     The defaults are the paper's 23 convolutions, of 31,030,658 parameters with 2 classes; maps are padded, so that the

@@ -1,17 +1,24 @@
 """A large image enlarged tile by tile, by a model or a file that takes small ones."""
 
+from __future__ import annotations
+
 import itertools
 import math
+from collections.abc import Callable
+from typing import Any
 
+import keras
 import numpy as np
+from numpy.typing import ArrayLike
 
 from keraslayers import _checks, _rewrite
+from keraslayers._hints import Array, Size
 from keraslayers.analysis.analysis import rows_of_any_size
 
 AT_ONCE = 16  # tiles
 
 
-def reach(model):
+def reach(model: keras.Model) -> int:
     """How many pixels of its input a model looks at beyond that which it enlarges, to the side where they are most.
 
     Tiles that overlap by so many give what the whole image gives.
@@ -37,7 +44,7 @@ def reach(model):
     return max(math.ceil((size - 1) / 2) for size in field)
 
 
-def enlarge(predict, image, *, tile, overlap):
+def enlarge(predict: Callable[..., Any], image: ArrayLike, *, tile: Size, overlap: int) -> Array:
     """Enlarges an image by tiles that overlap, each of the size that a file takes.
 
     Of each tile those pixels count that lie `overlap` or more from a side which is none of the image. With an `overlap`

@@ -1,8 +1,11 @@
 """ESPCN: three convolutions at the size of the small image, the last of which makes all pixels of the large one."""
 
+from __future__ import annotations
+
 import keras
 from keras import layers
 
+from keraslayers._hints import Activation, Shape
 from keraslayers.models._spec import Reference, Spec
 from keraslayers.models._variants import builder
 from keraslayers.models.super_resolution import _frame
@@ -13,7 +16,9 @@ LAST = 3
 
 
 @builder
-def ESPCN(*, scale=3, input_shape=INPUT_SHAPE, activation="tanh", name="espcn"):
+def ESPCN(
+    *, scale: int = 3, input_shape: Shape = INPUT_SHAPE, activation: Activation = "tanh", name: str = "espcn"
+) -> keras.Model:
     """Builds ESPCN.
 
     It takes images of 0 to 1, in the paper the luminance alone, and gives them `scale` times as high and wide.

@@ -1,5 +1,9 @@
 """QuickSRNet: a plain chain of 3x3 convolutions whose activations stay within 0 and 1, made for 8-bit hardware."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+
 import keras
 import numpy as np
 from keras import layers
@@ -79,7 +83,7 @@ def _quicksrnet(who, filters, depth, from_input, *, scale=2, input_shape=INPUT_S
     return keras.Model(inputs, _frame.larger(x, scale, clip=True), name=name)
 
 
-def _variant(size, filters, depth, from_input):
+def _variant(size, filters, depth, from_input) -> Callable[..., keras.Model]:
     return variant(
         _quicksrnet,
         f"QuickSRNet{size}",

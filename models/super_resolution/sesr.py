@@ -1,5 +1,9 @@
 """SESR: trains with wide linear blocks, each of which becomes one narrow convolution."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+
 import keras
 from keras import layers
 
@@ -81,7 +85,7 @@ def _sesr(
     return keras.Model(inputs, _frame.larger(x, scale, clip=True), name=name)
 
 
-def _variant(size, filters, depth):
+def _variant(size, filters, depth) -> Callable[..., keras.Model]:
     return variant(_sesr, f"SESR{size}", filters, depth, summary=f"Builds SESR-{size}.", name=f"sesr_{size.lower()}")
 
 

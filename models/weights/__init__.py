@@ -12,7 +12,12 @@ Images of other channels than the file's network has, other classes, and a file 
 `include_top=False` are no matter.
 """
 
+from __future__ import annotations
+
+import inspect
 import os
+from collections.abc import Mapping
+from typing import Any
 
 import keras
 
@@ -26,7 +31,7 @@ KERAS = (".weights.h5", ".keras", ".h5", ".hdf5")
 ENDINGS = (*KERAS, *tensors.ENDINGS)
 
 
-def given(who, parameters, options):
+def given(who: str, parameters: Mapping[str, inspect.Parameter], options: dict[str, Any]) -> dict[str, Any]:
     """Returns `options` with what `weights="imagenet"` stands for; with published weights goes their preprocessing.
 
     Args:
@@ -43,7 +48,7 @@ def given(who, parameters, options):
     return {**options, "preprocessing": weights} if options.get("preprocessing") else options
 
 
-def check(who, weights):
+def check(who: str, weights: Any) -> None:
     """Raises unless `weights` is None, a keras.Model, a published set, an address, or the path of a file."""
     if weights is None or isinstance(weights, keras.Model):
         return
@@ -68,7 +73,7 @@ def check(who, weights):
         raise FileNotFoundError(f"`{who}`: `weights` names a file that does not exist; got {path!r}.")
 
 
-def load(who, model, weights):
+def load(who: str, model: keras.Model, weights: str | os.PathLike[str] | keras.Model | Published) -> None:
     """Gives every layer its weights; those of auxiliary heads may be left over.
 
     Raises:

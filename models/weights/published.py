@@ -1,12 +1,19 @@
 """Weights of ImageNet that others have published: where they are and what they need, as `published.json` has it."""
 
+from __future__ import annotations
+
 import functools
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+import keras
 import numpy as np
 from keras import layers
+
+from keraslayers._hints import Tensor
 
 TABLE = Path(__file__).with_name("published.json")
 
@@ -45,7 +52,7 @@ class Published:
     builder: str
     source: str
     name: str
-    options: dict = field(hash=False)
+    options: dict[str, Any] = field(hash=False)
     url: str
     hash: str | None
     megabytes: float | None
@@ -56,7 +63,7 @@ class Published:
     interpolation: str
     top1: float | None
 
-    def preprocess(self):
+    def preprocess(self) -> keras.layers.Layer:
         """Returns the layer that makes of pixels of 0 to 255, red, green and blue, what the weights want.
 
         A network built with preprocessing=True and these weights has it behind its input, and so in the exported file.
@@ -77,11 +84,11 @@ def table():
     return tuple(Published(**entry) for entry in json.loads(TABLE.read_text(encoding="utf-8")))
 
 
-def of(builder):
+def of(builder: str) -> list[Published]:
     return [one for one in table() if one.builder == builder]
 
 
-def chosen(who, options):
+def chosen(who: str, options: Mapping[str, Any]) -> Published:
     """Returns the first published set for the network that `options` build.
 
     Args:
@@ -114,7 +121,7 @@ def _told(options):
     return ", ".join(f"{name}={value!r}" for name, value in options.items()) or "its defaults"
 
 
-def scaled(x, one):
+def scaled(x: Tensor, one: Published) -> Tensor:
     """The input of a network, as the weights of `one` want it."""
     if x.shape[-1] == 3:
         return one.preprocess()(x)
