@@ -22,6 +22,7 @@ test-quick: $(MADE) driver
 lint: $(MADE)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/python -m tests.hints
 
 format: $(MADE)
 	$(BIN)/ruff check --fix .
