@@ -62,6 +62,26 @@ BUILDERS = {
 }
 CLASSES = {SSD: 90, LRASPP: 21, DEEPLAB: 21, DEEPLAB_RESNET: 21}
 
+PLACES = {
+    SSD: {
+        "backbone.features.0.13.0.weight": "stage5_unit1_expand/kernel",
+        "backbone.features.1.2.block.1.0.weight": "stage5_unit3_depthwise/kernel",
+        "backbone.extra.2.1.0.weight": "extra3_depthwise/kernel",
+        "head.classification_head.module_list.4.0.0.weight": "classes5_depthwise/kernel",
+        "head.regression_head.module_list.3.1.bias": "offsets4_end/bias",
+    },
+    LRASPP: {
+        "backbone.6.block.2.fc1.weight": "stage3_unit3_squeeze_excite/squeeze/kernel",
+        "classifier.low_classifier.bias": "classes_fine/bias",
+        "classifier.high_classifier.bias": "classes_coarse/bias",
+    },
+    DEEPLAB: {f"classifier.0.convs.{n}.0.weight": f"aspp{n + 1}/kernel" for n in (1, 2, 3)},
+    DEEPLAB_RESNET: {
+        "backbone.layer3.4.conv2.weight": "stage3_unit5_conv/kernel",
+        "classifier.0.convs.4.2.bias": "aspp_average_conv_bn/beta",
+    },
+}
+
 
 @pytest.mark.parametrize("name", STATES)
 def test_every_tensor_goes_into_one_weight(name, backbones, tmp_path):
@@ -74,6 +94,9 @@ def test_every_tensor_goes_into_one_weight(name, backbones, tmp_path):
     wanted = [number for number, tensor in enumerate(STATES[name], start=1) if not tensor.startswith(AUXILIARY)]
     assert sorted(found) == wanted
     assert len(model.weights) == len(wanted)
+    # Of equal shapes.
+    for tensor, path in PLACES[name].items():
+        assert found[list(STATES[name]).index(tensor) + 1].path == path
     # What of a normalization is which.
     parts = {"gamma": "weight", "beta": "bias", "moving_mean": "running_mean", "moving_variance": "running_var"}
     for number, tensor in enumerate(STATES[name], start=1):
