@@ -166,7 +166,7 @@ BUILD = "`weights` of torchvision give their outputs with "
         (DEEPLAB, lambda b, w: segmentation.DeepLabV3(b[DEEPLAB], classes=21, rates=(12, 24), weights=w),
          r"the file's 'classifier\.0\.convs\.3\.0\.weight' is not in the model"),
         (DEEPLAB, lambda b, w: segmentation.DeepLabV3(b[DEEPLAB_RESNET], classes=21, weights=w),
-         r"`DeepLabV3`: .*the model has padding='symmetric', bn_epsilon=1e-05, got "),
+         r"`DeepLabV3`: `weights` must hold the weights of this model; got .*'stem' has \(7, 7, 3, 64\), in the"),
         (DEEPLAB_RESNET, lambda b, w: segmentation.DeepLabV3(
             models.ResNet50(input_shape=(SIDE, SIDE, 3), include_top=False, output_stride=16), classes=21, weights=w),
          rf"{BUILD}a backbone of output_stride=8, which"),

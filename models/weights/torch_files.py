@@ -32,16 +32,20 @@ def load(who, model, path):
         raise ValueError(_unknown(who, path, known, state))
     for pattern, replacement in source.renames:
         state = {re.sub(pattern, replacement, name): array for name, array in state.items()}
-    check_fit(who, model, path, source.who, source.fits, backbone=source.backbone)
-    if source.refuses(model):
+    weighted = {layer.name: layer for layer in model.layers if layer.weights and layer.name != fit.SCALES}
+    places = source.pairs(list(weighted), names.modules(state))
+    # On another backbone options are the least: what the file lacks is told.
+    alike = not source.backbone or len(places) > len(weighted) / 2
+    if alike:
+        check_fit(who, model, path, source.who, source.fits, backbone=source.backbone)
+    if alike and source.refuses(model):
         raise ValueError(
             f"`{who}`: `weights` of {source.who} give their outputs with {source.refuses(model)}, which this model is "
             f"not built with, got {path!r}."
         )
 
     state, found, problems = State(state), {}, []
-    weighted = {layer.name: layer for layer in model.layers if layer.weights and layer.name != fit.SCALES}
-    for name, at in source.pairs(list(weighted), names.modules(state)).items():
+    for name, at in places.items():
         layer = weighted.get(name)
         if layer is None:
             continue
