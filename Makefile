@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # What the environment was made from: change it and the next command makes it anew.
 MADE := $(VENV)/.made
 
-.PHONY: demo docs test test-whole test-quick test-lowest test-backends test-zoo readme table-layers table-models table-weights lint format bench bench-foreign bench-models bench-tasks mutate clean
+.PHONY: demo docs test test-whole test-quick test-lowest test-backends test-zoo test-mediapipe readme table-layers table-models table-weights lint format bench bench-foreign bench-models bench-tasks mutate clean
 
 demo: $(MADE) driver
 	$(BIN)/keraslayers demo
@@ -111,6 +111,16 @@ $(ZOO)/.made: setup.py pyproject.toml
 	$(ZOO)/bin/python -m pip install --quiet --editable '.[dev,zoo]'
 	touch $@
 
+# MediaPipe's ObjectDetector finds in our files what the files give.
+MEDIAPIPE := .venv-mediapipe
+test-mediapipe: $(MADE) $(MEDIAPIPE)/.made
+	$(BIN)/python -m pytest tests/test_mediapipe.py
+
+$(MEDIAPIPE)/.made: tests/mediapipe_requirements.txt
+	$(PYTHON) -m venv $(MEDIAPIPE)
+	$(MEDIAPIPE)/bin/python -m pip install --quiet --requirement $<
+	touch $@
+
 # Faults set into the code, and whether the tests see them; two hours.
 MUTATE := .venv-mutate
 mutate: $(MUTATE)/.made driver
@@ -189,4 +199,4 @@ arm64: $(MADE)
 	$(BIN)/keraslayers setup arm64
 
 clean:
-	rm -rf $(VENV) $(FOREIGN) $(LOWEST) $(BACKENDS) $(ZOO) $(OTHERS) $(MUTATE) node_modules build dist site *.egg-info demo .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(FOREIGN) $(LOWEST) $(BACKENDS) $(ZOO) $(MEDIAPIPE) $(OTHERS) $(MUTATE) node_modules build dist site *.egg-info demo .pytest_cache .ruff_cache

@@ -81,6 +81,7 @@ class Artifact:
         *,
         labels: Sequence[str] | None = None,
         normalization: Sequence[float | Sequence[float]] | None = None,
+        boxes: Literal["cycxhw"] | None = None,
         description: str | None = None,
         author: str | None = None,
         license: str | None = None,
@@ -89,16 +90,20 @@ class Artifact:
         """Writes the file, and its report beside it as `.json`, whole or not at all.
 
         With labels the file carries metadata from which Android's task libraries (MediaPipe Tasks, TFLite Task
-        Library) make an image classifier: the app gives a bitmap and gets labels with scores. They take images of
-        three channels in float32 or uint8. The graph stays as it is, which is checked by running both files.
+        Library) make an image classifier: the app gives a bitmap and gets labels with scores. With labels and `boxes`
+        MediaPipe's ObjectDetector takes it, and gives boxes, labels and scores. They take images of three channels in
+        float32 or uint8. The graph stays as it is, which is checked by running both files.
 
         Args:
             path: ends in `.tflite`.
-            labels: a name for each class, in the order of the model's one output. In the file they are `labels.txt`,
-                in a zip archive behind the model.
+            labels: a name for each class, in the order of the model's one output, or of a detector's scores. In the
+                file they are `labels.txt`, in a zip archive behind the model.
             normalization: (mean, std), numbers or one for each channel, if the input is an image: the model was
                 trained on (pixel - mean) / std. Not for files exported with `preprocessing`. A uint8 input says it
                 by itself.
+            boxes: of a detector that gives, in float32, boxes of (1, boxes, 4) and scores of (1, boxes, classes):
+                `"cycxhw"`, y and x of the middle, height and width in pixels of what the model sees, as
+                `keraslayers.models.detection.detector(model, boxes="cycxhw")` gives them: MediaPipe takes no others.
             description, author, license: texts to go with the labels.
             force: whether a `.json` beside the file that is no report is replaced, too.
 
@@ -113,7 +118,8 @@ class Artifact:
         who = "Artifact.save"
         path = files.writable(who, "path", path, ".tflite")
         check_beside(who, path, force)
-        about = {"normalization": normalization, "description": description, "author": author, "license": license}
+        texts = {"description": description, "author": author, "license": license}
+        about = {"normalization": normalization, "boxes": boxes, **texts}
         blob, report = self.tflite, self.report
         if labels is not None:
             pixels = report.preprocessing is not None
@@ -130,7 +136,7 @@ class Artifact:
         *,
         labels: Sequence[str] | None = None,
         normalization: Sequence[float | Sequence[float]] | None = None,
-        boxes: Literal["yxyx", "xyxy", "xywh", "cxcywh"] | None = None,
+        boxes: Literal["yxyx", "xyxy", "xywh", "cxcywh", "cycxhw"] | None = None,
         points: Literal["xy", "yx"] | None = None,
     ) -> pathlib.Path:
         """Writes the file as a page: one HTML file of some 4 MB that opens from a folder or a mail, without a network.
@@ -149,9 +155,10 @@ class Artifact:
             normalization: (mean, std), as in `save`, if the input is an image, unless the file was exported with
                 `preprocessing`.
             boxes: of a detector, that gives boxes of (1, boxes, 4) and scores of (1, boxes, classes), what the four
-                numbers of a box are: `"yxyx"` or `"xyxy"` (its sides), `"xywh"` (left, top and size) or `"cxcywh"`
-                (middle and size), as parts of the image or in pixels. Scores may also be of (1, boxes), beside classes,
-                integers of (1, boxes). Shown are boxes of a score of 0.5 and more; of those that overlap, the best.
+                numbers of a box are: `"yxyx"` or `"xyxy"` (its sides), `"xywh"` (left, top and size), `"cxcywh"` or
+                `"cycxhw"` (middle and size), as parts of the image or in pixels. Scores may also be of (1, boxes),
+                beside classes, integers of (1, boxes). Shown are boxes of a score of 0.5 and more; of those that
+                overlap, the best.
             points: of a file that finds points, an output of (1, points, 2), what the two numbers are: `"xy"` or
                 `"yx"`, as parts of the image or in pixels. `labels` may name them.
 

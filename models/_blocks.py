@@ -72,9 +72,7 @@ def model(who, inputs, outputs, *, weights, name):
             f"`{who}`: `classes` must be 2 or more behind a softmax, which is always 1 for a single class; got 1. For "
             "yes and no take 2 classes, or classifier_activation='sigmoid'."
         )
-    if weights is not None:
-        _weights.load(who, made, weights)
-    return made
+    return _weights.loaded(who, made, weights)
 
 
 # What preprocessing=True puts behind the input, as (scale, offset) for pixels of 0 to 255.

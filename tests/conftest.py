@@ -17,6 +17,7 @@ import keras
 import pytest
 
 from tests import backend, sweeps
+from tests.mediapipe_tools import MEDIAPIPE
 
 # Left out of `make test-backends`: export, which needs TensorFlow, and models, which are made of Keras's layers and of
 # these; test_backends.py trains some. Receptive fields, too: no backend has a part in their arithmetic. What else needs
@@ -24,14 +25,17 @@ from tests import backend, sweeps
 LEFT_OUT = (
     "adversary analyze_file answers arm64 auxiliary benchmarks blame browser command_line converter copied_outputs "
     "cover demo depth devices distribution documents edit export* files float16* foreign fuzz house lavapipe leash "
-    "match metadata micro mixed models* optimize* others outputs own_runtime packaging page* parts pass* precisions "
-    "predict preprocessing proof receptive_field recurrent repair report rewrite* scales site sixteen_bits spelled "
-    "ssh strange threads weights*"
+    "match mediapipe metadata* micro mixed models* optimize* others outputs own_runtime packaging page* parts pass* "
+    "precisions predict preprocessing proof receptive_field recurrent repair report rewrite* scales site sixteen_bits "
+    "spelled ssh strange threads weights*"
 )
 collect_ignore_glob = [f"test_{name}.py" for name in LEFT_OUT.split()] if backend.BACKEND != "tensorflow" else []
 # Other people's networks, which `make test-zoo` installs; they need PyTorch.
 if not all(importlib.util.find_spec(package) for package in ("timm", "torchvision")):
     collect_ignore_glob.append("test_zoo*.py")
+# MediaPipe, which `make test-mediapipe` installs, in an environment of its own.
+if not MEDIAPIPE.exists():
+    collect_ignore_glob.append("test_mediapipe.py")
 
 
 # Files of few tests that take minutes. Two processes share the files in this order: one of these at the end would have

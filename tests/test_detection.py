@@ -266,6 +266,22 @@ def test_a_detector_trains_saves_and_gives_boxes_within_the_image(kind, request,
     assert 0 <= scores.min() <= scores.max() <= 1
 
 
+def test_boxes_by_their_middle_and_size(ssd):
+    images = np.random.default_rng(0).uniform(size=(2, SIZE, SIZE, 3)).astype("float32")
+    told, plain = (
+        keras.tree.map_structure(keras.ops.convert_to_numpy, model(images))
+        for model in (detector(ssd, boxes="cycxhw"), detector(ssd))
+    )
+    y, x, height, width = np.moveaxis(told["boxes"], -1, 0)
+    again = np.stack([x - width / 2, y - height / 2, x + width / 2, y + height / 2], -1)
+    np.testing.assert_allclose(again, plain["boxes"], atol=1e-4)
+    np.testing.assert_array_equal(told["scores"], plain["scores"])
+    with pytest.raises(ValueError, match=r"`detector`: boxes='cycxhw' are for MediaPipe.*; got most=3\. Leave one"):
+        detector(ssd, boxes="cycxhw", most=3)
+    with pytest.raises(ValueError, match="`detector`: `boxes` must be one of 'xyxy', 'cycxhw'; got 'xywh'"):
+        detector(ssd, boxes="xywh")
+
+
 @pytest.mark.tensorflow
 @pytest.mark.parametrize("batch", [None, 3])
 def test_the_best_of_boxes_within_a_model_are_those_outside(batch):

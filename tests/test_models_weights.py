@@ -85,7 +85,9 @@ def test_files_of_keras_applications(builder, options, of_theirs, tmp_path):
 def test_of_another_number_of_classes(tmp_path):
     trained = models.LeNet5(classes=4)
     for path in saved(trained, tmp_path):
-        with pytest.warns(UserWarning, match=r"`LeNet5`: 'predictions' keeps its initial weights, .* is for 4 classes"):
+        with pytest.warns(
+            UserWarning, match=r"`LeNet5`: 'predictions' keeps its initial weights, .* of 4 numbers in place of 3;"
+        ):
             again = models.LeNet5(classes=3, weights=path)
         for layer in trained.layers[:-1]:
             for one, other in zip(again.get_layer(layer.name).get_weights(), layer.get_weights(), strict=True):

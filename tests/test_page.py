@@ -208,7 +208,9 @@ def test_boxes_are_laid_over_the_picture(tmp_path):
     x = np.random.default_rng(0).uniform(size=(4, 8, 8, 3)).astype("float32")
     made = to_tflite(detector(), samples=x)
     about = {"normalization": (0, 255), "labels": ["cat", "dog"]}
-    with pytest.raises(ValueError, match="`boxes` must be one of 'yxyx', 'xyxy', 'xywh', 'cxcywh'; got 'xyx'"):
+    with pytest.raises(
+        ValueError, match="`boxes` must be one of 'yxyx', 'xyxy', 'xywh', 'cxcywh', 'cycxhw'; got 'xyx'"
+    ):
         made.save_page(tmp_path / "x.html", boxes="xyx", **about)
     with pytest.raises(ValueError, match=r"must be one a class.*got 3"):
         made.save_page(tmp_path / "x.html", boxes="yxyx", normalization=(0, 255), labels=["a", "b", "c"])
@@ -229,6 +231,7 @@ def test_boxes_are_laid_over_the_picture(tmp_path):
             "xyxy": [left, top, right, bottom],
             "xywh": [left, top, right - left, bottom - top],
             "cxcywh": [(left + right) / 2, (top + bottom) / 2, right - left, bottom - top],
+            "cycxhw": [(top + bottom) / 2, (left + right) / 2, bottom - top, right - left],
         }
         for form, numbers in forms.items():
             for size in (1, 80):

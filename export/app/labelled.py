@@ -8,15 +8,24 @@ from keraslayers.export.runtimes import cpu
 from keraslayers.export.source.samples import make_up
 
 
-def labelled(who, blob, **told):
+def labelled(who, blob, *, boxes=None, **told):
     """Returns the bytes of the file with metadata; see `metadata.describe_classifier` for what is told.
+
+    Args:
+        who: function to name in errors.
+        blob: the file.
+        boxes: of a detector what the four numbers of a box are.
+        **told: what else there is to tell.
 
     Raises:
         TypeError, ValueError: if what is told does not fit the file.
         RuntimeError: if the file with labels is read or runs otherwise than the one without.
     """
     graph = read_graph(blob)
-    about = metadata.describe_classifier(who, graph, **told)
+    if boxes is None:
+        about = metadata.describe_classifier(who, graph, **told)
+    else:
+        about = metadata.describe_detector(who, graph, _order(blob), boxes=boxes, **told)
     labels = "\n".join(about.labels).encode()
     made = attach(blob, metadata.encode(about), {metadata.LABELS: labels})
     with step("running the file with its labels"):
@@ -26,6 +35,13 @@ def labelled(who, blob, **told):
     if read_graph(made) != graph or _bytes(before) != _bytes(after):
         raise RuntimeError(f"`{who}`: with `labels` in it the file is not the same any more; nothing was written.")
     return made
+
+
+def _order(blob):
+    """The numbers of the output tensors in the order of the graph; that of a signature may be another."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    return schema.Model.GetRootAsModel(blob, 0).Subgraphs(0).OutputsAsNumpy().tolist()
 
 
 def _bytes(outcome):

@@ -1,8 +1,8 @@
-"""What Android's task libraries read in a .tflite file of an image classifier: labels, and how to scale pixels.
+"""What Android's task libraries read in a .tflite file of a classifier or a detector: labels, and how to scale pixels.
 
-The TFLite Task Library and MediaPipe Tasks take a bitmap and give labels with scores, if the file tells how. It does
-so in a FlatBuffer of its own (identifier M001) in a buffer of the model's, called TFLITE_METADATA, and in `labels.txt`
-in a zip archive behind the model.
+The TFLite Task Library and MediaPipe Tasks take a bitmap and give labels with scores, MediaPipe Tasks boxes too, if the
+file tells how. It does so in a FlatBuffer of its own (identifier M001) in a buffer of the model's, called
+TFLITE_METADATA, and in `labels.txt` in a zip archive behind the model.
 
 Source: metadata_schema.fbs, version 1.5.0, in google-ai-edge/mediapipe, mediapipe/tasks/metadata.
 """
@@ -13,38 +13,45 @@ from dataclasses import dataclass
 import flatbuffers
 import numpy as np
 
+from keraslayers.export.app import flat
+from keraslayers.export.app.boxes import CUSTOM, Boxes, are_boxes, decoding, outputs_of
+
 LABELS = "labels.txt"
-# By table the names of its slots, in the schema's order; of TABLES' fields these are bytes, all others references.
+# By table its slots in the schema's order, as `flat.writer` takes them.
 TABLES = {
     "ModelMetadata": "name description version subgraph_metadata author license associated_files min_parser_version",
-    "SubGraphMetadata": "name description input_tensor_metadata output_tensor_metadata",
+    "SubGraphMetadata": "name description input_tensor_metadata output_tensor_metadata associated_files "
+    "input_process_units output_process_units input_tensor_groups output_tensor_groups custom_metadata",
+    "CustomMetadata": "name data",
     "TensorMetadata": "name description dimension_names content process_units stats associated_files",
-    "Content": "content_properties_type content_properties range",
+    "Content": "content_properties_type:byte content_properties range",
     "FeatureProperties": "",
-    "ImageProperties": "color_space default_size",
-    "ProcessUnit": "options_type options",
+    "ImageProperties": "color_space:byte default_size",
+    "BoundingBoxProperties": "index type:byte coordinate_type:byte",
+    "ProcessUnit": "options_type:byte options",
     "NormalizationOptions": "mean std",
     "Stats": "max min",
-    "AssociatedFile": "name description type locale version",
+    "AssociatedFile": "name description type:byte locale version",
 }
-BYTES = {"content_properties_type", "color_space", "options_type", "type"}
-# ContentProperties, ColorSpaceType by number of channels, ProcessUnitOptions, AssociatedFileType
-FEATURES, IMAGE = 1, 2
+# ContentProperties, ColorSpaceType by number of channels, ProcessUnitOptions, AssociatedFileType, BoundingBoxType
+FEATURES, IMAGE, BOXES = 1, 2, 3
 COLORS = {3: 1, 1: 2}
 NORMALIZATION = 1
 AXIS_LABELS = 2
+BOUNDARIES = 1
 
 
 @dataclass(frozen=True)
 class Metadata:
-    """What a file tells of a classifier.
+    """What a file tells of a classifier or a detector.
 
     Attributes:
         name: of the model.
         labels: by class.
         mean, std: by channel, or one for all: apps compute (pixel - mean) / std. None where the input is no image.
         channels: of the image; None where the input is none.
-        inputs, outputs: names of the file's one input and one output.
+        inputs, outputs: names of the file's one input, and of the output that holds scores.
+        boxes: of a detector; None of a classifier.
         description, author, license: for people; None where nothing is to be said.
     """
 
@@ -55,6 +62,7 @@ class Metadata:
     channels: int | None
     inputs: str
     outputs: str
+    boxes: Boxes | None = None
     description: str | None = None
     author: str | None = None
     license: str | None = None
@@ -75,23 +83,24 @@ def describe_classifier(who, graph, *, name, labels, normalization=None, pixels=
     Returns:
         A `Metadata`.
     """
-    for argument, text in texts.items():
-        if text is not None and (not isinstance(text, str) or not text.strip()):
-            raise TypeError(f"`{who}`: `{argument}` must be a text; got {text!r}.")
+    _check_texts(who, texts)
     for side, tensors in (("inputs", graph.inputs), ("outputs", graph.outputs)):
         if len(tensors) != 1:
+            detector = " Of a detector tell `boxes`, too." if any(are_boxes(one.shape) for one in tensors) else ""
             raise ValueError(
                 f"`{who}`: `labels` are for classifiers of one input and one output; {name!r} has the {side} "
-                f"{[tensor.name for tensor in tensors]}."
+                f"{[tensor.name for tensor in tensors]}.{detector}"
             )
     entry, scores = graph.inputs[0], graph.outputs[0]
-    labels = _labels(who, labels, scores)
-    if entry.shape[0] != 1:
+    labels = _texts_of_classes(who, labels)
+    if len(scores.shape) < 2 or int(np.prod(scores.shape[1:])) != scores.shape[-1]:
         raise ValueError(
-            f"`{who}`: `labels` are for apps, whose task libraries take one input at a time; {name!r} was made for "
-            f"batches of {entry.shape[0]}. Export it with batch_size=1."
+            f"`{who}`: `labels` name the classes of an output of (batch, classes); output `{scores.name}` has the "
+            f"shape {scores.shape}."
         )
-    image = len(entry.shape) == 4 and entry.shape[3] in COLORS
+    _check_count(who, labels, scores)
+    _check_single(who, name, entry)
+    image = is_image(entry)
     if not image and normalization is not None:
         raise ValueError(
             f"`{who}`: `normalization` is for images of one or three channels; input `{entry.name}` has the shape "
@@ -102,7 +111,51 @@ def describe_classifier(who, graph, *, name, labels, normalization=None, pixels=
     return Metadata(name, labels, mean, std, channels, entry.name, scores.name, **texts)
 
 
-def _labels(who, labels, scores):
+def describe_detector(who, graph, order, *, name, labels, boxes, normalization=None, pixels=False, **texts):
+    """The same of a detector.
+
+    Args:
+        order: numbers of the output tensors, in the order of the file's graph, in which MediaPipe counts them.
+        boxes: what the four numbers of a box are.
+        graph, name, labels, normalization, pixels, **texts: as of a classifier.
+    """
+    _check_texts(who, texts)
+    places, scores = outputs_of(who, graph, boxes)
+    (entry,) = graph.inputs
+    labels = _texts_of_classes(who, labels)
+    _check_count(who, labels, scores)
+    mean, std = normalization_of(who, normalization, entry, pixels)
+    about = Boxes(places.shape[1], entry.shape[1:3], order.index(places.index) < order.index(scores.index))
+    return Metadata(name, labels, mean, std, entry.shape[3], entry.name, scores.name, about, **texts)
+
+
+def is_image(entry):
+    """Whether an input is an image that the libraries fill."""
+    return len(entry.shape) == 4 and entry.shape[3] in COLORS
+
+
+def _check_texts(who, texts):
+    for argument, text in texts.items():
+        if text is not None and (not isinstance(text, str) or not text.strip()):
+            raise TypeError(f"`{who}`: `{argument}` must be a text; got {text!r}.")
+
+
+def _check_single(who, name, entry):
+    if entry.shape[0] != 1:
+        raise ValueError(
+            f"`{who}`: `labels` are for apps, whose task libraries take one input at a time; {name!r} was made for "
+            f"batches of {entry.shape[0]}. Export it with batch_size=1."
+        )
+
+
+def _check_count(who, labels, scores):
+    if len(labels) != scores.shape[-1]:
+        raise ValueError(
+            f"`{who}`: `labels` must be one a class: {scores.shape[-1]} for output `{scores.name}`; got {len(labels)}."
+        )
+
+
+def _texts_of_classes(who, labels):
     if isinstance(labels, str | bytes):
         raise TypeError(f"`{who}`: `labels` must be a list of texts, one a class; got {labels!r}.")
     labels = tuple(labels)
@@ -118,15 +171,6 @@ def _labels(who, labels, scores):
     for i, label in enumerate(labels):
         if first.setdefault(label, i) != i:
             raise ValueError(f"`{who}`: `labels` must differ; got {label!r} for classes {first[label]} and {i}.")
-    if len(scores.shape) < 2 or int(np.prod(scores.shape[1:])) != scores.shape[-1]:
-        raise ValueError(
-            f"`{who}`: `labels` name the classes of an output of (batch, classes); output `{scores.name}` has the "
-            f"shape {scores.shape}."
-        )
-    if len(labels) != scores.shape[-1]:
-        raise ValueError(
-            f"`{who}`: `labels` must be one a class: {scores.shape[-1]} for output `{scores.name}`; got {len(labels)}."
-        )
     return labels
 
 
@@ -188,46 +232,48 @@ def _by_channel(who, values, given, channels):
 def encode(metadata):
     """Returns the metadata as a FlatBuffer."""
     builder = flatbuffers.Builder(1024)
+    table = flat.writer(builder, TABLES)
 
-    def table(kind, **fields):
-        slots = TABLES[kind].split()
-        # What a table refers to is written before it.
-        fields = {
-            field: value if field in BYTES else _written(builder, value)
-            for field, value in fields.items()
-            if value is not None
-        }
-        builder.StartObject(len(slots))
-        for field, value in fields.items():
-            put = builder.PrependByteSlot if field in BYTES else builder.PrependUOffsetTRelativeSlot
-            put(slots.index(field), value, 0)
-        return builder.EndObject()
+    def content(kind, properties, **fields):
+        return table("Content", content_properties_type=kind, content_properties=table(properties, **fields))
 
     if metadata.channels:
         mean, std = (np.array(values, "float32") for values in (metadata.mean, metadata.std))
-        properties = table("ImageProperties", color_space=COLORS[metadata.channels])
         options = table("NormalizationOptions", mean=mean, std=std)
         more = {
             "description": "an image, its values (pixel - mean) / std for pixels of 0 to 255",
-            "content": table("Content", content_properties_type=IMAGE, content_properties=properties),
+            "content": content(IMAGE, "ImageProperties", color_space=COLORS[metadata.channels]),
             "process_units": [table("ProcessUnit", options_type=NORMALIZATION, options=options)],
             "stats": table("Stats", max=(255 - mean) / std, min=(0 - mean) / std),
         }
     else:
-        content = table("Content", content_properties_type=FEATURES, content_properties=table("FeatureProperties"))
-        more = {"content": content}
+        more = {"content": content(FEATURES, "FeatureProperties")}
+    boxes = metadata.boxes
     labels = table("AssociatedFile", name=LABELS, description="names of the classes", type=AXIS_LABELS)
-    scores = table(
-        "TensorMetadata",
-        name=metadata.outputs,
-        description="score of each class",
-        content=table("Content", content_properties_type=FEATURES, content_properties=table("FeatureProperties")),
-        associated_files=[labels],
-    )
+    outputs = [
+        table(
+            "TensorMetadata",
+            name="score" if boxes else metadata.outputs,  # of a detector MediaPipe looks for these names
+            description="score of each class",
+            content=content(FEATURES, "FeatureProperties"),
+            associated_files=[labels],
+        )
+    ]
+    if boxes:
+        location = table(
+            "TensorMetadata",
+            name="location",
+            description="y and x of the middle, height and width of each box, in pixels",
+            # MediaPipe takes files that say so, and goes by what the detector's own metadata say.
+            content=content(BOXES, "BoundingBoxProperties", type=BOUNDARIES),
+        )
+        outputs.insert(0 if boxes.first else 1, location)
+    custom = boxes and [table("CustomMetadata", name=CUSTOM, data=decoding(boxes, len(metadata.labels)))]
     subgraph = table(
         "SubGraphMetadata",
         input_tensor_metadata=[table("TensorMetadata", name=metadata.inputs, **more)],
-        output_tensor_metadata=[scores],
+        output_tensor_metadata=outputs,
+        custom_metadata=custom,
     )
     root = table(
         "ModelMetadata",
@@ -236,21 +282,7 @@ def encode(metadata):
         author=metadata.author,
         license=metadata.license,
         subgraph_metadata=[subgraph],
-        min_parser_version="1.0.0",  # of the schema: nothing here came later
+        min_parser_version="1.5.0" if boxes else "1.0.0",  # of the schema, with the first metadata of one's own
     )
     builder.Finish(root, b"M001")
     return bytes(builder.Output())
-
-
-def _written(builder, value):
-    """Writes a text, numbers or a list of tables; a table is written already. Returns where."""
-    if isinstance(value, str):
-        return builder.CreateString(value)
-    if isinstance(value, np.ndarray):
-        return builder.CreateNumpyVector(value)
-    if isinstance(value, list):
-        builder.StartVector(4, len(value), 4)
-        for place in reversed(value):
-            builder.PrependUOffsetTRelative(place)
-        return builder.EndVector()
-    return value

@@ -7,6 +7,7 @@ import math
 from pathlib import Path
 
 from keraslayers import _checks
+from keraslayers.export.app.boxes import FORMS
 from keraslayers.export.app.metadata import normalization_of
 from keraslayers.export.progress import step
 from keraslayers.export.proof import evidence as evidences
@@ -16,8 +17,6 @@ from keraslayers.export.runtimes import browser
 HERE = Path(__file__).parent / "app"
 # The one build that has WebGPU; where a browser lacks what it needs of JavaScript, it computes in WebAssembly.
 RUNTIME = "litert_wasm_jspi_internal"
-# What the four numbers of a box are: its sides, its corner and size, or its middle and size.
-BOXES = ("yxyx", "xyxy", "xywh", "cxcywh")
 POINTS = ("xy", "yx")
 # Of an input of so few rows and columns a picture can be drawn.
 LEAST, MOST_CHANNELS = 4, 4
@@ -48,7 +47,7 @@ def render(
         labels: names of the classes, or of a mask's.
         normalization: (mean, std) of an image's pixels, as in `Artifact.save`.
         pixels: whether the file takes pixels of 0 to 255 as they are.
-        boxes: of a detector what the four numbers of a box are, one of `BOXES`.
+        boxes: of a detector what the four numbers of a box are, one of `boxes.FORMS`.
         points: of a file that finds points what the two numbers of one are, one of `POINTS`.
         send: where the page sends what it found, an address beside its own; by default nowhere.
 
@@ -113,7 +112,7 @@ def _outputs(who, graph, labels, boxes):
     told = [{**_told(output), "kind": kind_of(output, graph, labels)} for output in graph.outputs]
     if boxes is None:
         return told
-    _checks.choice(who, "boxes", boxes, BOXES)
+    _checks.choice(who, "boxes", boxes, FORMS)
     shapes = [tuple(output.shape) for output in graph.outputs]
     places = [i for i, shape in enumerate(shapes) if len(shape) == 3 and shape[0] == 1 and shape[2] == 4]
     # Of boxes and scores of four classes the boxes come first, as in every detector that we know.

@@ -24,7 +24,7 @@ RESCALE = Annotated[
     ),
 ]
 BOXES = Annotated[
-    str | None, typer.Option(help="Of a detector, what the numbers of a box are: yxyx, xyxy, xywh or cxcywh.")
+    str | None, typer.Option(help="Of a detector, what the numbers of a box are: yxyx, xyxy, xywh, cxcywh or cycxhw.")
 ]
 POINTS = Annotated[str | None, typer.Option(help="Of points, what the numbers of one are: xy or yx.")]
 SAMPLES = Annotated[Path | None, typer.Option(help="Inputs that the page proves it on: .npy, or .npz by input name.")]

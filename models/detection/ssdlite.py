@@ -11,6 +11,8 @@ from keras import layers
 
 from keraslayers import _checks, _rewrite
 from keraslayers.models import _blocks
+from keraslayers.models import weights as _weights
+from keraslayers.models._variants import Weights, builder
 from keraslayers.models.detection._maps import image_size
 from keraslayers.models.detection.anchor_boxes import AnchorBoxes
 from keraslayers.models.features import seen
@@ -21,6 +23,7 @@ EXPANDED = re.compile(r"stage\d+_unit\d+_expand_act")
 MOMENTUM = 0.97  # of torchvision's SSDLite, which writes 0.03 for it
 
 
+@builder
 def SSDLite(
     backbone: keras.Model,
     classes: int,
@@ -32,6 +35,7 @@ def SSDLite(
     threshold: float = 0.5,
     padding: Literal["symmetric", "same"] = "symmetric",
     momentum: float = MOMENTUM,
+    weights: Weights | None = None,
     name: str | None = None,
 ) -> keras.Model:
     """Builds a detector with anchors on a backbone: SSDLite.
@@ -40,7 +44,8 @@ def SSDLite(
     residuals the first map is what the first block of stride 32 expands to, and the second the convolution behind
     the last stage, as in the papers; of others both are the last maps of stride 16 and 32. On
     MobileNetV3Large(input_shape=(320, 320, 3), include_top=False, reduced_tail=True, padding="symmetric"), with 90
-    classes, it is torchvision's ssdlite320_mobilenet_v3_large, of 3,440,060 parameters.
+    classes, it is torchvision's ssdlite320_mobilenet_v3_large, of 3,440,060 parameters, with whose weights it gives the
+    same logits, offsets and boxes; images are of -1 to 1 there.
 
     Args:
         backbone: a model of images, whose layers are named by stage as those of `keraslayers.models` are, of a known
@@ -52,6 +57,8 @@ def SSDLite(
         threshold: an anchor is trained for the box with which it shares so much, intersection over union.
         padding: of convolutions of strides 2: `"symmetric"` as PyTorch, or `"same"` as TensorFlow.
         momentum: of the batch normalization of the heads.
+        weights: of backbone and heads, as of every builder of `keraslayers.models`: of torchvision's state dict, of
+            another model or a file of it; None leaves them as they are.
         name: of the model.
 
     Returns:
@@ -61,7 +68,8 @@ def SSDLite(
 
     Raises:
         TypeError: if `backbone` is no model, or a number is none.
-        ValueError: if the backbone has no such maps, or its images no known size, or a number is out of its range.
+        ValueError: if the backbone has no such maps, or its images no known size, a number is out of its range, or
+            `weights` are of another network, or of one that was built with other options.
 
     Source: Sandler et al. 2018, arXiv:1801.04381, section 6.2; Howard et al. 2019, arXiv:1905.02244, section 6.3; Liu
     et al. 2016, arXiv:1512.02325.
@@ -73,6 +81,7 @@ def SSDLite(
         raise ValueError(f"`{who}`: `levels` must be 2 to {2 + len(EXTRA)}; got {levels}.")
     padding = _checks.choice(who, "padding", padding, _blocks.PADDINGS)
     norm = {"epsilon": EPSILON, "momentum": _checks.rate(who, "momentum", momentum)}
+    _weights.check(who, weights)
     size = image_size(who, backbone)
     maps = _two(who, backbone)
     for number, filters in enumerate(EXTRA[: levels - 2]):
@@ -89,7 +98,8 @@ def SSDLite(
             parts.append(layers.Reshape((-1, numbers), name=f"{head}{level + 1}_each")(x))
         outputs[head] = layers.Concatenate(axis=1, dtype="float32", name=head)(parts)
     outputs["boxes"] = boxes(outputs["offsets"])
-    return keras.Model(_rewrite.graph_of(backbone).input, outputs, name=name or f"{backbone.name}_ssdlite")
+    model = keras.Model(_rewrite.graph_of(backbone).input, outputs, name=name or f"{backbone.name}_ssdlite")
+    return _weights.loaded(who, model, weights)
 
 
 def _two(who, backbone):

@@ -9,7 +9,8 @@ from keras import layers
 
 from keraslayers import _checks
 from keraslayers.models import _blocks
-from keraslayers.models._variants import builder
+from keraslayers.models import weights as _weights
+from keraslayers.models._variants import Weights, builder
 from keraslayers.models.segmentation import _backbone
 from keraslayers.models.segmentation.ending import Ending, finished
 from keraslayers.resample import Resample2D
@@ -29,13 +30,16 @@ def DeepLabV3(
     rates: Sequence[int] = (12, 24, 36),
     filters: int = FILTERS,
     separable: bool = False,
+    weights: Weights | None = None,
     name: str = "deeplab_v3",
 ) -> keras.Model:
     """Builds DeepLabV3 on a backbone: atrous spatial pyramid pooling (ASPP), a 3x3 convolution, the classes.
 
     The defaults are torchvision's: with `MobileNetV3Large(output_stride=16, include_top=False, padding="symmetric")`
-    and 21 classes 11,025,477 trainable parameters, with `ResNet50(output_stride=8, include_top=False)` 39,638,869; its
-    published counts are of auxiliary heads, too.
+    and 21 classes it is deeplabv3_mobilenet_v3_large, of 11,025,477 trainable parameters, with
+    `ResNet50(output_stride=8, include_top=False)` deeplabv3_resnet50, of 39,638,869; the published counts are of
+    auxiliary heads, too. Of such a model `weights` may be a file of torchvision's, with which it gives torchvision's
+    logits; what the file has of an auxiliary head is left out.
 
     Args:
         backbone: as of `LRASPP`, of whose maps the last are seen.
@@ -47,6 +51,7 @@ def DeepLabV3(
         filters: of every convolution of the head; 256 in the paper.
         separable: whether the 3x3 convolutions are depthwise and pointwise ones, for phones (arXiv:1802.02611, section
             3.1).
+        weights: as of `LRASPP`.
         name: name of the model.
 
     Returns:
@@ -54,17 +59,20 @@ def DeepLabV3(
 
     Raises:
         TypeError: if `backbone` is no keras.Model, or a number is none.
-        ValueError: if the backbone has no such maps, or an argument is not one of the values above.
+        ValueError: if the backbone has no such maps, an argument is not one of the values above, or `weights` are of
+            another network, or of one that was built with other options.
 
     Source: Chen et al. 2017, Rethinking atrous convolution for semantic image segmentation, arXiv:1706.05587, section
     3.3.
     """
     who = "DeepLabV3"
     classes, output = _backbone.options(who, classes, output)
+    _weights.check(who, weights)
     image, coarse = _backbone.coarse(who, backbone)
     x = _aspp(who, coarse, rates, filters, separable)
     x = _conv3(x, filters, 1, separable, "decoder")
-    return finished(image, _backbone.classifier(x, classes, "classes"), output, name)
+    model = finished(image, _backbone.classifier(x, classes, "classes"), output, name)
+    return _weights.loaded(who, model, weights)
 
 
 @builder

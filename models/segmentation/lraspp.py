@@ -6,7 +6,8 @@ import keras
 from keras import layers
 
 from keraslayers import _checks
-from keraslayers.models._variants import builder
+from keraslayers.models import weights as _weights
+from keraslayers.models._variants import Weights, builder
 from keraslayers.models.segmentation import _backbone
 from keraslayers.models.segmentation.ending import Ending, finished
 from keraslayers.resample import Resample2D
@@ -16,15 +17,21 @@ FILTERS = 128  # figure 10
 
 @builder
 def LRASPP(
-    backbone: keras.Model, *, classes: int, output: Ending = "logits", filters: int = FILTERS, name: str = "lraspp"
+    backbone: keras.Model,
+    *,
+    classes: int,
+    output: Ending = "logits",
+    filters: int = FILTERS,
+    weights: Weights | None = None,
+    name: str = "lraspp",
 ) -> keras.Model:
     """Builds LR-ASPP on a backbone.
 
     The last maps go through a 1x1 convolution and are weighed, channel by channel, by a sigmoid of a convolution of
     their averages; grown to 8 pixels a step they give logits, to which those of the backbone's maps there are added.
     It is torchvision's, whose averages are of the whole maps, where the paper's are of windows of 49x49 places.
-    With `MobileNetV3Large(output_stride=16, include_top=False, padding="symmetric")` and 21 classes it has
-    torchvision's 3,221,538 trainable parameters; torchvision takes the finer maps of the first unit of stage 3:
+    torchvision's lraspp_mobilenet_v3_large, of 3,221,538 trainable parameters, takes the finer maps of the first unit
+    of stage 3:
 
     ```python
     whole = keraslayers.models.MobileNetV3Large(
@@ -33,6 +40,8 @@ def LRASPP(
     maps = [whole.get_layer("stage3_unit1_project_bn").output, whole.output]
     model = keraslayers.models.segmentation.LRASPP(keras.Model(whole.input, maps), classes=21)
     ```
+
+    Of such a model `weights` may be a file of torchvision's, with which it gives torchvision's logits.
 
     Args:
         backbone: a network of `keraslayers.models` for images of a known size, without top: its last maps, where these
@@ -43,6 +52,8 @@ def LRASPP(
         output: what the model ends in, at the size of the image: `"logits"`, to train on, `"probabilities"`, or
             `"class_map"`, int32 of (batch, height, width). `end_in` changes it later.
         filters: of the head; 128 in the paper.
+        weights: of backbone and head, as of every builder of `keraslayers.models`: of torchvision's state dict, of
+            another model or a file of it; None leaves them as they are.
         name: name of the model.
 
     Returns:
@@ -50,13 +61,15 @@ def LRASPP(
 
     Raises:
         TypeError: if `backbone` is no keras.Model, or a number is none.
-        ValueError: if the backbone has no such maps, or an argument is not one of the values above.
+        ValueError: if the backbone has no such maps, an argument is not one of the values above, or `weights` are of
+            another network, or of one that was built with other options.
 
     Source: Howard et al. 2019, Searching for MobileNetV3, arXiv:1905.02244, section 6.4 and figure 10.
     """
     who = "LRASPP"
     classes, output = _backbone.options(who, classes, output)
     filters = _checks.positive_int(who, "filters", filters)
+    _weights.check(who, weights)
     image, coarse, fine = _backbone.coarse_and_fine(who, backbone, 8)
     x = _backbone.conv_bn_relu(coarse, filters, 1, name="lraspp")
     weight = layers.GlobalAveragePooling2D(keepdims=True, name="lraspp_average")(coarse)
@@ -66,4 +79,4 @@ def LRASPP(
         x = Resample2D(size=fine.shape[1:3], name="lraspp_grow")(x)
     fine = _backbone.classifier(fine, classes, "classes_fine")
     x = layers.Add(name="classes")([fine, _backbone.classifier(x, classes, "classes_coarse")])
-    return finished(image, x, output, name)
+    return _weights.loaded(who, finished(image, x, output, name), weights)

@@ -25,7 +25,7 @@ from keraslayers.models.weights import download, keras_files, tensors, torch_fil
 from keraslayers.models.weights.errors import Unreadable
 from keraslayers.models.weights.published import Published, chosen, of, scaled
 
-__all__ = ["Published", "check", "chosen", "given", "load", "of", "scaled"]
+__all__ = ["Published", "check", "chosen", "given", "load", "loaded", "of", "scaled"]
 
 KERAS = (".weights.h5", ".keras", ".h5", ".hdf5")
 ENDINGS = (*KERAS, *tensors.ENDINGS)
@@ -71,6 +71,15 @@ def check(who: str, weights: Any) -> None:
         )
     if not download.is_address(path) and not os.path.isfile(path):
         raise FileNotFoundError(f"`{who}`: `weights` names a file that does not exist; got {path!r}.")
+
+
+def loaded(
+    who: str, model: keras.Model, weights: str | os.PathLike[str] | keras.Model | Published | None
+) -> keras.Model:
+    """The model with `weights`, or as it is where these are None; raises as `load`."""
+    if weights is not None:
+        load(who, model, weights)
+    return model
 
 
 def load(who: str, model: keras.Model, weights: str | os.PathLike[str] | keras.Model | Published) -> None:

@@ -11,7 +11,8 @@ from keraslayers.learned_positions import LearnedPositions
 
 SCALES = "preprocessing"
 MOST_NAMED = 3  # differences that an error names
-CLASSIFIER = re.compile(r"(.*_)?(predictions|logits|class_maps)")
+# Of a detector or a segmenter several layers tell classes.
+CLASSIFIER = re.compile(r"(.*_)?(predictions|logits|class_maps)|classes(_fine|_coarse|\d+_end)?")
 # What is left out with include_top=False.
 TOP = re.compile(r"(fc\d|c5|f6|features(_bn)?|head_norm|aux\d_.*|(.*_)?(predictions|logits)(_bn)?|class_maps)")
 
@@ -47,7 +48,8 @@ def assign(who, path, model, found, *, left=(), problems=(), remedy):
 
     The first convolution takes images of other channels: for one channel the kernels of all are summed, so that a grey
     image gives what its copies in all channels gave; for others they are repeated and scaled to the same sum. The last
-    layer keeps its initial weights where the classes are others, and a warning says so.
+    layer keeps its initial weights where the classes are others, and a warning says so; of detectors and segmenters
+    every layer that tells classes does.
 
     Args:
         found: arrays by the names of the layers, in the order of `own`.
@@ -90,10 +92,13 @@ def assign(who, path, model, found, *, left=(), problems=(), remedy):
         )
     for variable, array in pairs:
         variable.assign(array)
-    for name, theirs, ours in kept:
+    if kept:
+        names = " and ".join(repr(name) for name, _, _ in kept)
+        *_, (_, theirs, ours) = kept
+        few, keeps, it = ("its", "keeps", "it") if len(kept) == 1 else ("their", "keep", "them")
         warnings.warn(
-            f"`{who}`: {name!r} keeps its initial weights, since `weights` {path!r} is for {theirs} classes and the "
-            f"model for {ours}; train it.",
+            f"`{who}`: {names} {keeps} {few} initial weights, since `weights` {path!r} is for other classes, of "
+            f"{theirs} numbers in place of {ours}; train {it}.",
             stacklevel=2,
         )
 

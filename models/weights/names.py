@@ -21,6 +21,7 @@ class Source:
         extras: pattern of what may be left over, such as heads that only training needs.
         refuses: function of our model that returns how to build it, where these weights would give other outputs; else
             None.
+        backbone: whether the network stands on a backbone, which has options of its own.
     """
 
     who: str
@@ -30,6 +31,7 @@ class Source:
     renames: tuple = ()
     extras: str | None = None
     refuses: Callable = lambda model: None
+    backbone: bool = False
 
 
 def normalized(**pairs):
@@ -67,6 +69,15 @@ def table(outside, units=None, *inside):
                     found |= named
                     break
         return found
+
+    return pairs
+
+
+def joined(*parts):
+    """The `pairs` of a network of several parts, such as a backbone and what stands on it."""
+
+    def pairs(ours, theirs):
+        return {layer: at for part in parts for layer, at in part(ours, theirs).items()}
 
     return pairs
 

@@ -2,7 +2,7 @@
 
 import keras
 
-from keraslayers.models.weights import timm, timm_hybrids, torchvision
+from keraslayers.models.weights import timm, timm_hybrids, torchvision, torchvision_tasks
 
 _MOBILE = (timm.MOBILE,)
 _RESNET = (torchvision.RESNET,)
@@ -16,6 +16,7 @@ _LITE = (timm.EFFICIENTNET_PYTORCH, timm.MOBILE)
 SOURCES = {
     "AlexNet": (torchvision.ALEXNET,),
     "ConvNeXt": (torchvision.CONVNEXT, timm.CONVNEXT),
+    "DeepLabV3": (torchvision_tasks.DEEPLAB_MOBILENET_V3, torchvision_tasks.DEEPLAB_RESNET),
     "DenseNet": _DENSENET,
     "EfficientNetB": _EFFICIENTNET,
     **{f"EfficientNetB{index}": _LARGE_EFFICIENTNET for index in (5, 6, 7)},
@@ -27,6 +28,7 @@ SOURCES = {
     "GhostNetV2": (timm.GHOSTNET,),
     "GoogLeNet": (torchvision.GOOGLENET,),
     "InceptionV3": (torchvision.INCEPTION_V3,),
+    "LRASPP": (torchvision_tasks.LRASPP,),
     "Mixer": (timm.MIXER,),
     "MnasNet": (torchvision.MNASNET, timm.MOBILE),
     "MobileNet": _MOBILE,
@@ -43,6 +45,7 @@ SOURCES = {
     "ResMLP": (timm.RESMLP,),
     "ResNeXt": _RESNET,
     "ResNet": _RESNET,
+    "SSDLite": (torchvision_tasks.SSDLITE,),
     "ShuffleNetV2": (torchvision.SHUFFLENET_V2,),
     "SqueezeNet": (torchvision.SQUEEZENET,),
     "Swin": (torchvision.SWIN, timm.SWIN),

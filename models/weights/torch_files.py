@@ -32,16 +32,20 @@ def load(who, model, path):
         raise ValueError(_unknown(who, path, known, state))
     for pattern, replacement in source.renames:
         state = {re.sub(pattern, replacement, name): array for name, array in state.items()}
-    check_fit(who, model, path, source.who, source.fits)
-    if source.refuses(model):
+    weighted = {layer.name: layer for layer in model.layers if layer.weights and layer.name != fit.SCALES}
+    places = source.pairs(list(weighted), names.modules(state))
+    # On another backbone options are the least: what the file lacks is told.
+    alike = not source.backbone or len(places) > len(weighted) / 2
+    if alike:
+        check_fit(who, model, path, source.who, source.fits, backbone=source.backbone)
+    if alike and source.refuses(model):
         raise ValueError(
             f"`{who}`: `weights` of {source.who} give their outputs with {source.refuses(model)}, which this model is "
             f"not built with, got {path!r}."
         )
 
     state, found, problems = State(state), {}, []
-    weighted = {layer.name: layer for layer in model.layers if layer.weights and layer.name != fit.SCALES}
-    for name, at in source.pairs(list(weighted), names.modules(state)).items():
+    for name, at in places.items():
         layer = weighted.get(name)
         if layer is None:
             continue
@@ -57,10 +61,10 @@ def load(who, model, path):
     spare = [name for name in state if not (source.extras and re.match(source.extras, name))]
     if not fit.has_top(model):
         spare = [name for name in spare if not TOP.fullmatch(name)]
+    without = "" if source.backbone else "; without classifier in the file build with include_top=False"
     fit.assign(
         who, path, model, found, left=spare, problems=problems,
-        remedy=f"Build the network whose weights they are, of {source.who}, with its options; without classifier in "
-        "the file build with include_top=False.",
+        remedy=f"Build the network whose weights they are, of {source.who}, with its options{without}.",
     )  # fmt: skip
 
 
@@ -72,7 +76,7 @@ def _unknown(who, path, known, state):
     )
 
 
-def check_fit(who, model, path, theirs, fits):
+def check_fit(who, model, path, theirs, fits, *, backbone=False):
     """Raises unless the model has one of the paddings and epsilons with which the weights give their outputs."""
     padding, epsilon = padding_of(model), epsilon_of(model)
     for wanted, number in fits:
@@ -84,7 +88,7 @@ def check_fit(who, model, path, theirs, fits):
     )
     raise ValueError(
         f"`{who}`: `weights` of {theirs} give their outputs with {told}; the model has padding={padding!r}, "
-        f"bn_epsilon={epsilon:g}, got {path!r}. Build it with these options."
+        f"bn_epsilon={epsilon:g}, got {path!r}. Build it{' and its backbone' if backbone else ''} with these options."
     )
 
 
@@ -99,6 +103,5 @@ def padding_of(model):
 
 
 def epsilon_of(model):
-    """That of batch normalization; None without."""
-    found = {layer.epsilon for layer in model.layers if isinstance(layer, layers.BatchNormalization)}
-    return found.pop() if found else None
+    """That of batch normalization, of a backbone where there is one; None without."""
+    return next((layer.epsilon for layer in model.layers if isinstance(layer, layers.BatchNormalization)), None)

@@ -10,7 +10,7 @@ def source(begins, pairs, fits=PLAIN, **more):
     return Source("torchvision", begins, pairs, fits, **more)
 
 
-def _version(model):
+def version(model):
     """The first paper's form has weights of the same shapes, but strides elsewhere."""
     for layer in model.layers:
         if layer.name.endswith("unit1_reduce") and layer.strides != (1, 1):
@@ -29,7 +29,7 @@ RESNET = source(
             **normalized(conv1=("conv1", "bn1"), conv2=("conv2", "bn2"), shortcut=("downsample.0", "downsample.1")),
         },
     ),
-    refuses=_version,
+    refuses=version,
 )
 
 DENSENET = source(

@@ -10,6 +10,7 @@ const CORNERS = {
   xyxy: (box) => box,
   xywh: ([left, top, width, height]) => [left, top, left + width, top + height],
   cxcywh: ([x, y, width, height]) => [x - width / 2, y - height / 2, x + width / 2, y + height / 2],
+  cycxhw: ([y, x, height, width]) => [x - width / 2, y - height / 2, x + width / 2, y + height / 2],
 };
 
 /** The boxes to be shown, the best first: {box, score, index} each, the sides as parts of the picture. */
