@@ -8,13 +8,13 @@ from rich.console import Console
 
 from benchmarks import (
     arm64,
-    biases,
     channel_shuffle,
     deformable,
     drivers,
     dynamic,
     float16,
     hard_activations,
+    integers,
     limits,
     optimize,
     plots,
@@ -34,7 +34,7 @@ GROUPS = {
     "optimize": (optimize, trained),
     "limits": (limits,),
     "float16": (float16,),
-    "biases": (biases,),
+    "integers": (integers,),
     "drivers": (drivers,),
     "arm64": (arm64,),
 }

@@ -8,9 +8,11 @@ import keras
 
 from keraslayers import _checks
 from keraslayers.export.convert.convert import saved
-from keraslayers.export.convert.correct_biases import correct_biases, means
+from keraslayers.export.convert.fit_integers import fit_integers, part_biases
 from keraslayers.export.convert.floats import in_floats
 from keraslayers.export.convert.layer_errors import LayerError, decibels
+from keraslayers.export.convert.narrow_ranges import narrow_ranges, set_ranges
+from keraslayers.export.convert.observe import observe
 from keraslayers.export.convert.several_scales import several_scales
 from keraslayers.export.convert.widen import widen
 from keraslayers.export.file import edit
@@ -34,7 +36,6 @@ class Calibrated:
     """
 
     def __init__(self, ask, model, precision, io, batch, target, samples):
-        self._samples = samples
         self._ask, self._precision, self._io, self._batch = ask, precision, io, batch
         made = ask("convert", types=None, io="float32", optimize=False)
         # The converter's quantizer dies of loops. What GPUs want comes after it, as it does in files of other tools.
@@ -42,14 +43,20 @@ class Calibrated:
         self.growth = len(blob) / len(made)
         file, layer_of = _told_apart(edit.read(blob)), namer(model)
         if precision == "int16x8":
-            _part_biases(file.main)
+            part_biases(file.main)
         _refuse_loops(file.main, model, layer_of)
         self.given, floats = file.write(), set()
+        with step("what layers compute on samples"):
+            observed = observe(self.given, samples)
+        self._fitted = observed.fitted
         if precision == "int8":
-            file = edit.read(ask("calibrate", given=self.given, batch=batch))
+            if not observed.ranges or _remembers(file.main):
+                file = edit.read(ask("calibrate", given=self.given, batch=batch))
+            set_ranges(file.main, observed.ranges)
             widen(file.main)
             if "cpu" in target.kinds:  # a microcontroller's file has integers alone
                 floats = several_scales(file.main, io)
+            narrow_ranges(file.main, observed.histograms, observed.part)
             _forget_ranges(floats)
             self._ranged = file.write()
         if "cpu" in target.kinds:
@@ -89,7 +96,8 @@ class Calibrated:
     def file(self, floats=()):
         """Bytes of the file; of one in int8 with the layers of those names in floats."""
         if self._precision == "int16x8":
-            return self._ask("quantize_shorts", given=self.given, io=self._io, batch=self._batch)
+            blob = self._ask("quantize_shorts", given=self.given, io=self._io, batch=self._batch)
+            return fit_integers(blob, self._fitted)
         nodes = [tensor for layer, tensors in self._nodes.items() if layer in floats for tensor in tensors]
         nodes = [*self._floats, *nodes]
         blob = self._ask("quantize", given=self._ranged, io=self._io, nodes=nodes)
@@ -101,16 +109,9 @@ class Calibrated:
             _forget_rejoined(file.main)
             again = self._ask("quantize", given=file.write(), io=self._io, nodes=nodes)
             blob = blob if _left_in_floats(again, nodes) else again
-        return correct_biases(blob, self._means)
-
-    @functools.cached_property
-    def _means(self):
-        with step("what layers read on the average"):
-            return means(self.given, self._samples)
+        return fit_integers(blob, self._fitted)
 
 
-# Which input of an operator is its bias.
-BIASED = {"CONV_2D": 2, "DEPTHWISE_CONV_2D": 2, "FULLY_CONNECTED": 2, "TRANSPOSE_CONV": 3}
 # What a step of some operators is by definition. Kernels refuse others.
 STEP = {"LOGISTIC": 1 / 256, "LOG_SOFTMAX": 1 / 16, "SOFTMAX": 1 / 256, "TANH": 1 / 128}
 
@@ -130,6 +131,11 @@ def _forget_ranges(operators):
         for tensor in operator.outputs:
             if operators.issuperset(tensor.readers):
                 tensor.quantize(None)
+
+
+def _remembers(graph):
+    """Whether an operator has a state, whose range only the converter's calibrator finds."""
+    return any(tensor is not None and tensor.variable for op in graph.operators for tensor in op.inputs)
 
 
 def _left_in_floats(blob, nodes):
@@ -182,26 +188,6 @@ def _told_apart(file):
             for tensor in operator.outputs:
                 tensor.name = name if seen[name] == 1 else f"{name};{seen[name]}"
     return file
-
-
-def _part_biases(graph):
-    """Gives every operator a bias of its own: layers that are used twice, steps of a loop, and equal layers share one.
-
-    The scale of a bias is that of the input times that of the kernel. The quantizer of 16 bits takes that of the first
-    operator for all.
-    """
-    seen = set()
-    for operator in graph.operators:
-        if operator.name not in BIASED or len(operator.inputs) <= BIASED[operator.name]:
-            continue
-        inputs = list(operator.inputs)
-        bias = inputs[BIASED[operator.name]]
-        if bias is not None and bias.constant:
-            if bias.buffer in seen:
-                inputs[BIASED[operator.name]] = bias = bias.twin()
-                bias.buffer = edit.Buffer(bias.buffer.data)
-                graph.rewire(operator, inputs)
-            seen.add(bias.buffer)
 
 
 @contextlib.contextmanager

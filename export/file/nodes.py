@@ -54,7 +54,7 @@ class Tensor:
         return Tensor._read(copied(self._table), self.buffer)
 
     def _link(self):
-        self.maker, self.readers, self._values = None, {}, None
+        self.maker, self.readers = None, {}
         self.shape = () if self._table.shape is None else tuple(int(size) for size in self._table.shape)
         self.dtype = numbers()[self._table.type]
         name = self._table.name or b""  # files of other tools may leave names out
@@ -111,9 +111,13 @@ class Tensor:
 
         None of types that NumPy has not, and of constants of which the file leaves the zeros out.
         """
-        if self._values is None and self.constant and self.dtype in FIELDS and self._table.sparsity is None:
-            self._values = self.buffer.data.view(FIELDS[self.dtype]).reshape(self.shape)
-        return self._values
+        if self.constant and self.dtype in FIELDS and self._table.sparsity is None:
+            return self.buffer.data.view(FIELDS[self.dtype]).reshape(self.shape)
+        return None
+
+    def fill(self, values):
+        """Gives a constant other values of its type, for all tensors that share its buffer."""
+        self.buffer.data = np.ascontiguousarray(values).reshape(-1).view("uint8")
 
     @property
     def scale(self):

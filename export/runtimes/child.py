@@ -46,7 +46,7 @@ class Outcome:
         shapes: of each call those of the file's tensors, where they were asked for.
         arena_bytes: the memory that the runtime was given to compute in, where that is for the program to choose.
         ranges: by the numbers of the file's tensors their lowest and highest number, where they were asked for.
-        means: by the same the means of their channels, where they were asked for.
+        arrays: what else a runtime of the quantizer's tells, by name; see `convert/observe_worker.py`.
     """
 
     outputs: dict[str, np.ndarray] | None = None
@@ -63,7 +63,7 @@ class Outcome:
     shapes: list[Any] | None = None
     arena_bytes: int | None = None
     ranges: dict[int, Any] | None = None
-    means: dict[int, Any] | None = None
+    arrays: dict[str, np.ndarray[Any, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,9 @@ class Place:
 HERE = Place()
 
 
-def run_in_child(runtime, blob, graph, inputs, *, timed=True, environment=None, options=None, place=HERE):
+def run_in_child(
+    runtime, blob, graph, inputs, *, timed=True, environment=None, options=None, place=HERE, patience=None
+):
     """Runs `blob` in a fresh process.
 
     Args:
@@ -108,6 +110,7 @@ def run_in_child(runtime, blob, graph, inputs, *, timed=True, environment=None, 
         environment: variables to set in the child.
         options: passed to `load`.
         place: where.
+        patience: seconds in which all calls must be done; by default what takes long runs some of them.
 
     Returns:
         (Outcome, the child's error stream as text).
@@ -120,14 +123,15 @@ def run_in_child(runtime, blob, graph, inputs, *, timed=True, environment=None, 
             "inputs": [[tensor.name, tensor.index] for tensor in graph.inputs],
             "outputs": [[t.name, t.index, t.shape, t.dtype] for t in graph.outputs],
             "options": options or {},
+            "all": patience is not None,
         }
         (folder / "request.json").write_text(json.dumps(request))
         np.savez(folder / "inputs.npz", *(inputs[tensor.name] for tensor in graph.inputs))
         memory = MEMORY + EACH_BYTE * (len(blob) + sum(values.nbytes for values in inputs.values()))
         try:
-            code, said = place.work(folder, environment or {}, memory, TIME_LIMIT)
+            code, said = place.work(folder, environment or {}, memory, patience or TIME_LIMIT)
         except subprocess.TimeoutExpired:
-            return Outcome(reason=f"the runtime did not finish within {TIME_LIMIT} s", died=True), ""
+            return Outcome(reason=f"the runtime did not finish within {patience or TIME_LIMIT} s", died=True), ""
         answer = folder / "answer.json"
         if not answer.exists():
             return Outcome(reason=death("the runtime", code, said), died=True), said
@@ -137,7 +141,8 @@ def run_in_child(runtime, blob, graph, inputs, *, timed=True, environment=None, 
         ragged = answer.pop("ragged")
         with np.load(folder / "outputs.npz", allow_pickle=False) as stored:
             outputs = {t.name: _calls(stored[f"arr_{i}"], ragged[i]) for i, t in enumerate(graph.outputs)}
-        return Outcome(outputs, **answer), said
+            arrays = {name: stored[name] for name in stored.files if not name.startswith("arr_")}
+        return Outcome(outputs, arrays=arrays, **answer), said
 
 
 def _calls(values, shapes):

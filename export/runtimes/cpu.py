@@ -74,21 +74,7 @@ def values(blob, graph, inputs, tensors):
     return run_in_child(__file__, blob, graph, inputs, timed=False, options=options)[0]
 
 
-def means(blob, graph, inputs, numbers):
-    """By these numbers of the main graph's tensors of floats their means, channel by channel; none if it died.
-
-    Args:
-        blob, graph, inputs: as for `run_reference`.
-        numbers: of the tensors.
-    """
-    from keraslayers.export.runtimes.child import run_in_child
-
-    options = {"delegates": False, "threads": 1, "means": sorted(numbers)}
-    found = run_in_child(__file__, blob, graph, inputs, timed=False, options=options)[0].means or {}
-    return {int(number): values for number, values in found.items()}
-
-
-def load(path, inputs, outputs, delegates, threads, plain=False, shapes=False, ranges=False, keep=False, means=()):
+def load(path, inputs, outputs, delegates, threads, plain=False, shapes=False, ranges=False, keep=False):
     """Loads a file, in the child; for the arguments and what is returned see `worker.py`."""
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
@@ -99,7 +85,7 @@ def load(path, inputs, outputs, delegates, threads, plain=False, shapes=False, r
         path,
         num_threads=threads,
         experimental_op_resolver_type=resolver,
-        experimental_preserve_all_tensors=bool(ranges or keep or means),
+        experimental_preserve_all_tensors=bool(ranges or keep),
     )
     interpreter.allocate_tensors()
 
@@ -112,11 +98,7 @@ def load(path, inputs, outputs, delegates, threads, plain=False, shapes=False, r
             figures.setdefault("shapes", []).append(found)
         if ranges:
             _widen(figures.setdefault("ranges", {}), interpreter, made)
-        if means:
-            figures["means"] = _average(totals, interpreter, means)
         return [read(index) for _, index, _, _ in outputs]
-
-    totals = {}
 
     def read(index):
         found = interpreter._get_tensor_details(index, 0)
@@ -138,15 +120,6 @@ def load(path, inputs, outputs, delegates, threads, plain=False, shapes=False, r
         "device": f"XNNPACK, {threads} thread" if delegates else "built-in kernels",
     }
     return call, figures
-
-
-def _average(totals, interpreter, tensors):
-    """Adds the means of channels in a call to their totals; returns the means over all calls."""
-    totals["calls"] = totals.get("calls", 0) + 1
-    for tensor in tensors:
-        values = interpreter.get_tensor(tensor)
-        totals[tensor] = totals.get(tensor, 0) + values.reshape(-1, values.shape[-1]).mean(0, dtype="float64")
-    return {tensor: (totals[tensor] / totals["calls"]).tolist() for tensor in tensors}
 
 
 def _widen(ranges, interpreter, tensors):

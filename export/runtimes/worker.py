@@ -3,8 +3,9 @@
 Started by file name, and given that of the runtime, so that neither keraslayers nor TensorFlow is imported:
 `worker.py FOLDER`. Of the runtime's file it calls load(path, inputs, outputs, **options) with the path of the .tflite
 file, a (name, index) of each input and a (name, index, shape, dtype) of each output. It returns a function of the
-inputs' values for one call that returns the outputs', and a dict of what an `Outcome` tells of the file. What a runtime
-raises when it refuses one is a RuntimeError or ValueError.
+inputs' values for one call that returns the outputs', and a dict of what an `Outcome` tells of the file; its `arrays`,
+where it has any, is a function that is called behind all calls. What a runtime raises when it refuses one is a
+RuntimeError or ValueError.
 """
 
 import importlib.util
@@ -16,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-# After so many calls, those that took more than so many seconds all together are enough.
+# After so many calls, those that took more than so many seconds all together are enough, where nobody wants all.
 FEWEST, ENOUGH = 16, 30
 NO_MEMORY = "it takes more memory than an app may have on a phone"
 
@@ -33,22 +34,24 @@ def main(folder):
         )
         calls, times = [], []
         for values in zip(*inputs, strict=True):
-            if len(calls) >= FEWEST and sum(times) > ENOUGH:
+            if not request["all"] and len(calls) >= FEWEST and sum(times) > ENOUGH:
                 break
             before = time.perf_counter()
             calls.append(call(values))
             times.append(time.perf_counter() - before)
-        outputs, shapes = zip(*(together(values) for values in zip(*calls, strict=True)), strict=True)
+        parts = [together(values) for values in zip(*calls, strict=True)]
+        outputs, shapes = [part for part, _ in parts], [shape for _, shape in parts]
         if request["timed"] is not None:
             first = [values[0] for values in inputs]
             figures["latency_ms"] = latency(lambda: call(first), times[1:], request["timed"])
+        arrays = figures.pop("arrays", dict)()
     except MemoryError:
         answer = {"error": NO_MEMORY}
     except (RuntimeError, ValueError) as error:
         # Of memory that it does not get LiteRT says nothing.
         answer = {"error": str(error).strip() or NO_MEMORY}
     else:
-        np.savez(folder / "outputs.npz", *outputs)
+        np.savez(folder / "outputs.npz", *outputs, **arrays)
         answer = {**figures, "ragged": shapes}
     # Written last: a folder without it means that the process died.
     (folder / "answer.json").write_text(json.dumps(answer))

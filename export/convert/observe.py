@@ -1,0 +1,111 @@
+"""What a file in floats computes on samples: what its integers are fitted to, `narrow_ranges` and `round_kernels`."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+
+from keraslayers.export.file import edit
+from keraslayers.export.file.graph import read_graph
+from keraslayers.export.file.schema import schema
+from keraslayers.export.proof.proof import calls_of
+from keraslayers.export.runtimes.child import run_in_child
+
+WORKER = Path(__file__).with_name("observe_worker.py")
+# Of so many samples all is found out; of the others only how far numbers reach.
+COUNTED = 32
+# Samples may take as long as a conversion, in seconds.
+TIME_LIMIT = 3600
+# Operators with a kernel, and the axis of its output channels.
+KERNELS = {"CONV_2D": 0, "DEPTHWISE_CONV_2D": 3, "FULLY_CONNECTED": 0}
+
+
+@dataclasses.dataclass(frozen=True)
+class Fitted:
+    """Of an operator with a kernel.
+
+    Attributes:
+        kernel: in floats.
+        rounded: the same in int8, in steps of a 127th of each output channel's largest number.
+        moved: by how much that moves each output channel on the average.
+    """
+
+    kernel: np.ndarray
+    rounded: np.ndarray
+    moved: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class Observed:
+    """Of a file in floats.
+
+    Attributes:
+        ranges: by the name of a tensor its (lowest, highest) number on all samples, zero among them.
+        histograms: by the same how many of its numbers lie in each of equal parts of that range.
+        part: of the samples, those whose numbers were counted.
+        fitted: by the name of what an operator with a kernel makes its `Fitted`.
+    """
+
+    ranges: dict = dataclasses.field(default_factory=dict)
+    histograms: dict = dataclasses.field(default_factory=dict)
+    part: float = 1.0
+    fitted: dict = dataclasses.field(default_factory=dict)
+
+
+def observe(given, samples):
+    """Runs a file in floats on samples.
+
+    Args:
+        given: its bytes.
+        samples: by input name arrays of (samples, ...).
+
+    Returns:
+        An `Observed`; with nothing in it if the file does not run.
+    """
+    file, graph = edit.read(given), read_graph(given)
+    numbers = {tensor: number for number, tensor in enumerate(file.tensors)}
+    made = [*file.main.inputs, *(tensor for op in file.main.operators for tensor in op.outputs)]
+    made = {numbers[tensor]: tensor.name for tensor in made if tensor in numbers and tensor.dtype == "float32"}
+    count = len(next(iter(samples.values())))
+    few = np.unique(np.linspace(0, count - 1, min(count, COUNTED)).round().astype(int))  # spread over all
+    order = np.concatenate([few, np.setdiff1d(np.arange(count), few)])
+    inputs, _ = calls_of({name: np.asarray(values)[order] for name, values in samples.items()}, graph)
+    calls = len(next(iter(inputs.values())))
+    kernels, places = {}, {}  # kernels of the same bytes are rounded alike
+    for op in file.main.operators:
+        if op.name in KERNELS and op.inputs[0] in numbers and op.inputs[1].values is not None:
+            alike = op.name, op.inputs[1].shape, hash(op.inputs[1].values.tobytes())
+            same = places.setdefault(alike, numbers[op.inputs[1]])
+            kernels[op] = {"input": numbers[op.inputs[0]], "kernel": numbers[op.inputs[1]], "same": same, **_reads(op)}
+    options = {"counted": -(-calls * len(few) // count), "made": list(made), "kernels": list(kernels.values())}
+    plain = dataclasses.replace(graph, outputs=())
+    found = run_in_child(str(WORKER), given, plain, inputs, timed=False, options=options, patience=TIME_LIMIT)[0].arrays
+    if not found:
+        return Observed()
+    fitted = {
+        op.output.name: Fitted(
+            op.inputs[1].values, found[f"kernel {told['same']}"], found[f"moved {place}"].reshape(-1)
+        )
+        for place, (op, told) in enumerate(kernels.items())
+    }
+    return Observed(
+        {name: tuple(map(float, found[f"reach {number}"])) for number, name in made.items()},
+        {name: found[f"counts {number}"] for number, name in made.items()},
+        len(few) / count,
+        fitted,
+    )
+
+
+def _reads(op):
+    """How an operator reads."""
+    kernel, dense = op.inputs[1].shape, op.name == "FULLY_CONNECTED"
+    return {
+        "biased": len(op.inputs) > 2 and op.inputs[2] is not None,
+        "depthwise": op.name == "DEPTHWISE_CONV_2D",
+        "channels": kernel[-1],
+        "size": (1, 1) if dense else kernel[1:3],
+        "out": None if dense else op.output.shape[1:3],
+        "strides": (1, 1) if dense else (op.options.strideH, op.options.strideW),
+        "dilations": (1, 1) if dense else (op.options.dilationHFactor, op.options.dilationWFactor),
+        "padded": not dense and op.options.padding == schema().Padding.SAME,
+    }

@@ -1,0 +1,231 @@
+"""Integers fitted to samples: ranges, kernels whose errors make up for each other, and biases; against plain sums."""
+
+import itertools
+
+import keras
+import numpy as np
+import pytest
+from ai_edge_litert.interpreter import Interpreter
+from keras import layers
+
+from keraslayers.export import to_tflite
+from keraslayers.export.convert import mixed
+from keraslayers.export.convert.narrow_ranges import narrow_ranges, narrowed_range
+from keraslayers.export.convert.observe import Observed
+from keraslayers.export.convert.observe_worker import TOGETHER, Powers, parted, rounded
+from keraslayers.export.file import edit
+from keraslayers.export.file.quantized import ranged
+from keraslayers.export.measures import snr_db
+from tests.export_models import enliven
+from tests.file_tools import Made
+
+
+def images(count, channels=4, side=9):
+    """Far from zero, as what comes out of a ReLU is: there rounded kernels move every output."""
+    random = np.random.default_rng(0)
+    return random.uniform(0.5, 1.5, (count, side, side, channels)).astype("float32")
+
+
+def built(layer, channels=4, side=9):
+    keras.utils.set_random_seed(0)
+    image = keras.Input((side, side, channels), name="image")
+    return enliven(keras.Model(image, layer(image)))
+
+
+LAYERS = {
+    "valid": lambda: layers.Conv2D(6, 3, name="conv"),
+    "same": lambda: layers.Conv2D(6, 5, padding="same", name="conv"),
+    "strided": lambda: layers.Conv2D(6, 3, strides=2, padding="same", name="conv"),
+    "dilated": lambda: layers.Conv2D(6, 3, dilation_rate=2, padding="same", name="conv"),
+    "groups": lambda: layers.Conv2D(6, 3, groups=2, name="conv"),
+    "depthwise": lambda: layers.DepthwiseConv2D(3, padding="same", name="conv"),
+    "several": lambda: layers.DepthwiseConv2D(3, depth_multiplier=2, name="conv"),
+    "dense": lambda: layers.Dense(6, name="conv"),
+}
+
+
+def outputs(blob, x):
+    interpreter = Interpreter(model_content=blob)
+    runner = interpreter.get_signature_runner()
+    return np.concatenate([next(iter(runner(image=one[None]).values())) for one in x]).astype("float64")
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_no_output_is_off_on_the_average(name, monkeypatch):
+    """By how much the channels are off on the average, beside the file with the biases as they were."""
+    model, x = built(LAYERS[name]()), images(16)
+    wanted = model.predict(x, verbose=0).astype("float64")
+    off = {}
+    for corrected in (True, False):
+        if not corrected:
+            monkeypatch.setattr(mixed, "fit_integers", lambda blob, fitted: blob)
+        got = outputs(to_tflite(model, precision="int8", samples=x).tflite, x)
+        moved = np.abs((got - wanted).mean(axis=tuple(range(wanted.ndim - 1)))).mean()
+        off[corrected] = moved / (np.ptp(wanted) / 255)  # in steps
+    assert off[True] < 0.03
+    assert off[False] > 0.06
+
+
+def test_a_deep_network_comes_nearer(monkeypatch):
+    keras.utils.set_random_seed(0)
+    x = image = keras.Input((16, 16, 3), name="image")
+    for _ in range(4):
+        x = layers.ReLU(6)(layers.Conv2D(16, 1, bias_initializer="ones")(x))
+        x = layers.ReLU(6)(layers.DepthwiseConv2D(3, padding="same", bias_initializer="ones")(x))
+    model = enliven(keras.Model(image, x))
+    random = np.random.default_rng(0)
+    x = (random.normal(size=(32, 16, 16, 3)) + random.normal(size=(32, 1, 1, 3))).astype("float32")
+    wanted = model.predict(x, verbose=0)
+    after = to_tflite(model, precision="int8", samples=x[:16])
+    monkeypatch.setattr(mixed, "fit_integers", lambda blob, fitted: blob)
+    before = to_tflite(model, precision="int8", samples=x[:16])
+    # On samples that no mean was taken of.
+    assert snr_db(wanted[16:], after.predict(x[16:])) > snr_db(wanted[16:], before.predict(x[16:])) + 0.7
+
+
+def test_a_layer_that_is_called_twice_has_a_bias_for_each_call():
+    image = keras.Input((8, 8, 4), name="image")
+    layer = layers.Conv2D(4, 3, padding="same", bias_initializer="ones")
+    keras.utils.set_random_seed(0)
+    model = keras.Model(image, layer(layers.ReLU()(layer(image)) * 3.0))
+    x = images(8, side=8)
+    file = edit.read(to_tflite(model, precision="int8", samples=x).tflite)
+    first, second = (op.inputs[2] for op in file.main.operators if op.name == "CONV_2D")
+    assert first.buffer is not second.buffer
+    assert not np.array_equal(first.values, second.values)
+
+
+def test_a_file_that_does_not_run_here_has_the_ranges_of_the_converter(monkeypatch):
+    monkeypatch.setattr(mixed, "observe", lambda *args: Observed())
+    model, x = built(LAYERS["valid"]()), images(4)
+    assert to_tflite(model, precision="int8", samples=x).report.ok
+
+
+def together(places, inputs):
+    """What an output reads, much of which goes up and down together, far from zero."""
+    random = np.random.default_rng(0)
+    return (3 + random.normal(size=(places, 2)) @ random.normal(size=(2, inputs))).astype("float32") + random.normal(
+        0, 0.1, (places, inputs)
+    ).astype("float32")
+
+
+@pytest.mark.parametrize("around", [True, False])
+def test_errors_of_inputs_make_up_for_each_other(around):
+    """Kernels of 6 inputs, against the best of all 64 ways to round them up or down, and against the nearest."""
+    rows, read = np.random.default_rng(1).uniform(-9, 9, (20, 6)), together(2000, 6)
+    powers = Powers()
+    powers.add(read[None])
+    found = rounded(rows, powers.products_of_two(around))
+    assert np.array_equal(found, np.round(found))
+
+    def cost(integers, row):
+        off = read.astype("float64") @ (integers - row)
+        return np.var(off) if around else np.mean(off**2)
+
+    best = [min(cost(np.floor(row) + up, row) for up in itertools.product((0, 1), repeat=6)) for row in rows]
+    nearest = [cost(np.round(row), row) for row in rows]
+    costs = [cost(*each) for each in zip(found, rows, strict=True)]
+    assert np.mean(costs) < 0.3 * np.mean(nearest)
+    assert np.mean(costs) < 4 * np.mean(best)
+
+
+def test_what_reads_one_input_is_rounded_to_the_nearest():
+    rows = np.random.default_rng(1).uniform(-130, 130, (50, 1))
+    powers = Powers()
+    powers.add(together(100, 1)[None])
+    assert np.array_equal(rounded(rows, powers.products_of_two(True)), np.clip(np.round(rows), -127, 127))
+
+
+def test_many_inputs_are_rounded_in_parts():
+    """Each of which is what it is alone."""
+    width = TOGETHER + 6
+    rows, read = np.random.default_rng(1).uniform(-9, 9, (3, width)), together(200, width)
+    powers = Powers()
+    powers.add(parted(read[None]))
+    found, last = rounded(rows, powers.products_of_two(True)), Powers()
+    assert found.shape == rows.shape
+    beyond = ((0, 0), (0, TOGETHER - 6))
+    last.add(np.pad(read[:, TOGETHER:], beyond)[None])
+    alone = rounded(np.pad(rows[:, TOGETHER:], beyond), last.products_of_two(True))
+    assert np.array_equal(found[:, TOGETHER:], alone[:, :6])
+    first = Powers()
+    first.add(read[None, :, :TOGETHER])
+    assert np.array_equal(found[:, :TOGETHER], rounded(rows[:, :TOGETHER], first.products_of_two(True)))
+
+
+# How a file holds a kernel: Keras's of its values, each channel's by its scale.
+HELD = {
+    "conv": (layers.Conv2D, lambda values, scale: (values * scale[:, None, None, None]).transpose(1, 2, 3, 0)),
+    "depthwise": (layers.DepthwiseConv2D, lambda values, scale: (values * scale)[0][..., None]),
+    "dense": (lambda filters, size, name: layers.Dense(filters, name=name), lambda values, scale: values.T * scale),
+}
+
+
+@pytest.mark.parametrize("name", HELD)
+def test_kernels_of_a_file_vary_as_those_in_floats_do(name, monkeypatch):
+    """Of neighbours that are much alike: Keras with the kernel of the file, fitted and to the nearest."""
+    make, held = HELD[name]
+    x = np.random.default_rng(0).normal(size=(16, 12, 12, 8))
+    x = (np.cumsum(np.cumsum(np.cumsum(x, 1), 2), 3) / 16).astype("float32")
+    model = built(make(6, 3, name=name) if name != "depthwise" else make(3, name=name), channels=8, side=12)
+    wanted, errors = model.predict(x, verbose=0), []
+    for fit in (mixed.fit_integers, lambda blob, fitted: blob):
+        monkeypatch.setattr(mixed, "fit_integers", fit)
+        file = edit.read(to_tflite(model, precision="int8", samples=x).tflite)
+        (kernel,) = (op.inputs[1] for op in file.main.operators if len(op.inputs) > 2)
+        twin = keras.models.clone_model(model)
+        twin.set_weights([held(kernel.values, np.asarray(kernel.quantization.scale)), model.get_weights()[1]])
+        errors.append(np.var(twin.predict(x, verbose=0) - wanted, axis=(0, 1, 2)).mean())
+    assert errors[0] < 0.7 * errors[1]
+
+
+def test_a_range_is_that_of_the_numbers_and_of_no_others():
+    """LiteRT multiplies in place; the converter's calibrator takes what comes of it for what the convolution made."""
+    image = keras.Input((9, 9, 4), name="image")
+    x = layers.Conv2D(6, 3, activation="relu", name="conv")(image) * 16.0
+    model = enliven(keras.Model(image, layers.Conv2D(2, 3)(layers.Concatenate()([x, layers.ReLU()(x - 3.0)]))))
+    made = to_tflite(model, precision="int8", samples=images(8))
+    largest = keras.Model(model.input, model.get_layer("conv").output).predict(images(8), verbose=0).max()
+    (conv, *_) = (op for op in edit.read(made.tflite).main.operators if op.name == "CONV_2D")
+    assert 0.4 * largest < 255 * conv.output.scale <= 1.01 * largest
+
+
+def plain_cost(numbers, low, high):
+    """What a range costs, number by number; zeros cost nothing."""
+    inside = np.clip(numbers, low, high)
+    rounding = np.where((inside == numbers) & (numbers != 0), ((high - low) / 255) ** 2 / 12, 0)
+    return np.sum((numbers - inside) ** 2 + rounding)
+
+
+@pytest.mark.parametrize("relu", [True, False])
+def test_a_range_leaves_out_what_is_rare(relu):
+    numbers = np.random.default_rng(0).laplace(size=400_000)
+    numbers = np.maximum(numbers, 0) if relu else numbers
+    low, high = min(numbers.min(), 0), numbers.max()
+    counts = np.histogram(numbers, 2048, (low, high))[0]
+    found = narrowed_range(counts, low, high, 0)
+    cost = plain_cost(numbers, *found)
+    ends = np.linspace(0.2, 1, 17)
+    best = min(plain_cost(numbers, low * a, high * b) for a in (ends if low else [1]) for b in ends)
+    assert cost < 0.9 * plain_cost(numbers, low, high)
+    assert cost < 1.05 * best
+    even = np.histogram(np.linspace(-1, 1, 4000), 2048, (-1, 1))[0]
+    assert narrowed_range(even, -1.0, 1.0) == (-1.0, 1.0)
+
+
+def test_ranges_of_outputs_and_of_what_is_compared_stay():
+    """And those of which little is known; beside each one that does become narrower."""
+    f = Made()
+    x = f.input((1, 8))
+    hidden = f.new("ABS", (x,), (1, 8))
+    score = f.new("ABS", (hidden,), (1, 8))
+    moved = f.new("RESHAPE", (score, f.integers([2, 4])), (2, 4))
+    rare = f.new("ABS", (hidden,), (1, 8))
+    f.done(f.new("SOFTMAX", (moved,), (2, 4), beta=1.0), f.new("ABS", (rare,), (1, 8)))
+    tensors = [tensor for op in f.graph.operators for tensor in op.outputs]
+    for tensor in tensors:
+        tensor.quantize(ranged(0.0, 30.0))
+    counts = np.histogram(np.abs(np.random.default_rng(0).normal(size=9000)), 2048, (0, 30))[0]
+    histograms = {tensor.name: counts for tensor in tensors} | {rare.name: counts // 50}
+    narrow_ranges(f.graph, histograms, 0)
+    assert [tensor.quantization.max[0] < 30 for tensor in tensors] == [tensor is hidden for tensor in tensors]
