@@ -8,7 +8,7 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 from keras import layers
 
-from keraslayers.export import to_tflite
+from keraslayers.export import Verdict, to_tflite
 from keraslayers.export.convert import mixed
 from keraslayers.export.convert.narrow_ranges import narrow_ranges, narrowed_range
 from keraslayers.export.convert.observe import Observed
@@ -95,6 +95,15 @@ def test_a_layer_that_is_called_twice_has_a_bias_for_each_call():
     assert not np.array_equal(first.values, second.values)
 
 
+def test_other_constants_keep_their_bytes():
+    """A bias of zeros is written once for all that is as many zeros, where a slice begins among them."""
+    image = keras.Input((8, 8, 3), name="image")
+    part = layers.Cropping2D(((0, 2), (0, 2)))(image)  # from 0, 0, 0, 0
+    model = keras.Model(image, [layers.Conv2D(4, 3)(part), layers.Conv2D(4, 3)(image)])
+    made = to_tflite(model, precision="int8", samples=images(8, 3, 8)).report
+    assert made.proof("cpu").verdict is Verdict.PROVEN, made
+
+
 def test_a_file_that_does_not_run_here_has_the_ranges_of_the_converter(monkeypatch):
     monkeypatch.setattr(mixed, "observe", lambda *args: Observed())
     model, x = built(LAYERS["valid"]()), images(4)
@@ -137,20 +146,20 @@ def test_what_reads_one_input_is_rounded_to_the_nearest():
 
 
 def test_many_inputs_are_rounded_in_parts():
-    """Each of which is what it is alone."""
-    width = TOGETHER + 6
+    """Each of which is what it is alone: three of equal size, but for zeros at the end of the last."""
+    width = 2 * TOGETHER + 6
+    inside = -(-width // 3)
     rows, read = np.random.default_rng(1).uniform(-9, 9, (3, width)), together(200, width)
     powers = Powers()
     powers.add(parted(read[None]))
-    found, last = rounded(rows, powers.products_of_two(True)), Powers()
+    found = rounded(rows, powers.products_of_two(True))
     assert found.shape == rows.shape
-    beyond = ((0, 0), (0, TOGETHER - 6))
-    last.add(np.pad(read[:, TOGETHER:], beyond)[None])
-    alone = rounded(np.pad(rows[:, TOGETHER:], beyond), last.products_of_two(True))
-    assert np.array_equal(found[:, TOGETHER:], alone[:, :6])
-    first = Powers()
-    first.add(read[None, :, :TOGETHER])
-    assert np.array_equal(found[:, :TOGETHER], rounded(rows[:, :TOGETHER], first.products_of_two(True)))
+    for start in range(0, width, inside):
+        part, missing = slice(start, start + inside), max(start + inside - width, 0)
+        alone = Powers()
+        alone.add(np.pad(read[:, part], ((0, 0), (0, missing)))[None])
+        wanted = rounded(np.pad(rows[:, part], ((0, 0), (0, missing))), alone.products_of_two(True))
+        assert np.array_equal(found[:, part], wanted[:, : inside - missing])
 
 
 # How a file holds a kernel: Keras's of its values, each channel's by its scale.

@@ -35,9 +35,15 @@ def fit_integers(blob, fitted):
         if operator.name in KERNELS and (known := _known(operator, fitted)) and _in_integers(operator, known)
     ]
     steps = {operator: _steps(operator, known) for operator, known in found}
+    fresh = {}
     for operator, known in found:
         kernel = operator.inputs[1]
-        kernel.fill(np.where(_along(steps[operator] > 0, operator), known.rounded, kernel.values))
+        before = kernel.buffer
+        if before in fresh:
+            kernel.buffer = fresh[before]
+        else:
+            kernel.fill(np.where(_along(steps[operator] > 0, operator), known.rounded, kernel.values))
+            fresh |= {before: kernel.buffer, kernel.buffer: kernel.buffer}
     part_biases(file.main)
     for operator, known in found:
         bias = operator.inputs[2] if len(operator.inputs) > 2 else None

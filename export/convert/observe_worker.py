@@ -14,7 +14,7 @@ NUMBERS = 2**14
 # Places at which a kernel is seen to read, over all calls: at least so many, and so many times its inputs.
 PLACES, TIMES = 4096, 4
 # The rounding of an input is made up for by so many others at most: the work grows with the square of that.
-TOGETHER = 1024
+TOGETHER = 512
 # After so many inputs all behind them learn of their errors at once.
 BLOCK = 64
 # This part of an average input's power is added to each, so that few places do not tell too much.
@@ -114,8 +114,9 @@ def parted(rows):
     if width <= TOGETHER:
         return rows
     parts = -(-width // TOGETHER)
-    rows = np.pad(rows, ((0, 0), (0, 0), (0, parts * TOGETHER - width)))
-    return rows.reshape(groups, places, parts, TOGETHER).transpose(0, 2, 1, 3).reshape(-1, places, TOGETHER)
+    inside = -(-width // parts)
+    rows = np.pad(rows, ((0, 0), (0, 0), (0, parts * inside - width)))
+    return rows.reshape(groups, places, parts, inside).transpose(0, 2, 1, 3).reshape(-1, places, inside)
 
 
 class Histogram:

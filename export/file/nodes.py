@@ -116,8 +116,8 @@ class Tensor:
         return None
 
     def fill(self, values):
-        """Gives a constant other values of its type, for all tensors that share its buffer."""
-        self.buffer.data = np.ascontiguousarray(values).reshape(-1).view("uint8")
+        """Gives a constant other values of its type; others that share its bytes keep them."""
+        self.buffer = Buffer(np.ascontiguousarray(values).reshape(-1).view("uint8"))
 
     @property
     def scale(self):
