@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # What the environment was made from: change it and the next command makes it anew.
 MADE := $(VENV)/.made
 
-.PHONY: demo docs test test-whole test-quick test-lowest test-backends test-zoo test-mediapipe readme table-layers table-models table-weights lint format bench bench-foreign bench-models bench-tasks mutate clean
+.PHONY: demo docs test test-whole test-quick test-lowest test-backends test-zoo test-mediapipe readme table-layers table-models table-weights lint format bench bench-foreign bench-models bench-peers bench-tasks mutate clean
 
 demo: $(MADE) driver
 	$(BIN)/keraslayers demo
@@ -40,8 +40,8 @@ bench-%: $(MADE) driver
 	$(BIN)/python -m benchmarks $*
 
 # What the examples of detection, segmentation and the like come to in files.
-bench-tasks: $(MADE) driver
-	TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m benchmarks.tasks
+bench-tasks bench-peers: $(MADE) driver
+	TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m benchmarks.$(@:bench-%=%)
 
 # Models that nobody here wrote, from packages that nothing else needs.
 OTHERS := .venv-models

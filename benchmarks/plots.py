@@ -154,6 +154,34 @@ def _optimize(figure, rows):
         _name(axes, points[axes])
 
 
+def _peers(figure, rows):
+    """How near each file is to Keras, and how long it takes of ours."""
+    figure.set_size_inches(WIDTH, 0.8 + 0.24 * len(rows))
+    axes, times = figure.subplots(1, 2, sharey=True, width_ratios=(3, 2))
+    tools = ("min-max", "MSE", "OCTAV", "GPTQ")
+    for place, row in enumerate(rows):
+        best = max((float(row[tool]) for tool in tools if row[tool] != "-"), default=None)
+        if best is not None:
+            axes.plot(
+                best, place, "o", color=RED, markersize=4, label="litert-quantizer, its best" if place == 0 else None
+            )
+        if row["stock"] != "-":
+            axes.plot(float(row["stock"]), place, "o", color=GREY, markersize=4, label="stock" if place == 0 else None)
+        axes.plot(float(row["dB"]), place, "o", color=BLUE, markersize=5, label="ours" if place == 0 else None)
+        for column, color in (("of stock's", GREY), ("of litert-quantizer's", RED)):
+            if row[column] != "-":
+                times.plot(float(row[column]), place, "o", color=color, markersize=4)
+    axes.set(title="dB against Keras", yticks=range(len(rows)), yticklabels=[row["network"].strip("`") for row in rows])
+    axes.set_ylim(len(rows) - 0.4, -0.6)
+    times.set(title="Our time of theirs", xscale="log", xticks=(0.25, 0.5, 1), xticklabels=("0.25", "0.5", "1"))
+    times.minorticks_off()
+    times.axvline(1, color=GREY, linewidth=1, linestyle="--")
+    figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=8)
+    for each in (axes, times):
+        each.spines[["top", "right"]].set_visible(False)
+        each.grid(axis="y", color=GREY, alpha=0.2)
+
+
 def _name(axes, points):
     """Writes a label beside each (label, x, y), on the first side where it covers nothing."""
     places = axes.transData.transform([point[1:] for point in points])
@@ -179,6 +207,7 @@ PLOTS = {
     "hard_activations": _hard_activations,
     "stock": _stock,
     "optimize": _optimize,
+    "peers": _peers,
 }
 
 if __name__ == "__main__":

@@ -117,15 +117,17 @@ def ours(model, precision, samples, skip=()):
     return export.to_tflite(model, target=TARGET, precision=precision, samples=samples, skip=list(skip)).tflite
 
 
-def stock(model, samples):
-    """The model in int8, with a batch of 1, as TensorFlow's converter makes it by itself."""
+def stock(model, samples=None):
+    """The model in int8, with a batch of 1, as TensorFlow's converter makes it by itself; without samples in floats."""
     import tensorflow as tf
 
-    image = keras.Input(batch_shape=(1, *samples.shape[1:]), name="image")
+    shape = (model.input_shape if samples is None else samples.shape)[1:]
+    image = keras.Input(batch_shape=(1, *shape), name="image")
     with quiet():
         converter = tf.lite.TFLiteConverter.from_keras_model(keras.Model(image, model(image)))
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        converter.representative_dataset = lambda: ([x[None]] for x in samples)
+        if samples is not None:
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+            converter.representative_dataset = lambda: ([x[None]] for x in samples)
         return converter.convert()
 
 
