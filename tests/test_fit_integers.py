@@ -9,7 +9,7 @@ from ai_edge_litert.interpreter import Interpreter
 from keras import layers
 
 from keraslayers.export import Verdict, to_tflite
-from keraslayers.export.convert import mixed
+from keraslayers.export.convert import mixed, observe
 from keraslayers.export.convert.narrow_ranges import narrow_ranges, narrowed_range
 from keraslayers.export.convert.observe import Observed
 from keraslayers.export.convert.observe_worker import TOGETHER, Powers, parted, rounded
@@ -93,6 +93,16 @@ def test_a_layer_that_is_called_twice_has_a_bias_for_each_call():
     first, second = (op.inputs[2] for op in file.main.operators if op.name == "CONV_2D")
     assert first.buffer is not second.buffer
     assert not np.array_equal(first.values, second.values)
+
+
+def test_a_kernel_of_very_many_numbers_is_rounded_to_the_nearest(monkeypatch):
+    monkeypatch.setattr(observe, "MOST_NUMBERS", 100)
+    model = built(lambda x: layers.Conv2D(5, 3, name="large")(layers.Conv2D(3, 1, name="small")(x)), channels=3, side=8)
+    file = edit.read(to_tflite(model, precision="int8", samples=images(8, 3, 8)).tflite)
+    kernel = [op.inputs[1] for op in file.main.operators if op.name == "CONV_2D"][-1]
+    weights = model.get_layer("large").get_weights()[0].transpose(3, 0, 1, 2)
+    nearest = np.round(weights / np.asarray(kernel.quantization.scale)[:, None, None, None])
+    assert np.abs(kernel.values - nearest).max() == 0
 
 
 def test_other_constants_keep_their_bytes():

@@ -16,6 +16,8 @@ WORKER = Path(__file__).with_name("observe_worker.py")
 COUNTED = 32
 # Samples may take as long as a conversion, in seconds.
 TIME_LIMIT = 3600
+# Kernels of more numbers, such as VGG's of 100 million, stay rounded to the nearest: they would take gigabytes.
+MOST_NUMBERS = 2**24
 # Operators with a kernel, and the axis of its output channels.
 KERNELS = {"CONV_2D": 0, "DEPTHWISE_CONV_2D": 3, "FULLY_CONNECTED": 0}
 
@@ -73,10 +75,10 @@ def observe(given, samples):
     calls = len(next(iter(inputs.values())))
     kernels, places = {}, {}  # kernels of the same bytes are rounded alike
     for op in file.main.operators:
-        if op.name in KERNELS and op.inputs[0] in numbers and op.inputs[1].values is not None:
-            alike = op.name, op.inputs[1].shape, hash(op.inputs[1].values.tobytes())
-            same = places.setdefault(alike, numbers[op.inputs[1]])
-            kernels[op] = {"input": numbers[op.inputs[0]], "kernel": numbers[op.inputs[1]], "same": same, **_reads(op)}
+        x, kernel = op.inputs[:2] if op.name in KERNELS else (None, None)
+        if x in numbers and kernel.values is not None and kernel.size <= MOST_NUMBERS:
+            same = places.setdefault((op.name, kernel.shape, hash(kernel.values.tobytes())), numbers[kernel])
+            kernels[op] = {"input": numbers[x], "kernel": numbers[kernel], "same": same, **_reads(op)}
     options = {"counted": -(-calls * len(few) // count), "made": list(made), "kernels": list(kernels.values())}
     plain = dataclasses.replace(graph, outputs=())
     found = run_in_child(str(WORKER), given, plain, inputs, timed=False, options=options, patience=TIME_LIMIT)[0].arrays
