@@ -12,7 +12,7 @@ from keraslayers.export import Verdict, to_tflite
 from keraslayers.export.convert import mixed, observe
 from keraslayers.export.convert.narrow_ranges import narrow_ranges, narrowed_range
 from keraslayers.export.convert.observe import Observed
-from keraslayers.export.convert.observe_worker import TOGETHER, Powers, parted, rounded
+from keraslayers.export.convert.observe_worker import TOGETHER, Powers, parted, repeats, rounded
 from keraslayers.export.file import edit
 from keraslayers.export.file.quantized import ranged
 from keraslayers.export.measures import snr_db
@@ -146,6 +146,17 @@ def test_errors_of_inputs_make_up_for_each_other(around):
     costs = [cost(*each) for each in zip(found, rows, strict=True)]
     assert np.mean(costs) < 0.3 * np.mean(nearest)
     assert np.mean(costs) < 4 * np.mean(best)
+
+
+def test_zeros_stay_and_what_repeats_is_left_alone():
+    rows = np.random.default_rng(1).uniform(-9, 9, (20, 12)) * np.tile([1, 0, 1], 4)
+    powers = Powers()
+    powers.add(together(2000, 12)[None])
+    found = rounded(rows, powers.products_of_two(True))
+    assert not found[rows == 0].any()
+    assert np.count_nonzero(found != np.round(rows)) > 10
+    assert not repeats(rows)
+    assert repeats(np.random.default_rng(1).choice([-2.5, 0, 0.3, 1.7], (20, 12)))
 
 
 def test_what_reads_one_input_is_rounded_to_the_nearest():

@@ -20,6 +20,8 @@ BLOCK = 64
 # This part of an average input's power is added to each, so that few places do not tell too much.
 DAMPING = 0.003
 LARGEST = 127
+# So often each number stands in a kernel that has few of them.
+REPEATED = 4
 
 
 def load(path, inputs, outputs, counted, made, kernels):
@@ -68,7 +70,9 @@ def load(path, inputs, outputs, counted, made, kernels):
             values, same = interpreter.get_tensor(kernel["kernel"]), f"kernel {kernel['same']}"
             rows, steps = rows_of(values, kernel)
             if same not in found:
-                integers = rounded(rows / steps, powers.pop(kernel["same"]).products_of_two(kernel["biased"]))
+                integers = np.round(rows / steps)
+                if not repeats(rows):
+                    integers = rounded(rows / steps, powers.pop(kernel["same"]).products_of_two(kernel["biased"]))
                 found[same] = (integers.T if kernel["depthwise"] else integers).reshape(values.shape).astype("int8")
             off, mean = rows_of(found[same], kernel)[0] * steps - rows, means[place].average()
             found[f"moved {place}"] = np.einsum("gok,gk->go", off.reshape(len(mean), -1, rows.shape[1]), mean)
@@ -198,8 +202,14 @@ def rows_of(values, kernel):
     return rows.astype("float64"), np.where(steps, steps, 1).astype("float64")
 
 
+def repeats(rows):
+    """Whether a kernel has few numbers, many times each, as clustering leaves them: equal ones stay equal."""
+    numbers = rows[rows != 0]
+    return len(np.unique(numbers)) * REPEATED <= len(numbers)
+
+
 def rounded(rows, powers):
-    """Rows in steps to integers, such that the errors of their inputs make up for each other.
+    """Rows in steps to integers, such that the errors of their inputs make up for each other; zeros stay zeros.
 
     Frantar et al. 2023, arXiv:2210.17323: inputs are rounded one after the other, those of most power first, and what
     one is off is taken back by those that come after, as far as they go together with it.
@@ -221,6 +231,7 @@ def _one_by_one(rows, powers):
     """Rounds (groups, outputs, inputs), in steps, by the (groups, inputs, inputs) powers of what they read."""
     order = np.argsort(-np.diagonal(powers, axis1=1, axis2=2), axis=1, kind="stable")
     rows = np.take_along_axis(rows, order[:, None], 2)
+    zeros = rows == 0
     powers = np.take_along_axis(np.take_along_axis(powers, order[:, :, None], 1), order[:, None], 2)
     # Its row i tells how what input i is off is best taken back by those behind it, which alone are free by then.
     upper = np.linalg.cholesky(np.linalg.inv(powers)).transpose(0, 2, 1)
@@ -229,7 +240,7 @@ def _one_by_one(rows, powers):
         end = min(start + BLOCK, rows.shape[2])
         errors = np.empty((*rows.shape[:2], end - start))
         for i in range(start, end):
-            found[:, :, i] = np.clip(np.round(rows[:, :, i]), -LARGEST, LARGEST)
+            found[:, :, i] = np.where(zeros[:, :, i], 0, np.clip(np.round(rows[:, :, i]), -LARGEST, LARGEST))
             errors[:, :, i - start] = (rows[:, :, i] - found[:, :, i]) / upper[:, i, i, None]
             rows[:, :, i + 1 : end] -= errors[:, :, i - start, None] * upper[:, None, i, i + 1 : end]
         rows[:, :, end:] -= errors @ upper[:, start:end, end:]
