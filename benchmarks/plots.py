@@ -158,7 +158,7 @@ def _peers(figure, rows):
     """How near each file is to Keras, and how long it takes of ours."""
     figure.set_size_inches(WIDTH, 0.8 + 0.24 * len(rows))
     axes, times = figure.subplots(1, 2, sharey=True, width_ratios=(3, 2))
-    tools = ("min-max", "MSE", "OCTAV", "GPTQ")
+    tools = ("min-max", "MSE", "OCTAV")
     for place, row in enumerate(rows):
         best = max((float(row[tool]) for tool in tools if row[tool] != "-"), default=None)
         if best is not None:

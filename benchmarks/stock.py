@@ -170,7 +170,7 @@ def ours(model, precision, samples, path):
     from keraslayers import export
     from keraslayers.export import pipeline
 
-    proof = mock.patch.object(pipeline, "prove_blob", return_value=())
+    proof = mock.patch.object(pipeline, "_proven", return_value=())
     with proof, mock.patch("keraslayers.export.source.interface.Interface.predict", return_value={}):
         Path(path).write_bytes(export.to_tflite(model, target="gpu", precision=precision, samples=samples).tflite)
 
