@@ -3,7 +3,6 @@
 import numpy as np
 
 from keraslayers.export.convert.observe import KERNELS
-from keraslayers.export.convert.observe_worker import LARGEST
 from keraslayers.export.file import edit
 from keraslayers.export.file.graph import ENDS
 
@@ -85,15 +84,13 @@ def _known(operator, fitted):
 
 def _in_integers(operator, known):
     x, kernel = operator.inputs[:2]
-    return x.dtype in BIASES and kernel.dtype == "int8" and kernel.shape == known.kernel.shape and kernel.constant
+    return x.dtype in BIASES and kernel.dtype == "int8" and kernel.shape == known.rounded.shape and kernel.constant
 
 
 def _steps(operator, known):
     """The step of each output channel; 0 of those that the quantizer gave another, where all is near 0."""
-    axis = KERNELS[operator.name]
-    largest = np.abs(known.kernel).max(tuple(i for i in range(known.kernel.ndim) if i != axis)).astype("float64")
-    steps = np.broadcast_to(np.asarray(operator.inputs[1].quantization.scale, "float64"), largest.shape)
-    return np.where(np.isclose(steps, largest / LARGEST, rtol=1e-5, atol=0), steps, 0)
+    steps = np.broadcast_to(np.asarray(operator.inputs[1].quantization.scale, "float64"), known.steps.shape)
+    return np.where(np.isclose(steps, known.steps, rtol=1e-5, atol=0), steps, 0)
 
 
 def _along(values, operator):

@@ -27,13 +27,13 @@ class Fitted:
     """Of an operator with a kernel.
 
     Attributes:
-        kernel: in floats.
-        rounded: the same in int8, in steps of a 127th of each output channel's largest number.
+        rounded: its kernel in int8.
+        steps: of each output channel, a 127th of its largest number; of nothing 1.
         moved: by how much that moves each output channel on the average.
     """
 
-    kernel: np.ndarray
     rounded: np.ndarray
+    steps: np.ndarray
     moved: np.ndarray
 
 
@@ -86,7 +86,7 @@ def observe(given, samples):
         return Observed()
     fitted = {
         op.output.name: Fitted(
-            op.inputs[1].values, found[f"kernel {told['same']}"], found[f"moved {place}"].reshape(-1)
+            found[f"kernel {told['same']}"], found[f"steps {told['same']}"], found[f"moved {place}"].reshape(-1)
         )
         for place, (op, told) in enumerate(kernels.items())
     }

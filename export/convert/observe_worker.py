@@ -74,6 +74,7 @@ def load(path, inputs, outputs, counted, made, kernels):
                 if not repeats(rows):
                     integers = rounded(rows / steps, powers.pop(kernel["same"]).products_of_two(kernel["biased"]))
                 found[same] = (integers.T if kernel["depthwise"] else integers).reshape(values.shape).astype("int8")
+                found[f"steps {kernel['same']}"] = steps[:, 0]
             off, mean = rows_of(found[same], kernel)[0] * steps - rows, means[place].average()
             found[f"moved {place}"] = np.einsum("gok,gk->go", off.reshape(len(mean), -1, rows.shape[1]), mean)
         return found
