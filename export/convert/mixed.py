@@ -12,13 +12,14 @@ from keraslayers.export.convert.fit_integers import fit_integers, part_biases
 from keraslayers.export.convert.floats import in_floats
 from keraslayers.export.convert.layer_errors import LayerError, decibels
 from keraslayers.export.convert.narrow_ranges import narrow_ranges, set_ranges
-from keraslayers.export.convert.observe import observe
+from keraslayers.export.convert.observe import COUNTED, observe
 from keraslayers.export.convert.several_scales import several_scales
 from keraslayers.export.convert.widen import widen
 from keraslayers.export.file import edit
 from keraslayers.export.file.graph import WITH_KERNEL
 from keraslayers.export.measures import signal
 from keraslayers.export.progress import each, step
+from keraslayers.export.proof.proof import chosen
 from keraslayers.export.rewrites.rewrite import rewrite
 from keraslayers.export.rewrites.unroll_loops import MOST_STEPS
 from keraslayers.export.source.layer_names import labels_of, layers_of, namer, operations_of
@@ -47,7 +48,8 @@ class Calibrated:
         _refuse_loops(file.main, model, layer_of)
         self.given, floats = file.write(), set()
         with step("what layers compute on samples"):
-            observed = observe(self.given, samples)
+            # How far all numbers reach is asked for ranges of 8 bits alone.
+            observed = observe(self.given, samples if precision == "int8" else chosen(samples, COUNTED))
         self._fitted = observed.fitted
         if precision == "int8":
             if not observed.ranges or _remembers(file.main):
