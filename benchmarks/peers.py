@@ -48,12 +48,12 @@ NETWORKS = (
     "vit_ti16",
     "mixer_s32",
 )
-# The algorithms of litert-quantizer, as it calls them.
-ALGORITHMS = ("MIN_MAX_UNIFORM_QUANT", "MSE", "OCTAV")
+# The algorithms of litert-quantizer, as it calls them, and in which columns the table has them; of time and pieces the
+# first stands for all.
+SHORT = {"MIN_MAX_UNIFORM_QUANT": "min-max", "MSE": "MSE", "OCTAV": "OCTAV"}
+ALGORITHMS = tuple(SHORT)
 OURS, STOCK = "ours", "stock"
 WAYS = (OURS, STOCK, *ALGORITHMS)
-# In which columns the table has the algorithms; of time and pieces the first stands for all.
-SHORT = {"MIN_MAX_UNIFORM_QUANT": "min-max", "MSE": "MSE", "OCTAV": "OCTAV"}
 SIDE, SAMPLES, IMAGES = 160, 32, 64
 SECONDS = 6.0
 TIME_LIMIT = 3600
@@ -102,7 +102,7 @@ def _in_a_child(name):
 
 
 def measure(name):
-    """What each tool makes of a network: by its name milliseconds, decibels, pieces, bytes, seconds and a verdict."""
+    """What each tool makes of a network: by its name milliseconds, decibels, pieces, bytes and seconds."""
     import keras
 
     from keraslayers import export, models
@@ -189,10 +189,10 @@ def table(results):
 def summary(results):
     """What the rows come to, in words."""
     ours = [found[OURS] for found in results.values()]
-    best = [max(each["snr_db"] for way, each in _peers(found) if "snr_db" in each) for found in results.values()]
+    best = [max(each["snr_db"] for each in _peers(found) if "snr_db" in each) for found in results.values()]
     gains = [mine["snr_db"] - theirs for mine, theirs in zip(ours, best, strict=True)]
     ratios = [
-        max(each["ours_over_it"] for _, each in _peers(found) if "ours_over_it" in each) for found in results.values()
+        max(each["ours_over_it"] for each in _peers(found) if "ours_over_it" in each) for found in results.values()
     ]
     return (
         f"Over {len(ours)} networks our time is {statistics.geometric_mean(ratios):.2f} of the fastest other file's "
@@ -203,7 +203,7 @@ def summary(results):
 
 
 def _peers(found):
-    return [(way, found[way]) for way in WAYS if way != OURS]
+    return [found[way] for way in WAYS if way != OURS]
 
 
 def _or_dash(each, key, form, part=1):
