@@ -10,13 +10,12 @@ What a GPU of 16-bit floats gives, and web pages, is of small images: drivers in
 
 import json
 import math
-import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks.child import in_a_child
 from benchmarks.readme import write_block
 
 RESULTS = Path(__file__).with_name("models.json")
@@ -30,7 +29,6 @@ COLUMNS = {"float32": RUNTIMES, SMALL: ("gpu-fp16", "browser", "browser-gpu"), "
 PICTURES = 4
 # Two must do for more multiply-adds: Keras holds all that the layers give, 4 GB a picture of EfficientNetB7.
 LARGE = 20e9
-TIME_LIMIT = 3600
 # Variants of other layers than what the builder makes by itself.
 VARIANTS = (
     "alexnet grouped",
@@ -57,7 +55,8 @@ def main(chosen, parts=PARTS):
     for key in chosen or order:
         for part in parts:
             if chosen or part not in results.get(key, {}):
-                results.setdefault(key, {})[part] = _in_a_child(key, part)
+                print(key, part, flush=True)
+                results.setdefault(key, {})[part] = in_a_child("models", key, part)
                 RESULTS.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n")
     write_block("models", _table(found, results))
 
@@ -78,14 +77,6 @@ def options_of(reference):
     """What makes a variant, in words; not the images and classes that it was published with."""
     options = {key: value for key, value in reference.options.items() if key not in ("input_shape", "classes")}
     return [key if value is True else f"{key}={value}" for key, value in options.items()]
-
-
-def _in_a_child(key, part):
-    print(key, part, flush=True)
-    with tempfile.NamedTemporaryFile(suffix=".json") as file:
-        command = [sys.executable, "-m", "benchmarks.models", "--child", key, part, file.name]
-        subprocess.run(command, cwd=RESULTS.parent.parent, timeout=TIME_LIMIT, check=True)
-        return json.loads(Path(file.name).read_text())
 
 
 def measure(key, part):

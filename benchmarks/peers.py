@@ -6,7 +6,6 @@ run. `python -m benchmarks.peers NETWORK...` runs these anew.
 
 import json
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -17,6 +16,7 @@ import numpy as np
 from rich.progress import track
 
 from benchmarks import plots, timing
+from benchmarks.child import in_a_child
 from benchmarks.models import pictures, settle
 from benchmarks.readme import machine, write_block
 from benchmarks.stock import ours
@@ -56,7 +56,6 @@ OURS, STOCK = "ours", "stock"
 WAYS = (OURS, STOCK, *ALGORITHMS)
 SIDE, SAMPLES, IMAGES = 160, 32, 64
 SECONDS = 6.0
-TIME_LIMIT = 3600
 COLUMNS = (
     "network",
     "ms",
@@ -87,18 +86,11 @@ def main(chosen):
         sys.exit(f"no networks called {', '.join(sorted(unknown))}; there are {', '.join(NETWORKS)}")
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     for name in track([name for name in NETWORKS if name in chosen or (not chosen and name not in results)], TITLE):
-        results[name] = _in_a_child(name)
+        results[name] = in_a_child("peers", name)
         results[name]["on"] = f"{machine()}; {', '.join(f'{tool} {version(tool)}' for tool in TOOLS)}"
         RESULTS.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n")
     write_block("peers", table(results), PAGE)
     plots.write("peers", PAGE)
-
-
-def _in_a_child(name):
-    with tempfile.NamedTemporaryFile(suffix=".json") as file:
-        command = [sys.executable, "-m", "benchmarks.peers", "--child", name, file.name]
-        subprocess.run(command, cwd=RESULTS.parent.parent, timeout=TIME_LIMIT, check=True)
-        return json.loads(Path(file.name).read_text())
 
 
 def measure(name):
