@@ -71,14 +71,15 @@ bench-foreign: $(MADE) driver $(FOREIGN:=/.made)
 	.venv-onnx2tf_direct/bin/python -m pip install --quiet --requirement $<
 	touch $@
 
-# This installs the lower bounds in pyproject.toml, on another Python where there is one, and runs the tests in BOUNDED.
+# This installs the lower bounds in pyproject.toml, on another Python where there is one, and runs the tests in BOUNDED on
+# the CPU: the oldest LiteRT has no other runtime.
 LOWEST := .venv-lowest
 OTHER_PYTHON = $(shell for each in python3.12 $(wildcard $(HOME)/.pyenv/versions/3.12*/bin/python) $(PYTHON); do \
 	if $$each -c '' 2> /dev/null; then echo $$each; break; fi; done)
 BOUNDED := layers::test_equals_the_oracle layers::test_file_round_trip layers::test_function_builds_a_functional_model \
 	analysis errors edit export models_counts reparameterize
 test-lowest: $(LOWEST)/.made
-	$(LOWEST)/bin/python -m pytest -W default -n 2 -k 'not int4' \
+	$(LOWEST)/bin/python -m pytest -W default -n 2 -m 'not runtime' -k 'not int4' \
 		$(foreach name,$(BOUNDED),tests/test_$(subst ::,.py::,$(name))$(if $(findstring ::,$(name)),,.py))
 
 $(LOWEST)/.made: setup.py pyproject.toml

@@ -102,6 +102,13 @@ def float64():
         yield
 
 
+def pytest_runtest_setup(item):
+    """Tests of a runtime need it."""
+    for mark in item.iter_markers("runtime"):
+        if missing := mark.args[0].available():
+            pytest.skip(missing)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):
     """On the machine that decides, nothing is skipped for want of a runtime: it must be installed there."""

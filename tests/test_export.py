@@ -40,13 +40,19 @@ REFUSED = {
     "gpu-fp16": ("int16x8",),
     "micro": ("float16", "dynamic", "int4"),
 }
+NEEDS = {"gpu": needs_gpu, "gpu-fp16": needs_gpu, "micro": needs_micro}
 
 
 @pytest.mark.sweep
-@needs_gpu
-@needs_micro
 @pytest.mark.parametrize("precision", PRECISIONS)
-@pytest.mark.parametrize("target", [name for name, target in TARGETS.items() if {*target.runtimes} <= {*REFUSED}])
+@pytest.mark.parametrize(
+    "target",
+    [
+        pytest.param(name, marks=[NEEDS[runtime] for runtime in target.runtimes if runtime != "cpu"])
+        for name, target in TARGETS.items()
+        if {*target.runtimes} <= {*REFUSED}
+    ],
+)
 def test_every_precision_on_every_target(made, precision, target):
     artifact = made(precision, target)[1]
     assert isinstance(artifact, Artifact)
