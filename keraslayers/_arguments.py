@@ -102,7 +102,8 @@ def load_model(who, path):
     with quiet():
         import keras
 
-        from keraslayers import _public  # noqa: F401  registers the layers
+        from keraslayers import _public  # noqa: F401  registers the layers, and these what stands behind backbones
+        from keraslayers.models import detection, keypoints, segmentation, super_resolution  # noqa: F401
 
     try:
         with zipfile.ZipFile(path) as archive:

@@ -11,6 +11,7 @@ import pytest
 
 from keraslayers import export, models
 from keraslayers.__main__ import main
+from keraslayers.models import detection, segmentation
 from tests.export_models import enliven
 
 ROOT = Path(__file__).parent.parent
@@ -113,6 +114,28 @@ def test_export_takes_pixels_writes_labels_and_ranks_layers(folder, capfd, tmp_p
     assert report["layer_errors"]
     assert "int8 costs most in" in out
     assert b"digit 7" in (tmp_path / "a.tflite").read_bytes()
+
+
+def test_export_takes_detectors_and_segmenters(capfd, tmp_path):
+    """What stands behind a backbone is loaded in a process that imported none of it."""
+    (tmp_path / "names.txt").write_text("cat\ndog\nbird\n")
+    np.save(tmp_path / "pixels.npy", np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), "uint8"))
+    backbone = models.MobileNet(input_shape=(32, 32, 3), alpha=0.25, include_top=False)
+    detector = detection.detector(detection.FCOS(backbone, 3, strides=(16,), filters=8, depth=1), boxes="cycxhw")
+    enliven(detector).save(tmp_path / "detector.keras")
+    options = ["--samples", "pixels.npy", "--rescale", "1/127.5,-1", "--labels", "names.txt", "--boxes", "cycxhw"]
+    command = [sys.executable, "-m", "keraslayers", "export", "detector.keras", *options]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    written = (tmp_path / "detector.tflite").read_bytes()
+    assert b"DETECTOR_METADATA" in written
+    assert b"bird" in written
+
+    segmenter = enliven(segmentation.LRASPP(backbone, classes=2))
+    segmentation.end_in(segmenter, "class_map").save(tmp_path / "segmenter.keras")
+    np.save(tmp_path / "images.npy", np.random.default_rng(0).uniform(-1, 1, (2, 32, 32, 3)).astype("float32"))
+    code, _, err = run(capfd, "export", tmp_path / "segmenter.keras", "--samples", tmp_path / "images.npy")
+    assert code == 0, err
 
 
 @pytest.fixture(scope="module")
@@ -262,6 +285,7 @@ def test_check_refuses_a_missing_file_and_an_unknown_runtime(folder, capfd, tmp_
         (["--labels", "x.txt"], "there is no file 'x.txt'"),
         (["--labels", "ten.txt"], "`labels` of images need `rescale`, what training did"),
         (["--labels", "two.txt", "--rescale", "1,0"], "one a class: 10 of `model` 'lenet5'; got 2"),
+        (["--boxes", "cycxhw"], "`boxes` goes with `labels`"),
         (["--rescale", "1/0,0"], "must be SCALE,OFFSET such as 1/255,0; got '1/0,0'"),
         (["--rescale", "2"], "must be SCALE,OFFSET"),
         (["--layer-errors"], "`layer_errors` is for precision='int8' or 'float16'"),

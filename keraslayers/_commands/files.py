@@ -81,6 +81,10 @@ def export(
     labels: Annotated[
         Path | None, typer.Option(help="Names of the classes, one a line: written into the file for Android.")
     ] = None,
+    boxes: Annotated[
+        str | None,
+        typer.Option(help="With --labels, of a detector: cycxhw, the boxes that MediaPipe's ObjectDetector takes."),
+    ] = None,
     layer_errors: Annotated[
         bool, typer.Option("--layer-errors", help="Rank the layers by what int8 or float16 costs in each.")
     ] = False,
@@ -96,6 +100,8 @@ def export(
     images = samples is not None and samples.is_dir()
     given = None if images else _arguments.load_samples("export", samples)
     names = labels and _arguments.load_labels("export", labels)
+    if boxes and not names:
+        raise ValueError("`export`: `boxes` goes with `labels`; give these too.")
     preprocessing = None if rescale is None else _arguments.rescaling("export", rescale)
     loaded = _arguments.load_model("export", model)
     if images:
@@ -118,7 +124,7 @@ def export(
         layer_errors=layer_errors,
         **auto,
     )
-    artifact.save(output, labels=names, force=force)
+    artifact.save(output, labels=names, boxes=boxes, force=force)
     show(artifact.report, html, json)
     wrote(output, output.with_suffix(".json"))
     raise typer.Exit(PROVEN if artifact.report.ok else NOT_PROVEN)

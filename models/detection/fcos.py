@@ -9,11 +9,13 @@ from collections.abc import Sequence
 import keras
 from keras import layers
 
-from keraslayers import Affine, Resample2D, _checks, _rewrite
+from keraslayers import _checks, _rewrite
 from keraslayers._hints import Activation
+from keraslayers.affine import Affine
 from keraslayers.models.detection._maps import check_multiple, image_size, own_strides
 from keraslayers.models.detection.point_boxes import PointBoxes
 from keraslayers.models.features import features
+from keraslayers.resample import Resample2D
 
 MOMENTUM = 0.9  # of batch normalization: detectors are trained on few images
 
