@@ -19,7 +19,7 @@ from keraslayers.export.proof.blame import all_blamed
 from keraslayers.export.proof.evidence import Evidence
 from keraslayers.export.proof.match import LOST
 from keraslayers.export.proof.parts import SEVERAL_SCALES
-from keraslayers.export.proof.proof import FEWEST_SAMPLES, calls_of, chosen, prove_blob
+from keraslayers.export.proof.proof import FEWEST_SAMPLES, Verdict, calls_of, chosen, prove_blob
 from keraslayers.export.report.report import describe
 from keraslayers.export.rewrites.rewrite import rewrite
 from keraslayers.export.source.fork import check_fork
@@ -43,6 +43,7 @@ def to_tflite(
     skip: Iterable[str | type] = (),
     evaluate: Callable[[Callable[..., Any]], float] | None = None,
     max_drop: float | None = None,
+    prefer: Literal["latency", "size"] | None = None,
     layer_errors: bool = False,
 ) -> Artifact:
     """Exports a Keras 3 model to TFLite and proves the file on the real runtimes.
@@ -81,6 +82,10 @@ def to_tflite(
             predict(x) takes what `samples` may be and gives the outputs as an array, a dict by name of several;
             returns a number, more being better.
         max_drop: for `"auto"`: how far that number may fall below the Keras model's, 0.01 say.
+        prefer: for `"auto"`: float32, float16, dynamic and, where litert-quantizer is installed, int4 are tried, too;
+            of the files that score within `max_drop` and are PROVEN the one that takes the least time,
+            `"latency"`, or the fewest bytes, `"size"`. The time is that of the target's first runtime, which must be
+            a CPU: of this host, or of a board behind `ssh`.
         layer_errors: whether the report of a file in int8 or float16 ranks the layers by the error that each adds;
             takes about as long as the proof. `"auto"` always does.
 
@@ -113,13 +118,13 @@ def to_tflite(
             skip=skip,
             evaluate=evaluate,
             max_drop=max_drop,
+            prefer=prefer,
             layer_errors=layer_errors,
         )
         converter.start()  # it imports TensorFlow meanwhile
         tested, expected = _expected(plan)
-        ready, passes = _ready(plan)
-        made = _converted(plan, ready)
-        proofs = _proven(plan, made, tested, expected)
+        way, proofs = _best(_ways(plan), tested, expected)
+        plan, ready, passes, made = way.plan, way.ready, way.passes, way.made
         if any(LOST in proof.reason for proof in proofs) and not (plan.trained or plan.auto):
             try:
                 made, proofs = _kept(plan, ready, made, proofs, tested, expected)
@@ -140,6 +145,7 @@ class _Made:
         floats: names of the layers that it leaves in floats.
         errors: what each layer loses in int8, where that was measured.
         trials: the files that were tried for precision "auto".
+        least: what each had to score.
         rewrites: by name the places that each changed in it.
         original_size: bytes before that.
     """
@@ -149,6 +155,7 @@ class _Made:
     floats: tuple = ()
     errors: tuple = ()
     trials: tuple = ()
+    least: float | None = None
     rewrites: dict = dataclasses.field(default_factory=dict)
     original_size: int | None = None
 
@@ -175,6 +182,29 @@ def _expected(plan):
     return samples, expected
 
 
+def _ways(plan):
+    """The files that will do, the best first; one unless there is something to prefer."""
+    from keraslayers.export.convert.preferred import Way, ranked
+
+    def way_of(plan):
+        ready, passes = _ready(plan)
+        return Way(plan, ready, passes, _converted(plan, ready))
+
+    first = way_of(plan)
+    return ranked(first, way_of) if plan.prefer else [first]
+
+
+def _best(ways, tested, expected):
+    """The first that is PROVEN, and its proofs; where none is, those of the first say why."""
+    for way in ways:
+        proofs = _proven(way.plan, way.made, tested, expected)
+        if all(proof.verdict is Verdict.PROVEN for proof in proofs):
+            return way, proofs
+        if way is ways[0]:
+            of_first = proofs
+    return ways[0], of_first
+
+
 def _ready(plan):
     """The model as the target wants it: (a Keras model, the count of changes by pass)."""
     from keraslayers._rewrite import sized
@@ -195,13 +225,14 @@ def _converted(plan, ready):
     from keraslayers.export.convert.convert import convert
     from keraslayers.export.optimize.deploy import deployed
 
-    who, precision, floats, errors, trials = plan.who, plan.precision, plan.floats, (), ()
+    who, precision, floats, errors, trials, least = plan.who, plan.precision, plan.floats, (), (), None
     rewrites, growth, kept = {}, 1.0, set()
     with step(f"converting {plan.model.name} to {precision}"):
         if precision in INTEGER and not plan.trained:
             with _calibrated(plan, ready) as made:
                 if plan.auto:
                     score = score_of(who, plan.evaluate, model_predictor(who, plan.interface, plan.pixels))
+                    least = score - plan.max_drop
                     blob, floats, trials = search(who, made, plan.evaluate, plan.max_drop, score)
                 else:
                     blob = made.file(set(floats))
@@ -210,7 +241,7 @@ def _converted(plan, ready):
         else:
             with deployed(plan.model):
                 blob = convert(plan.interface, ready, plan.shapes, precision, plan.io)
-    return _finished(plan, blob, floats, rewrites, growth, kept, errors=errors, trials=trials)
+    return _finished(plan, blob, floats, rewrites, growth, kept, errors=errors, trials=trials, least=least)
 
 
 def _calibrated(plan, ready):

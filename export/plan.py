@@ -25,7 +25,7 @@ class Plan:
 
     Attributes:
         who: the function that exports, for messages.
-        target, precision, io, preprocessing, evaluate, max_drop, layer_errors: as asked for.
+        target, precision, io, preprocessing, evaluate, max_drop, prefer, layer_errors: as asked for.
         auto: whether layers in floats are to be found; the precision is then int8.
         model: what is exported of the user's model.
         interface: of `model`.
@@ -57,6 +57,7 @@ class Plan:
     preprocessing: object
     evaluate: object
     max_drop: float | None
+    prefer: str | None
     layer_errors: bool
 
     @property
@@ -78,6 +79,7 @@ def planned(
     skip,
     evaluate,
     max_drop,
+    prefer,
     layer_errors,
 ):
     """Returns the `Plan`; for the arguments and what is raised see `to_tflite`."""
@@ -86,6 +88,7 @@ def planned(
     auto, precision = precision == "auto", "int8" if precision == "auto" else precision
     _checks.choice(who, "io", io, IO)
     _check_mixed(who, auto, precision, skip, evaluate, max_drop, layer_errors)
+    _check_prefer(who, prefer, auto, io, target)
     batch_size = _checks.positive_int(who, "batch_size", batch_size)
     pixels = preprocessing is not None
     if IO[io] not in (None, precision) and not (pixels and io == "uint8" and precision not in INTEGER):
@@ -148,6 +151,7 @@ def planned(
         preprocessing=preprocessing,
         evaluate=evaluate,
         max_drop=max_drop,
+        prefer=prefer,
         layer_errors=layer_errors,
     )
 
@@ -195,6 +199,21 @@ def _check_mixed(who, auto, precision, skip, evaluate, max_drop, layer_errors):
         raise ValueError(f"`{who}`: `skip` is for precision='int8'; got precision={precision!r}.")
     if layer_errors and precision not in ("int8", "float16"):
         raise ValueError(f"`{who}`: `layer_errors` is for precision='int8' or 'float16'; got precision={precision!r}.")
+
+
+def _check_prefer(who, prefer, auto, io, target):
+    if prefer is None:
+        return
+    _checks.choice(who, "prefer", prefer, ("latency", "size"))
+    if not auto:
+        raise ValueError(f"`{who}`: `prefer` is for precision='auto': one precision is one file; got {prefer!r}.")
+    if io != "float32":
+        raise ValueError(f"`{who}`: with `prefer` files in floats are tried, too, which need io='float32'; got {io!r}.")
+    if prefer == "latency" and target.kinds[0] != "cpu":
+        raise ValueError(
+            f"`{who}`: `prefer`='latency' is measured on a CPU; target {target.name!r} begins with {target.kinds[0]}, "
+            "which a driver in software may stand for here. Take target='cpu', or prefer='size'."
+        )
 
 
 def _static_shapes(who, interface, samples, batch_size):

@@ -285,6 +285,7 @@ def test_check_refuses_a_missing_file_and_an_unknown_runtime(folder, capfd, tmp_
         (["--labels", "x.txt"], "there is no file 'x.txt'"),
         (["--labels", "ten.txt"], "`labels` of images need `rescale`, what training did"),
         (["--labels", "two.txt", "--rescale", "1,0"], "one a class: 10 of `model` 'lenet5'; got 2"),
+        (["--prefer", "size"], "`prefer` is for precision='auto'"),
         (["--boxes", "cycxhw"], "`boxes` goes with `labels`"),
         (["--rescale", "1/0,0"], "must be SCALE,OFFSET such as 1/255,0; got '1/0,0'"),
         (["--rescale", "2"], "must be SCALE,OFFSET"),

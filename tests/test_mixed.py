@@ -415,3 +415,53 @@ def test_auto_without_hope_says_so():
 def test_what_does_not_fit(options, error, words):
     with pytest.raises(error, match=words):
         to_tflite(cnn(), **{"precision": "int8", "samples": X, **options})
+
+
+def preferred(prefer, scores, **options):
+    """The report of a network whose files score `scores`: Keras first, then int8, then the others."""
+    given = iter(scores)
+    return to_tflite(
+        cnn(), precision="auto", samples=X, evaluate=lambda predict: next(given), max_drop=0.1, prefer=prefer, **options
+    ).report.require()
+
+
+def test_auto_prefers_the_smallest_file_that_scores_well_enough():
+    report = preferred("size", [1.0] * 6)
+    tried = {trial.precision: trial.size for trial in report.trials}
+    assert list(tried) == ["int8", "float32", "float16", "dynamic", "int4"]
+    assert report.size == min(tried.values()) == tried[report.precision]
+    smallest = report.precision
+    scores = [1.0, *(0.8 if precision == smallest else 0.95 for precision in tried)]
+    report = preferred("size", scores)
+    assert report.precision == min(tried.keys() - {smallest}, key=tried.get)
+    assert (report.trial.score, report.trial.size) == (0.95, report.size)
+
+
+def test_auto_prefers_the_quickest_file(monkeypatch, tmp_path):
+    monkeypatch.setattr("keraslayers.export.runtimes.child.TIMED", 0.05)
+    report = preferred("latency", [1.0] * 6)
+    times = {trial.precision: trial.latency_ms for trial in report.trials}
+    assert times[report.precision] == min(times.values())
+    assert f"{report.trial.latency_ms:.2f} ms" in " ".join(str(report).split())
+    report.to_html(tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text()
+    assert 'aria-label="score against latency_ms"' in page
+    assert page.count('r="7"') == 2  # this file's ring, in each picture
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"prefer": "bytes"}, "must be one of 'latency', 'size'"),
+        ({"prefer": "size", "io": "int8"}, "need io='float32'; got 'int8'"),
+        ({"prefer": "latency", "target": "gpu"}, "target 'gpu' begins with gpu"),
+        (
+            {"prefer": "size", "precision": "int8", "evaluate": None, "max_drop": None},
+            "`prefer` is for precision='auto'",
+        ),
+    ],
+)
+def test_preferences_that_mean_nothing_are_refused(options, words):
+    given = {"precision": "auto", "evaluate": lambda predict: 1.0, "max_drop": 0.1, **options}
+    with pytest.raises(ValueError, match=words):
+        to_tflite(cnn(), samples=X, **given)

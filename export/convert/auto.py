@@ -16,11 +16,15 @@ class Trial:
         floats: names of the layers that it left in floats.
         score: what `evaluate` said of it.
         size: in bytes.
+        precision: of the other layers.
+        latency_ms: what a call takes on the target's first runtime, in milliseconds, where that was measured.
     """
 
     floats: tuple[str, ...]
     score: float
     size: int
+    precision: str = "int8"
+    latency_ms: float | None = None
 
 
 def search(who, calibrated, evaluate, max_drop, float_score):

@@ -4,6 +4,8 @@ from html import escape
 
 WIDTH, HIGH = 360, 90
 BLUE, RED, GREY = "#3b7dd8", "#c62828", "#57606a"
+# By what a file takes.
+UNITS = {"size": "bytes", "latency_ms": "ms"}
 # Of so many layers the names stand in the picture of errors.
 NAMED = 3
 
@@ -82,6 +84,46 @@ def errors_along(errors, names):
         parts.append(_words(0, HIGH + 12 + 12 * line, f"{error.layer}: {error.snr_db:.1f} dB", colour=RED))
     parts += [_words(WIDTH, 10, f"{high:.0f} dB", "end"), _words(WIDTH, HIGH + 12, f"{low:.0f} dB", "end")]
     return _svg(HIGH + 16 + 12 * NAMED, "signal over error along the network", parts)
+
+
+def trials_against(trials, name, chosen):
+    """Scores of files against what they take; those in blue have none beside them that scores as well and takes less.
+
+    Args:
+        trials: of `Trial`.
+        name: of what they take, a field of them.
+        chosen: the one whose report it is.
+    """
+    takes, scores = [getattr(trial, name) for trial in trials], [trial.score for trial in trials]
+    low, high, most = min(scores), max(scores), max(takes)
+    parts, labels = [f'<line x1="0" y1="{HIGH}" x2="{WIDTH}" y2="{HIGH}" stroke="#dde2ea"/>'], []
+    for trial, taken in zip(trials, takes, strict=True):
+        beaten = any(
+            other.score >= trial.score and more <= taken and (other.score > trial.score or more < taken)
+            for other, more in zip(trials, takes, strict=True)
+        )
+        x = 8 + (WIDTH - 90) * taken / most
+        y = 10 + (HIGH - 20) * (high - trial.score) / ((high - low) or 1)
+        colour, label = GREY if beaten else BLUE, called(trial)
+        ring = f'<circle cx="{x:.1f}" cy="{y:.1f}" r="7" fill="none" stroke="{RED}"/>' if trial is chosen else ""
+        parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{colour}"><title>{escape(label)}</title></circle>')
+        beside = y + 3
+        while any(
+            abs(x - left) < 5.5 * max(len(label), len(text)) and abs(beside - at) < 10 for left, at, text in labels
+        ):
+            beside += 10 if y < HIGH / 2 else -10  # inwards, to where no other label stands
+        labels.append((x, beside, label))
+        parts += [ring, _words(x + 9, beside, label, colour=colour)]
+    parts += [
+        _words(0, HIGH + 12, "0"),
+        _words(WIDTH - 82, HIGH + 12, f"{most:,.{0 if most > 100 else 2}f} {UNITS[name]}", "middle"),
+    ]
+    return _svg(HIGH + 16, f"score against {name}", parts)
+
+
+def called(trial):
+    """What a file that was tried is called: by its precision, and how many layers it leaves in floats."""
+    return f"{trial.precision}, {len(trial.floats)} in floats" if trial.floats else trial.precision
 
 
 def _anchor(at):

@@ -74,7 +74,8 @@ class Report:
             the `layer` and `snr_db`, the signal over the error that it adds, in decibels.
         layers: names of the layers in the order in which the file computes them.
         layer_sizes: bytes of weights by layer, the largest first; those of no layer that is known by `""`.
-        trials: of precision `"auto"` the files that were tried, each with `floats`, `score` and `size`.
+        trials: of precision `"auto"` the files that were tried, each with `floats`, `score`, `size`, `precision` and,
+            where that was measured, `latency_ms`.
         tools: versions of what made and ran it.
         host: the machine that ran it.
     """
@@ -113,6 +114,11 @@ class Report:
     def ok(self) -> bool:
         """Whether the file is PROVEN on every runtime asked for."""
         return bool(self.proofs) and all(proof.verdict is Verdict.PROVEN for proof in self.proofs)
+
+    @property
+    def trial(self) -> Trial | None:
+        """Of the files that were tried for precision `"auto"` the one that this is."""
+        return next((t for t in self.trials if (t.precision, t.floats) == (self.precision, self.float_layers)), None)
 
     @property
     def bounds(self) -> dict[str, float]:

@@ -68,7 +68,9 @@ def rewritten(name, places):
 
 def tried(trial):
     """A file that the search of precision "auto" tried."""
-    return f"{len(trial.floats)} layers in floats score {trial.score:.6g} in {trial.size:,} bytes"
+    what = f"{len(trial.floats)} layers in floats score" if trial.precision == "int8" else f"{trial.precision} scores"
+    time = "" if trial.latency_ms is None else f" and {trial.latency_ms:.2f} ms"
+    return f"{what} {trial.score:.6g} in {trial.size:,} bytes{time}"
 
 
 def _each_once(report, words_of):

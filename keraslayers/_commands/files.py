@@ -63,6 +63,13 @@ def export(
             help="With --precision auto, the part of the samples whose class may not be Keras's.",
         ),
     ] = 0.01,
+    prefer: Annotated[
+        str | None,
+        typer.Option(
+            help="With --precision auto, float32, float16, dynamic and int4 are tried, too: latency or size is what "
+            "the file shall have least of."
+        ),
+    ] = None,
     io: Annotated[
         str, typer.Option(help="Inputs and outputs: float32; int8 or uint8 of an int8 file, int16 of int16x8.")
     ] = "float32",
@@ -121,6 +128,7 @@ def export(
         batch_size=batch_size,
         skip=skip or (),
         preprocessing=preprocessing,
+        prefer=prefer,
         layer_errors=layer_errors,
         **auto,
     )
