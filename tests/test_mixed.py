@@ -417,6 +417,21 @@ def test_what_does_not_fit(options, error, words):
         to_tflite(cnn(), **{"precision": "int8", "samples": X, **options})
 
 
+def test_branches_are_one_convolution_in_integers_and_skipped_by_any_of_their_names():
+    image = keras.Input((8, 8, 3), name="image")
+    wide = layers.Conv2D(8, 3, padding="same", name="wide")(image)
+    x = layers.Add(name="sum")([wide, layers.Conv2D(8, 1, name="narrow")(image)])
+    model = enliven(keras.Model(image, layers.Dense(4, name="classes")(layers.Flatten()(layers.ReLU()(x)))))
+    made = to_tflite(model, precision="int8", samples=X)
+    report = made.report.require()
+    assert report.operators["CONV_2D"] == 1
+    assert "ADD" not in report.operators
+    for name in ("wide", "narrow"):
+        report = to_tflite(model, precision="int8", samples=X, skip=[name]).report.require()
+        assert report.float_operators["CONV_2D"] == 1
+        assert report.float_layers == (name,)
+
+
 def preferred(prefer, scores, **options):
     """The report of a network whose files score `scores`: Keras first, then int8, then the others."""
     given = iter(scores)

@@ -43,6 +43,7 @@ class Calibrated:
         blob, self.rewrites = rewrite(made, TARGETS["cpu"], precision)
         self.growth = len(blob) / len(made)
         file, layer_of = _told_apart(edit.read(blob)), namer(model)
+        self._merged = _merged(edit.read(made).main, file.main, layer_of)
         if precision == "int16x8":
             part_biases(file.main)
         _refuse_loops(file.main, model, layer_of)
@@ -101,6 +102,9 @@ class Calibrated:
             blob = self._ask("quantize_shorts", given=self.given, io=self._io, batch=self._batch)
             return fit_integers(blob, self._fitted)
         nodes = [tensor for layer, tensors in self._nodes.items() if layer in floats for tensor in tensors]
+        for tensor, layer in (self._merged[layer] for layer in floats if layer in self._merged):
+            nodes.append(tensor)
+            self.kept.add(layer)
         nodes = [*self._floats, *nodes]
         blob = self._ask("quantize", given=self._ranged, io=self._io, nodes=nodes)
         if names := torn(blob):
@@ -138,6 +142,21 @@ def _forget_ranges(operators):
 def _remembers(graph):
     """Whether an operator has a state, whose range only the converter's calibrator finds."""
     return any(tensor is not None and tensor.variable for op in graph.operators for tensor in op.inputs)
+
+
+def _merged(before, after, layer_of):
+    """By the layer of each convolution that became part of another the tensor that it is part of, and its layer."""
+    stand, found, layers = {tensor.name for op in after.operators for tensor in op.outputs}, {}, {}
+    for operator in reversed(before.operators):
+        tensors = [tensor for tensor in operator.outputs if tensor.name not in stand and len(tensor.readers) == 1]
+        for tensor in tensors:
+            (reader,) = (operator.output.name for operator in tensor.readers)
+            whole = reader if reader in stand else found.get(reader)
+            if whole is not None:
+                found[tensor.name] = whole
+                if operator.name in WITH_KERNEL:
+                    layers[layer_of(tensor.name) or tensor.name] = whole, layer_of(whole) or whole
+    return layers
 
 
 def _left_in_floats(blob, nodes):

@@ -200,7 +200,7 @@ REWRITES = {
     "cast_borders": (cast_borders, _in_pages),
     "narrow_borders": (narrow_borders, _on_gpu),
     "fold_constants": (fold_constants, _without_loops),
-    "merge_branches": (merge_branches, _in_floats),
+    "merge_branches": (merge_branches, _on_all),
     "narrow_integers": (narrow_integers, _on_gpu),
     "lower_reshapes": (lower_reshapes, _on_gpu),
     "lower_indices": (lower_indices, _on_gpu),

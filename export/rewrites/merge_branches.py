@@ -19,8 +19,8 @@ def merge_branches(graph):
 
     Blocks of RepVGG, MobileOne, ACNet and FastViT train with branches, and files of them are exported so; one
     convolution computes the same. Of images of 128 pixels XNNPACK took 0.26 times as long for MobileOne-S0, in a file
-    of a quarter of the size, 0.8 times for RepVGG-A0, and as long as before for FastViT-T8 and RepViT-M1. Not in
-    integers: a kernel that holds all branches has larger numbers beside smaller ones, and rounds worse.
+    of a quarter of the size, 0.8 times for RepVGG-A0, and as long as before for FastViT-T8 and RepViT-M1. Files of
+    integers are made of such files: one kernel rounds once, where branches round each, and their sum again.
 
     Given:   x -> CONV_2D (kernel of 3x3, bias) -> y; x -> CONV_2D (kernel of 1x1) -> z; y, z -> ADD
     Result:  x -> CONV_2D (kernel of 3x3 with that of 1x1 added where its window lies; the sum of the biases)
