@@ -54,9 +54,11 @@ export function drawn(boxes, picture, name, color) {
     pen.strokeStyle = pen.fillStyle = color(index);
     pen.strokeRect(left, top, right - left, bottom - top);
     const above = Math.max(0, top - 16);
-    pen.fillRect(left - 1, above, pen.measureText(words).width + 8, 16);
+    const wide = pen.measureText(words).width + 8;
+    const start = Math.max(0, Math.min(left - 1, canvas.width - wide)); // all of it within the picture
+    pen.fillRect(start, above, wide, 16);
     pen.fillStyle = "#000";
-    pen.fillText(words, left + 3, above + 1);
+    pen.fillText(words, start + 4, above + 1);
   }
   return canvas;
 }

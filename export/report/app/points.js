@@ -24,8 +24,10 @@ export function marked(places, picture, name, color) {
     pen.arc(across, down, 5, 0, 2 * Math.PI);
     pen.stroke();
     pen.fill();
-    pen.strokeText(name(i), across + 7, down - 3);
-    pen.fillText(name(i), across + 7, down - 3);
+    const wide = pen.measureText(name(i)).width; // to the left where there is no room to the right
+    const start = across + 7 + wide > canvas.width ? across - 7 - wide : across + 7;
+    pen.strokeText(name(i), start, down - 3);
+    pen.fillText(name(i), start, down - 3);
   }
   return canvas;
 }
