@@ -136,6 +136,12 @@ OF_TIMM = (
         for ours, theirs, patch in (("Ti", "tiny", 16), ("S", "small", 16), ("S", "small", 32))
     ),
     *((f"Swin{size}", f"swin_{name}_patch4_window7_224", {}, None) for size, name in (("L", "large"), ("T", "tiny"))),
+    *(
+        (f"MobileViT{size}", f"mobilevit_{size.lower()}", PYTORCH, top1)
+        for size, top1 in (("XXS", 69.0), ("XS", 74.8), ("S", 78.4))
+    ),
+    ("FastViTT8", "fastvit_t8", {**PYTORCH, "deploy": False}, 75.6),
+    ("RepViTM1", "repvit_m1", {**PYTORCH, "distilled": True, "deploy": False}, 78.5),
     ("MixerB16", "mixer_b16_224", {"approximate": False}, None),
     ("MixerL16", "mixer_l16_224", {"approximate": False}, None),
     *((f"ResMLP{n}", f"resmlp_{n}_224", {}, None) for n in (12, 24, 36)),
@@ -147,7 +153,8 @@ OF_TIMM = (
         )
     ),
 )  # fmt: skip
-COLOURS = {(0.5,) * 3: "[-1, 1]", (0.485, 0.456, 0.406): "imagenet"}
+# By the mean of the images.
+COLOURS = {(0.5,) * 3: "[-1, 1]", (0.485, 0.456, 0.406): "imagenet", (0.0,) * 3: "[0, 1]"}
 
 
 def of_torchvision():

@@ -244,6 +244,7 @@ def test_what_keras_would_download():
     ("pixels", "expected"),
     [
         ("[-1, 1]", lambda x: keras.applications.mobilenet.preprocess_input(x)),
+        ("[0, 1]", lambda x: x / 255),
         ("imagenet", lambda x: keras.applications.densenet.preprocess_input(x)),
         ("caffe", lambda x: keras.applications.resnet.preprocess_input(x)),
         ("[-127/128, 1]", lambda x: (x - 127) / 128),

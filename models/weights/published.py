@@ -22,6 +22,7 @@ _CAFFE = np.array([103.939, 116.779, 123.68])  # blue, green, red
 # (scale, offset) that the weights want for pixels of 0 to 255, by the name in the table.
 PIXELS = {
     "[-1, 1]": (1 / 127.5, -1.0),
+    "[0, 1]": (1 / 255, 0.0),
     "imagenet": (1 / 255 / _DEVIATION, -_MEAN / _DEVIATION),
     "[-127/128, 1]": (1 / 128, -127 / 128),
     "[-1, 127/128]": (1 / 128, -1.0),
