@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # What the environment was made from: change it and the next command makes it anew.
 MADE := $(VENV)/.made
 
-.PHONY: demo docs test test-whole test-quick test-lowest test-backends test-zoo test-mediapipe readme table-layers table-models table-weights lint format bench bench-foreign bench-models bench-peers bench-tasks mutate clean
+.PHONY: demo docs test test-whole test-quick test-lowest test-backends test-zoo test-mediapipe readme table-layers table-models table-weights wheel lint format bench bench-foreign bench-models bench-peers bench-tasks mutate clean
 
 demo: $(MADE) driver
 	$(BIN)/keraslayers demo
@@ -27,6 +27,10 @@ lint: $(MADE)
 format: $(MADE)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# What pip installs elsewhere, into dist/.
+wheel: $(MADE)
+	$(BIN)/python -m build --wheel
 
 # The site, into site/; warnings are errors.
 docs: $(MADE)

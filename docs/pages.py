@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import json
 import re
 
 import live
@@ -158,12 +159,23 @@ def _verdicts_of(name):
 
 def _examples():
     lines = ["# Examples", "", "Each of these runs in a test, with small settings.", ""]
-    for path in sorted((ROOT / "examples").glob("*.py")):
-        source = path.read_text()
-        about = ast.get_docstring(ast.parse(source))
-        lines += [f"## {path.name}", "", about.split("\n\n")[0], "", f'```python title="examples/{path.name}"']
-        lines += [source.rstrip(), "```", ""]
+    for path in sorted(path for path in (ROOT / "examples").glob("*.*") if path.is_file()):
+        about, source = _notebook(path) if path.suffix == ".ipynb" else _program(path)
+        lines += [f"## {path.name}", "", about, "", f'```python title="examples/{path.name}"', source, "```", ""]
     return "\n".join(lines)
+
+
+def _program(path):
+    """(What it says of itself, its code)."""
+    source = path.read_text()
+    return ast.get_docstring(ast.parse(source)).split("\n\n")[0], source.rstrip()
+
+
+def _notebook(path):
+    """The same of a notebook: what stands below its title, and the code of all cells."""
+    title, *cells = json.loads(path.read_text())["cells"]
+    code = ("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+    return "".join(title["source"]).partition("\n\n")[2], "\n\n".join(code)
 
 
 def _targets():

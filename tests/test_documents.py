@@ -11,6 +11,8 @@ import zipfile
 from pathlib import Path
 
 import keras
+import nbclient
+import nbformat
 import numpy as np
 import pytest
 
@@ -50,6 +52,7 @@ EXAMPLES = {
         ["--epochs", "1", "--scenes", "16", "--side", "32", "--target", "gpu-fp32", "--out", "s.tflite"],
         ["s.html", "s.json", "s.png", "s.tflite", "s_float16.json", "s_float16.tflite"],
     ),
+    "keraslayers.ipynb": ([], ["digits.html", "digits.json", "digits.tflite"]),
     "raspberry_pi.py": (["m.tflite", "a.ppm", "b.npy", "--threads", "1"], ["a.ppm", "b.npy", "m.json", "m.tflite"]),
 }
 
@@ -90,12 +93,12 @@ def test_the_readme_leads_to_every_example():
 
 
 def test_every_example_has_a_row():
-    assert {path.name for path in (ROOT / "examples").glob("*.py")} == set(EXAMPLES)
+    assert {path.name for path in (ROOT / "examples").glob("*.*") if path.is_file()} == set(EXAMPLES)
 
 
 # An example may use the stock converter, which warns of what it does by itself.
 @pytest.mark.filterwarnings("ignore:Statistics for quantized inputs", r"ignore:\s*Warning. tf.lite.Interpreter")
-@pytest.mark.parametrize("name", EXAMPLES)
+@pytest.mark.parametrize("name", [name for name in EXAMPLES if name.endswith(".py")])
 def test_example(name, tmp_path, monkeypatch, capsys):
     arguments, written = EXAMPLES[name]
     monkeypatch.chdir(tmp_path)
@@ -113,6 +116,21 @@ def test_example(name, tmp_path, monkeypatch, capsys):
     if name == "raspberry_pi.py":
         # The first picture is all red, the second all blue.
         assert re.search(r"^a.ppm: red \d\.\d+, (green|blue) .*\nb.npy: blue .*\n\d+\.\d\d ms a call, 1 thr", printed)
+
+
+@needs_gpu
+def test_the_notebook(tmp_path, monkeypatch):
+    """Its cells run from top to bottom in a kernel of their own, as Jupyter and Colab run them."""
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    book = nbformat.read(ROOT / "examples" / "keraslayers.ipynb", nbformat.NO_CONVERT)
+    nbformat.validate(book)
+    cells = [cell for cell in book.cells if cell.cell_type == "code"]
+    assert not any(cell.outputs or cell.execution_count for cell in cells)
+    nbclient.NotebookClient(book, resources={"metadata": {"path": tmp_path}}).execute()
+    assert sorted(path.name for path in tmp_path.iterdir()) == EXAMPLES["keraslayers.ipynb"][1]
+    shown = "".join(output.data["text/plain"] for cell in cells for output in cell.outputs if "data" in output)
+    for runtime in ("gpu", "gpu-fp16", "cpu"):
+        assert re.search(rf"^{runtime} .*PROVEN", shown, re.MULTILINE), shown
 
 
 def a_classifier_and_pictures():
