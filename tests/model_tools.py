@@ -11,7 +11,7 @@ def randomize(model, seed=0):
     for layer in model.layers:
         values = []
         for weight in layer.weights:
-            if weight.name in ("gamma", "moving_variance"):
+            if weight.name in ("gamma", "moving_variance", "variance"):  # of normalizations, of a Normalization
                 values.append(random.uniform(0.5, 1.5, weight.shape))
             elif len(weight.shape) == 1:
                 values.append(random.normal(0, 0.2, weight.shape))
