@@ -1,6 +1,8 @@
 """What `pip install` gives: the wheel, the editable install, and the checkout itself, each from another folder."""
 
 import os
+import re
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -10,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import keraslayers
+from keraslayers.export.runtimes import SETUPS
 
 ROOT = Path(__file__).parent.parent
 FOLDERS = {"keraslayers": "keraslayers", "models": "keraslayers/models", "export": "keraslayers/export"}
@@ -52,6 +55,23 @@ def test_the_wheel_holds_every_file_of_the_three_folders(wheel):
     held = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     assert held == expected
     assert "keraslayers/py.typed" in held
+
+
+def test_the_image_is_built_of_the_package(wheel, tmp_path):
+    """What .dockerignore lets through makes the same wheel, which has what the Dockerfile asks for."""
+    rules = (ROOT / ".dockerignore").read_text().splitlines()
+    for name in (rule[1:] for rule in rules if rule.startswith("!")):
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+        copy(ROOT / name, tmp_path / name)
+    run(sys.executable, "-m", "build", "--wheel", "--outdir", tmp_path / "dist", tmp_path)
+    (built,) = (tmp_path / "dist").glob("*.whl")
+    files, expected = (zipfile.ZipFile(path).namelist() for path in (built, wheel))
+    assert sorted(files) == sorted(expected)
+    (metadata,) = (name for name in files if name.endswith("/METADATA"))
+    extras = re.findall(r"^Provides-Extra: (.*)", zipfile.ZipFile(built).read(metadata).decode(), re.MULTILINE)
+    said = (ROOT / "Dockerfile").read_text()
+    assert set(re.search(r"/keraslayers\[(.*)\]'", said)[1].split(",")) <= set(extras)
+    assert re.search(r"keraslayers setup (\w+)", said)[1] in SETUPS
 
 
 def test_a_registry_takes_the_wheel_and_the_source(wheel):
