@@ -128,8 +128,10 @@ def _opened(path):
 def _arrays(group, name):
     """Yields (name, arrays) of a layer and of those inside it."""
     yield name, _own(group)
-    for key, inner in group.items():
-        if key not in ("vars", "seed_generator"):  # how dropout goes on is no weight
+    # Where the layer is a model, as each downsampling of Keras's ConvNeXt, its layers lie one group deeper.
+    inside = {**group, **group["layers"]} if "layers" in group else group
+    for key, inner in inside.items():
+        if key not in ("vars", "layers", "seed_generator"):  # how dropout goes on is no weight
             yield from _arrays(inner, f"{name}/{inner['vars'].attrs['name']}")
 
 
