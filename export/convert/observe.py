@@ -1,6 +1,7 @@
 """What a file in floats computes on samples: what its integers are fitted to, `narrow_ranges` and `round_kernels`."""
 
 import dataclasses
+import os
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,8 @@ COUNTED = 32
 TIME_LIMIT = 3600
 # Kernels of more numbers, such as VGG's of 100 million, stay rounded to the nearest: they would take gigabytes.
 MOST_NUMBERS = 2**24
+# Threads of a matrix product wait for each other by spinning: where other work has a core, all cores come to a crawl.
+THREADS = {"OPENBLAS_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // 2))}
 # Operators with a kernel, and the axis of its output channels.
 KERNELS = {"CONV_2D": 0, "DEPTHWISE_CONV_2D": 3, "FULLY_CONNECTED": 0}
 
@@ -81,7 +84,10 @@ def observe(given, samples):
             kernels[op] = {"input": numbers[x], "kernel": numbers[kernel], "same": same, **_reads(op)}
     options = {"counted": -(-calls * len(few) // count), "made": list(made), "kernels": list(kernels.values())}
     plain = dataclasses.replace(graph, outputs=())
-    found = run_in_child(str(WORKER), given, plain, inputs, timed=False, options=options, patience=TIME_LIMIT)[0].arrays
+    outcome, _ = run_in_child(
+        str(WORKER), given, plain, inputs, timed=False, environment=THREADS, options=options, patience=TIME_LIMIT
+    )
+    found = outcome.arrays
     if not found:
         return Observed()
     fitted = {
