@@ -148,10 +148,11 @@ def _merged(before, after, layer_of):
     """By the layer of each convolution that became part of another the tensor that it is part of, and its layer."""
     stand, found, layers = {tensor.name for op in after.operators for tensor in op.outputs}, {}, {}
     for operator in reversed(before.operators):
-        tensors = [tensor for tensor in operator.outputs if tensor.name not in stand and len(tensor.readers) == 1]
-        for tensor in tensors:
-            (reader,) = (operator.output.name for operator in tensor.readers)
-            whole = reader if reader in stand else found.get(reader)
+        for tensor in operator.outputs:
+            made = [made.name for reader in tensor.readers for made in reader.outputs]
+            if tensor.name in stand or len(made) != 1:
+                continue
+            whole = made[0] if made[0] in stand else found.get(made[0])
             if whole is not None:
                 found[tensor.name] = whole
                 if operator.name in WITH_KERNEL:
