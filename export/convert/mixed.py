@@ -149,7 +149,7 @@ def _merged(before, after, layer_of):
     stand, found, layers = {tensor.name for op in after.operators for tensor in op.outputs}, {}, {}
     for operator in reversed(before.operators):
         for tensor in operator.outputs:
-            made = [made.name for reader in tensor.readers for made in reader.outputs]
+            made = [output.name for reader in tensor.readers for output in reader.outputs]
             if tensor.name in stand or len(made) != 1:
                 continue
             whole = made[0] if made[0] in stand else found.get(made[0])
