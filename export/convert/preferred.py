@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from operator import attrgetter
 
 from keraslayers.export import runtimes
 from keraslayers.export.convert import four_bits
@@ -39,26 +40,24 @@ def ranked(first: Way, way_of: Callable):
         first: the file in int8, which the trials of its search come with.
         way_of: a function of a `Plan`, that goes that way.
     """
-    plan, others = first.plan, []
-    trials = list(first.made.trials)
+    plan, ways = first.plan, [first]
+    # Of the search in int8 the file that leaves the fewest layers in floats; rewritten by now, as the others are.
+    searched = {trial.floats: trial for trial in first.made.trials}
+    tried = [replace(searched.pop(first.made.floats), size=len(first.made.blob))]
     for precision in OTHERS:
         if precision != "int4" or not four_bits.available():
             way = way_of(replace(plan, precision=precision))
             score = score_of(plan.who, plan.evaluate, predictor(plan.who, way.made.blob))
-            trials.append(Trial((), score, len(way.made.blob), precision))
-            others.append(way)
-    ways = [first, *others]
-    # The file in int8 is the one with the fewest layers in floats that scores well enough.
-    mixed = next(i for i, trial in enumerate(trials) if trial.floats == first.made.floats)
-    trials[mixed] = replace(trials[mixed], size=len(first.made.blob))  # rewritten, as the others are
-    at = [mixed, *range(-len(others), 0)]
+            tried.append(Trial((), score, len(way.made.blob), precision))
+            ways.append(way)
     if plan.prefer == "latency":
-        for place, milliseconds in zip(at, _milliseconds(ways), strict=True):
-            trials[place] = replace(trials[place], latency_ms=milliseconds)
-    measure = {"latency": lambda trial: trial.latency_ms, "size": lambda trial: trial.size}[plan.prefer]
-    good = [i for i, place in enumerate(at) if trials[place].score >= first.made.least]
-    order = sorted(good, key=lambda i: measure(trials[at[i]]))
-    return [replace(ways[i], made=replace(ways[i].made, trials=tuple(trials))) for i in order]
+        tried = [replace(trial, latency_ms=ms) for trial, ms in zip(tried, _milliseconds(ways), strict=True)]
+    takes = attrgetter({"latency": "latency_ms", "size": "size"}[plan.prefer])
+    good = [i for i, trial in enumerate(tried) if trial.score >= first.made.least]
+    trials = (*searched.values(), *tried)
+    return [
+        replace(ways[i], made=replace(ways[i].made, trials=trials)) for i in sorted(good, key=lambda i: takes(tried[i]))
+    ]
 
 
 def _milliseconds(ways):

@@ -155,10 +155,6 @@ def _on_all(target, precision):
     return True
 
 
-def _in_floats(target, precision):
-    return precision in ("float32", "float16")
-
-
 def _on_cpu(target, precision):
     return "cpu" in target.kinds
 
