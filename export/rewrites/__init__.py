@@ -66,6 +66,7 @@ from keraslayers.export.rewrites.nest_concatenations import nest_concatenations
 from keraslayers.export.rewrites.pad_classes import pad_classes
 from keraslayers.export.rewrites.pad_integers import pad_integers
 from keraslayers.export.rewrites.part_factors import part_factors
+from keraslayers.export.rewrites.part_kernels import part_kernels
 from keraslayers.export.rewrites.part_twins import part_twins
 from keraslayers.export.rewrites.pool_maxima import pool_maxima
 from keraslayers.export.rewrites.scale_before_product import scale_before_product
@@ -138,6 +139,7 @@ __all__ = [
     "pad_classes",
     "pad_integers",
     "part_factors",
+    "part_kernels",
     "part_twins",
     "pool_maxima",
     "scale_before_product",
@@ -174,6 +176,11 @@ def _in_16_bits(target, precision):
 
 def _in_pages(target, precision):
     return target.types is not None
+
+
+def _for_xnnpack(target, precision):
+    """What makes XNNPACK faster and GPUs a little slower: where it comes first, and of integers, which are for it."""
+    return target.kinds[0] in ("cpu", "browser") or (_on_cpu(target, precision) and precision in INTEGER)
 
 
 def _on_gpu_or_in_pages(target, precision):
@@ -232,6 +239,7 @@ REWRITES = {
     "lower_add_n": (lower_add_n, _on_gpu),
     "lower_arg_min": (lower_arg_min, _on_gpu),
     "pad_classes": (pad_classes, _on_gpu),
+    "part_kernels": (part_kernels, _for_xnnpack),
     "drop_clamps": (drop_clamps, _on_cpu),
     "lower_relu_0_to_1": (lower_relu_0_to_1, _on_gpu),
     "lower_dense": (lower_dense, _on_gpu),

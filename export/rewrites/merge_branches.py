@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from keraslayers.export.file.build import Builder
-from keraslayers.export.file.schema import schema
 from keraslayers.export.rewrites._each import each
 from keraslayers.export.rewrites._kernels import remade, stored
+from keraslayers.export.rewrites._padding import before, zeros
 
 CONVOLUTIONS = ("CONV_2D", "DEPTHWISE_CONV_2D")
 FLOATS = ("float32", "float16")
@@ -93,10 +93,10 @@ def _branches(graph, tensor):
     alone = len(tensor.readers) == 1 and not graph.given(tensor)
     maker = tensor.maker
     if alone and maker is not None and _is_plain(maker):
-        x, before = maker.inputs[0], _before(maker)
-        if (zeros := _zeros(x.maker)) is not None:
-            yield _Branch(x.maker.inputs[0], maker, tuple(np.add(before, zeros)))
-        yield _Branch(x, maker, before)
+        x = maker.inputs[0]
+        if (padded := zeros(x.maker)) is not None:
+            yield _Branch(x.maker.inputs[0], maker, tuple(np.add(before(maker), padded)))
+        yield _Branch(x, maker, before(maker))
     scale, offset = 1.0, 0.0
     while alone and (found := _by_channel(tensor)):
         tensor, factor, term = found
@@ -124,26 +124,6 @@ def _floats(constant):
     if source is None or source.dtype not in FLOATS or constant.dtype != "float32":
         return None
     return source.values.astype("float64")
-
-
-def _before(operator):
-    """Zeros that a convolution puts before height and width."""
-    options = operator.options
-    if options.padding == schema().Padding.VALID:
-        return (0, 0)
-    sizes = zip(operator.inputs[0].shape[1:3], operator.output.shape[1:3], operator.inputs[1].shape[1:3], strict=True)
-    strides = (options.strideH, options.strideW)
-    return tuple(
-        max((made - 1) * step + size - side, 0) // 2 for (side, made, size), step in zip(sizes, strides, strict=True)
-    )
-
-
-def _zeros(operator):
-    """Zeros that a PAD puts before height and width; None of what is none, or pads more than these."""
-    if operator is None or operator.name != "PAD" or operator.inputs[1].values is None or operator.open:
-        return None
-    pads = operator.inputs[1].values
-    return None if pads.shape != (4, 2) or pads[[0, 3]].any() else tuple(pads[1:3, 0].tolist())
 
 
 def _by_channel(tensor):

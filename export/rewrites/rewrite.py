@@ -13,7 +13,7 @@ from keraslayers.export.runtimes import cpu
 MOST_ROUNDS = 8
 
 
-def rewrite(blob, target, precision, inputs=None):
+def rewrite(blob, target, precision, inputs=None, but=()):
     """Rewrites the bytes of a .tflite file.
 
     Args:
@@ -22,6 +22,7 @@ def rewrite(blob, target, precision, inputs=None):
         precision: what it was made for.
         inputs: by input name an array of (calls, *shape), as the file wants it, from the app's world: they tell how
             large the file's numbers become, if a rewrite asks. Without them nothing is known of that.
+        but: names of rewrites that come later.
 
     Returns:
         (the bytes, a dict by the rewrite's name of the places it changed: (operator, tensor) each). A file that
@@ -30,7 +31,9 @@ def rewrite(blob, target, precision, inputs=None):
     Raises:
         ValueError: if it is no file that can be rewritten.
     """
-    wanted = {name: function for name, (function, wants) in REWRITES.items() if wants(target, precision)}
+    wanted = {
+        name: function for name, (function, wants) in REWRITES.items() if name not in but and wants(target, precision)
+    }
     if not wanted:
         return blob, {}
     file = edit.read(blob)
