@@ -10,7 +10,7 @@ MADE := $(VENV)/.made
 demo: $(MADE) driver
 	$(BIN)/keraslayers demo
 
-# Of a law that holds for many networks or layers a quarter of the rows, of the next commit the next; `make test-whole`: all.
+# Of a law that holds for many networks or layers a sixth of the rows, of the next commit the next; `make test-whole`: all.
 test test-whole: lint driver arm64 sshd firefox
 	$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder $(if $(filter %-whole,$@),--all-rows)
 

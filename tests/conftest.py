@@ -44,7 +44,7 @@ FIRST = ("rewrites", "export_applications", "optimize_models", "converter", "opt
 
 
 def pytest_addoption(parser):
-    parser.addoption(sweeps.ALL, action="store_true", help="test every row of what is marked `sweep`, not a quarter")
+    parser.addoption(sweeps.ALL, action="store_true", help="test every row of what is marked `sweep`, not a sixth")
 
 
 def pytest_collection_finish(session):

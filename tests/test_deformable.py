@@ -393,6 +393,7 @@ def test_the_bounded_form_equals_the_layer(options):
     assert moves.max() > options["max_offset"] > moves.min(), "offsets on both sides of the bound"
 
 
+@pytest.mark.sweep
 @pytest.mark.tensorflow
 @needs_gpu
 @pytest.mark.parametrize(
@@ -409,6 +410,7 @@ def test_the_bounded_form_is_proven(options, precision):
     assert report.proof("gpu").delegated == report.proof("gpu").operators
 
 
+@pytest.mark.sweep
 @pytest.mark.tensorflow
 @needs_gpu
 @pytest.mark.parametrize(

@@ -50,6 +50,7 @@ def outputs(blob, x):
     return np.concatenate([next(iter(runner(image=one[None]).values())) for one in x]).astype("float64")
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("name", LAYERS)
 def test_no_output_is_off_on_the_average(name, monkeypatch):
     """By how much the channels are off on the average, beside the file with the biases as they were."""

@@ -23,6 +23,7 @@ WANTED = {
 }
 
 
+@pytest.mark.sweep
 @needs_gpu
 @pytest.mark.parametrize("name", WANTED)
 def test_a_file_of_another_tool_is_mended(name):

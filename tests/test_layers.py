@@ -71,6 +71,7 @@ def test_equals_the_oracle(case):
     close(layer(x), judged(case, x, layer), case)
 
 
+@pytest.mark.sweep
 @pytest.mark.usefixtures("float64")
 @pytest.mark.parametrize("case", [case for case in CASES if case.stock is None], ids=lambda case: case.name)
 def test_gradients_equal_numeric_ones(case):
@@ -158,12 +159,14 @@ def test_file_round_trip(case, tmp_path):
     np.testing.assert_array_equal(numpy(loaded(x)), numpy(model(x)))  # the same computation twice
 
 
+@pytest.mark.sweep
 @every_case
 def test_unknown_batch(case):
     model, x = functional(case), case.inputs(4)
     close(model.predict(x, verbose=0, batch_size=3), judged(case, x, model), case)  # of three, and of one
 
 
+@pytest.mark.sweep
 @every_case
 def test_unknown_size(case):
     shape = list(case.input_shape)
@@ -216,6 +219,7 @@ def test_trains_in_mixed_precision(case):
     assert not np.array_equal(before, after)
 
 
+@pytest.mark.sweep
 @every_case
 def test_xla(case):
     layer, x = built(case), case.inputs()

@@ -55,6 +55,7 @@ def given(model, count=32):
     return arrays if len(arrays) > 1 else arrays[0]
 
 
+@pytest.mark.sweep
 @needs_gpu
 @pytest.mark.parametrize("precision", ["float32", "int8"])
 @pytest.mark.parametrize("make", [with_state, masked, convolving])

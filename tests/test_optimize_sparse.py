@@ -281,6 +281,7 @@ def rows_of_inputs(model):
     return {**found, "transposed": np.moveaxis(np.array(transposed.kernel), -2, 0)}
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize(("name", "compiled"), [("2:4", False), ("8 clusters", False), ("half, 8 clusters", True)])
 def test_kernels_of_any_shape_keep_zeros_and_clusters(name, compiled, tmp_path):
     keras.utils.set_random_seed(0)

@@ -39,6 +39,7 @@ def _made(key):
     return others.builders(kind)[name]()
 
 
+@pytest.mark.sweep
 @needs_gpu
 @pytest.mark.parametrize("key", EXAMPLES)
 def test_proven_on_gpu_and_cpu(key):
@@ -46,6 +47,7 @@ def test_proven_on_gpu_and_cpu(key):
     to_tflite(model, target="gpu-fp32", samples=x).report.require()
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("key", IN_INT8)
 def test_proven_in_int8(key):
     model, x = _made(key)

@@ -193,6 +193,7 @@ NETWORKS = [
 ]
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize(
     ("name", "options", "shape", "layer"), NETWORKS, ids=lambda value: value if isinstance(value, str) else ""
 )
@@ -213,6 +214,7 @@ def test_a_classic_network(name, options, shape, layer):
 IMAGES = [case for case in CASES if len(case.input_shape) == 3 and hasattr(case.layer, "call_cost")]
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("case", IMAGES, ids=lambda case: case.name)
 def test_no_layer_sees_more_than_it_tells(case):
     """The windows of every layer of this library in every way it is used here, with random weights."""

@@ -26,6 +26,7 @@ def network(kind, steps=6):
 KINDS = ("two", "bidirectional", "backwards", "simple")
 
 
+@pytest.mark.sweep
 @needs_gpu
 @pytest.mark.parametrize("precision", ["float32", "int8"])
 @pytest.mark.parametrize("kind", KINDS)

@@ -238,6 +238,7 @@ def test_a_normalization_that_trains_stays():
         reparameterize(model_of(lambda x: layers.Add()([layers.BatchNormalization()(x, training=True), conv(4, 3)(x)])))
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("padding", ["symmetric", "same"])
 @pytest.mark.parametrize(
     ("build", "more"),

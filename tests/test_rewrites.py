@@ -141,6 +141,7 @@ def test_what_a_page_does_not_take_is_proven():
         assert prove(after, runtimes="browser").ok
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("case", [case for case in CHANGED if case.runtime == "cpu"], ids=lambda case: case.id)
 def test_what_was_cut_in_pieces_is_whole(case):
     before = case.make()
