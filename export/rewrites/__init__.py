@@ -69,6 +69,7 @@ from keraslayers.export.rewrites.part_factors import part_factors
 from keraslayers.export.rewrites.part_kernels import part_kernels
 from keraslayers.export.rewrites.part_twins import part_twins
 from keraslayers.export.rewrites.pool_maxima import pool_maxima
+from keraslayers.export.rewrites.repeat_channels import repeat_channels
 from keraslayers.export.rewrites.scale_before_product import scale_before_product
 from keraslayers.export.rewrites.scale_squares import scale_squares
 from keraslayers.export.rewrites.shift_exponentials import shift_exponentials
@@ -142,6 +143,7 @@ __all__ = [
     "part_kernels",
     "part_twins",
     "pool_maxima",
+    "repeat_channels",
     "scale_before_product",
     "scale_squares",
     "shift_exponentials",
@@ -227,6 +229,7 @@ REWRITES = {
     "crop_transposed": (crop_transposed, _on_gpu),
     "keep_padding": (keep_padding, _on_gpu),
     "pool_maxima": (pool_maxima, _on_gpu),
+    "repeat_channels": (repeat_channels, _for_xnnpack),
     "subsample_pointwise": (subsample_pointwise, _on_gpu),
     "widen_pointwise": (widen_pointwise, _on_gpu),
     "merge_groups": (merge_groups, _on_gpu),

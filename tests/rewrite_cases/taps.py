@@ -1,4 +1,4 @@
-"""Depthwise convolutions of many taps."""
+"""Depthwise convolutions of many taps, and of several filters a channel."""
 
 import numpy as np
 
@@ -84,6 +84,14 @@ LEFT = {
     "integers of its kernel alone": depthwise((7, 7), dtype="hybrid"),
     "several filters a channel": depthwise((7, 7), each=2),
 }
+REPEATED = {
+    "two": depthwise((3, 3), each=2),
+    "four with strides": depthwise((3, 2), strides=(2, 2), each=4, activation=RELU6),
+    "padded before": depthwise((3, 3), pads=AROUND, padding=VALID, each=2),
+    "float16": depthwise((3, 3), dtype="float16", each=2),
+    "int8": depthwise((3, 3), dtype="int8", each=2),
+    "int8 with strides": depthwise((5, 5), strides=(2, 2), dtype="int8", each=3),
+}
 
 CASES = [
     *(Case("part_kernels", name, make, "PROVEN", exact=False) for name, make in PARTED.items()),
@@ -91,4 +99,8 @@ CASES = [
     Case("part_kernels", "int8", depthwise((7, 7), dtype="int8"), "PROVEN", **ROUNDED),
     Case("part_kernels", "int8 with a border", depthwise((7, 7), dtype="int8", pads=AROUND), "PROVEN", **ROUNDED),
     *(Case("part_kernels", name, make, stays=True) for name, make in LEFT.items()),
+    *(Case("repeat_channels", name, make, "PROVEN") for name, make in REPEATED.items()),
+    Case("repeat_channels", "one filter a channel", depthwise((3, 3)), stays=True),
+    Case("repeat_channels", "integers of its kernel alone", depthwise((3, 3), dtype="hybrid", each=2), stays=True),
+    Case("repeat_channels", "too many floats", depthwise((3, 3), each=43), stays=True),
 ]

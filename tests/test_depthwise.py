@@ -1,4 +1,4 @@
-"""Depthwise kernels of more taps than XNNPACK has kernels for, in files; the law itself is in `test_rewrites`."""
+"""Depthwise convolutions for which XNNPACK has no kernels, in files; the law itself is in `test_rewrites`."""
 
 import keras
 import numpy as np
@@ -51,3 +51,15 @@ def test_integers_are_proven_on_gpus_too_and_their_floats_stay_whole():
     assert len(depthwise(made)) == 9
     assert made.report.ok, made.report
     assert len(depthwise(export.to_tflite(model, target="gpu-fp32", samples=SAMPLES))) == 3
+
+
+@pytest.mark.parametrize("precision", ["float32", "int8"])
+def test_several_filters_a_channel_are_one_in_one_piece(precision):
+    keras.utils.set_random_seed(0)
+    image = keras.Input((24, 20, 8))
+    model = keras.Model(image, layers.SeparableConv2D(6, 3, depth_multiplier=3, bias_initializer="normal")(image))
+    made = export.to_tflite(model, precision=precision, samples=SAMPLES)
+    (depthwise,) = [each for each in edit.read(made.tflite).main.operators if each.name == "DEPTHWISE_CONV_2D"]
+    assert (depthwise.inputs[0].shape[3], depthwise.output.shape[3]) == (24, 24)
+    (proof,) = made.report.proofs
+    assert (proof.verdict.name, proof.partitions) == ("PROVEN", 1)
