@@ -23,6 +23,7 @@ from keraslayers.export.rewrites.drop_clamps import drop_clamps
 from keraslayers.export.rewrites.drop_slopes import drop_slopes
 from keraslayers.export.rewrites.drop_state import drop_state
 from keraslayers.export.rewrites.drop_terms import drop_terms
+from keraslayers.export.rewrites.fill_groups import fill_groups
 from keraslayers.export.rewrites.fold_constants import fold_constants
 from keraslayers.export.rewrites.fold_reshapes import fold_reshapes
 from keraslayers.export.rewrites.inline_branches import inline_branches
@@ -97,6 +98,7 @@ __all__ = [
     "drop_state",
     "drop_terms",
     "each",
+    "fill_groups",
     "fold_constants",
     "fold_reshapes",
     "inline_branches",
@@ -242,6 +244,7 @@ REWRITES = {
     "lower_add_n": (lower_add_n, _on_gpu),
     "lower_arg_min": (lower_arg_min, _on_gpu),
     "pad_classes": (pad_classes, _on_gpu),
+    "fill_groups": (fill_groups, _for_xnnpack),
     "part_kernels": (part_kernels, _for_xnnpack),
     "drop_clamps": (drop_clamps, _on_cpu),
     "lower_relu_0_to_1": (lower_relu_0_to_1, _on_gpu),

@@ -155,6 +155,13 @@ CASES = [
     Case("merge_groups", "one group", convolution((6, 7, 6), 6, (3, 3)), stays=True),
     Case("merge_groups", "4 in and out", convolution((6, 7, 8), 8, (3, 3), groups=2), stays=True),
     Case("merge_groups", "depthwise", convolution((6, 7, 8), 8, (3, 3), groups=8), stays=True),
+    Case("fill_groups", "of four", convolution((6, 7, 32), 32, (3, 3), "int8", groups=8), "PROVEN", steps=1),
+    Case("fill_groups", "one group of two", convolution((6, 7, 8), 16, (3, 3), "int8", groups=2), "PROVEN", steps=1),
+    Case("fill_groups", "pointwise", convolution((6, 7, 24), 48, (1, 1), "int8", groups=6), "WRONG", steps=1),
+    Case("fill_groups", "16 each", convolution((6, 7, 32), 32, (3, 3), "int8", groups=2), stays=True),
+    Case("fill_groups", "floats", convolution((6, 7, 32), 32, (3, 3), groups=8), stays=True),
+    Case("fill_groups", "hybrid", convolution((6, 7, 32), 32, (3, 3), "hybrid", groups=8), stays=True),
+    Case("fill_groups", "depthwise", convolution((6, 7, 8), 8, (3, 3), "int8", groups=8), stays=True),
     Case(
         "widen_pointwise", "dense", convolution((6, 7, 8), 16, (1, 1), "int8", groups=2), "WRONG", exact=False, steps=1
     ),
