@@ -54,6 +54,8 @@ SHORT = {"MIN_MAX_UNIFORM_QUANT": "min-max", "MSE": "MSE", "OCTAV": "OCTAV"}
 ALGORITHMS = tuple(SHORT)
 OURS, STOCK = "ours", "stock"
 WAYS = (OURS, STOCK, *ALGORITHMS)
+# Whose files are run on GPUs, and on which: drivers in software take minutes to compile a network for 16 bits.
+JUDGED, GPUS = (OURS, STOCK), ("gpu", "gpu-fp16")
 SIDE, SAMPLES, IMAGES = 160, 32, 64
 SECONDS = 6.0
 COLUMNS = (
@@ -65,6 +67,8 @@ COLUMNS = (
     "stock",
     *SHORT.values(),
     "pieces",
+    "gpu",
+    "in 16 bits",
     "KB",
     "export s",
 )
@@ -75,8 +79,8 @@ NOTE = (
     "`static_wi8_ai8` of the stock file in floats, by these algorithms. ms: our file, one thread. Of stock's, of "
     "litert-quantizer's (min-max): the ratio of our time to theirs, the files run in turn. dB: signal over error "
     "against Keras of all outputs, ours first; a dash where a tool refuses. Pieces: into how many parts XNNPACK cuts "
-    "the graph. KB and seconds of export: ours without proof and for the GPU, too, of stock's, and of "
-    "litert-quantizer's with the conversion before it. litert-quantizer's GPTQ is left out, as it keeps convolutions "
+    "the graph. gpu, in 16 bits: the verdicts of our file and of stock's against Keras. KB and seconds of export: ours "
+    "without proof and for the GPU, too, of stock's, and of litert-quantizer's with the conversion before it. litert-quantizer's GPTQ is left out, as it keeps convolutions "
     "in floats. What onnx2tf and litert-torch make of networks is in `make bench-foreign`."
 )
 
@@ -139,6 +143,9 @@ def measure(name):
     for way in times:
         found[way]["ms"] = round(float(np.median(times[way])), 3)
         found[way]["ours_over_it"] = round(timing.ratio(times, OURS, way), 3)
+    for way in JUDGED:
+        report = export.prove(files[way], GPUS, samples=x[SAMPLES:][:8], model=model)
+        found[way] |= {runtime: str(report.proof(runtime).verdict) for runtime in GPUS}
     return found
 
 
@@ -167,6 +174,7 @@ def table(results):
                 *(_or_dash(each, "ours_over_it", "{:.2f}") for each in three[1:]),
                 *(_or_dash(found[way], "snr_db", "{:.1f}") for way in WAYS),
                 ", ".join(_or_dash(each, "pieces", "{}") for each in three),
+                *(", ".join(_or_dash(found[way], runtime, "{}") for way in JUDGED) for runtime in GPUS),
                 ", ".join(_or_dash(each, "bytes", "{:,.0f}", 1000) for each in three),
                 ", ".join(_or_dash(each, "seconds", "{:.1f}") for each in three),
             ]
