@@ -80,8 +80,9 @@ NOTE = (
     "litert-quantizer's (min-max): the ratio of our time to theirs, the files run in turn. dB: signal over error "
     "against Keras of all outputs, ours first; a dash where a tool refuses. Pieces: into how many parts XNNPACK cuts "
     "the graph. gpu, in 16 bits: the verdicts of our file and of stock's against Keras. KB and seconds of export: ours "
-    "without proof and for the GPU, too, of stock's, and of litert-quantizer's with the conversion before it. litert-quantizer's GPTQ is left out, as it keeps convolutions "
-    "in floats. What onnx2tf and litert-torch make of networks is in `make bench-foreign`."
+    "without proof and for the GPU, too, of stock's, and of litert-quantizer's with the conversion before it. "
+    "litert-quantizer's GPTQ is left out, as it keeps convolutions in floats. What onnx2tf and litert-torch make of "
+    "networks is in `make bench-foreign`."
 )
 
 
