@@ -15,10 +15,13 @@ from keraslayers.export.precisions import PRECISIONS
 from keraslayers.export.predict import Evaluation
 from keraslayers.export.proof.blame import Culprit, find_culprit
 from keraslayers.export.proof.proof import Proof, Verdict
+from keraslayers.export.profile_file import profile
 from keraslayers.export.prove_file import prove
 from keraslayers.export.repair import repair
 from keraslayers.export.report.latency import Latency
+from keraslayers.export.report.operator_times import OperatorTime, Profile
 from keraslayers.export.report.report import NotProvenError, Report
+from keraslayers.export.runtimes.peaks import Peaks
 from keraslayers.export.runtimes.ssh import ssh
 from keraslayers.export.targets import TARGETS, Target
 
@@ -31,6 +34,9 @@ __all__ = [
     "Evaluation",
     "Latency",
     "NotProvenError",
+    "OperatorTime",
+    "Peaks",
+    "Profile",
     "Proof",
     "Report",
     "Target",
@@ -39,6 +45,7 @@ __all__ = [
     "benchmark",
     "compare",
     "find_culprit",
+    "profile",
     "prove",
     "repair",
     "ssh",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import pathlib
 from collections import Counter
 from dataclasses import dataclass, replace
@@ -17,15 +16,12 @@ from keraslayers.export.measures import snr_db
 from keraslayers.export.progress import step
 from keraslayers.export.proof.proof import agreement, calls_of, values_of
 from keraslayers.export.prove_file import opened, samples_for
+from keraslayers.export.report import node_data
 from keraslayers.export.runtimes import cpu
 
 # Of so many samples all that layers give is held.
 FEW = 4
 NUMBERS = ("float32", "int8", "int16", "uint8")
-# What a viewer is told of equal numbers, whose decibels are endless.
-EQUAL_DB = 200.0
-# Its colors from the farthest to the nearest.
-COLORS = ("#d73027", "#fee08b", "#1a9850")
 
 
 @dataclass(frozen=True)
@@ -92,12 +88,9 @@ class Comparison:
         """
         who = "save_node_data"
         path = files.writable(who, "path", path, ".json")
-        results = {
-            row.tensors[1]: {"value": min(row.snr_db, EQUAL_DB)} for row in self.layers if row.snr_db is not None
-        }
-        stops = [{"stop": i / (len(COLORS) - 1), "bgColor": color} for i, color in enumerate(COLORS)]
-        data = {"name": f"dB beside {self.names[0]}", "results": results, "gradient": stops}
-        files.write({path: json.dumps({self.graph: data}, indent=1).encode()})
+        values = {row.tensors[1]: row.snr_db for row in self.layers if row.snr_db is not None}
+        data = node_data.decibels(f"dB beside {self.names[0]}", values)
+        files.write({path: node_data.text(self.graph, data)})
         return path
 
     def __str__(self) -> str:

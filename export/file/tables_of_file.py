@@ -47,6 +47,11 @@ class Operator:
     weights: tuple[Tensor, ...] = field(default=())
 
 
+def widens(operator):
+    """Whether an operator of `edit` only widens a constant, which is done when the file is loaded."""
+    return operator.name == "DEQUANTIZE" and operator.inputs[0].constant
+
+
 def read_tables(blob):
     """Reads (inputs, operators) of the main graph of a file.
 
@@ -78,7 +83,7 @@ def _read(blob):
     operators = []
     for operator in main.operators:
         inputs = tuple(of(tensor) for tensor in operator.inputs if tensor is not None)
-        if operator.name == "DEQUANTIZE" and inputs[0].constant:
+        if widens(operator):
             stored[operator.output] = operator.inputs[0]
             continue
         weights = () if operator.name in _PLACES.split() else tuple(tensor for tensor in inputs if tensor.constant)

@@ -10,33 +10,36 @@ UNITS = {"size": "bytes", "latency_ms": "ms"}
 NAMED = 3
 
 
-def _svg(height, description, parts):
+def svg(height, description, parts):
+    """Parts as a picture that is as wide as the page lets it."""
     return (
         f'<svg class="along" role="img" aria-label="{escape(description)}" viewBox="0 0 {WIDTH} {height}" '
         f'font-family="system-ui, sans-serif" font-size="10">{"".join(parts)}</svg>'
     )
 
 
-def _box(x, y, width, height, colour, title):
+def box(x, y, width, height, colour, title):
+    """A box that says something where it is pointed at."""
     return (
         f'<rect x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}" fill="{colour}">'
         f"<title>{escape(title)}</title></rect>"
     )
 
 
-def _words(x, y, text, anchor="start", colour=GREY):
+def words(x, y, text, anchor="start", colour=GREY):
+    """A line of words."""
     return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{colour}">{escape(text)}</text>'
 
 
 def parts_of(proof):
     """Where along the network a runtime's accelerator computes, and where it leaves the graph to built-in kernels."""
     wide = WIDTH / proof.operators
-    parts = [_box(0, 0, WIDTH, 16, BLUE, f"{proof.delegated} operators on the accelerator")]
+    parts = [box(0, 0, WIDTH, 16, BLUE, f"{proof.delegated} operators on the accelerator")]
     for place, operator, layer in proof.left_at:
         # Of a thousand operators one would be too thin to see.
-        parts.append(_box(place * wide, 0, max(wide, 1.5), 16, RED, f"{operator} of {layer}"))
-    parts += [_words(0, 28, "first operator"), _words(WIDTH, 28, "last", "end")]
-    return _svg(32, f"{proof.runtime}: where the accelerator computes", parts)
+        parts.append(box(place * wide, 0, max(wide, 1.5), 16, RED, f"{operator} of {layer}"))
+    parts += [words(0, 28, "first operator"), words(WIDTH, 28, "last", "end")]
+    return svg(32, f"{proof.runtime}: where the accelerator computes", parts)
 
 
 def sizes_along(sizes):
@@ -48,16 +51,16 @@ def sizes_along(sizes):
     most = max([1, *sizes.values()])
     wide = WIDTH / len(sizes)
     parts = [
-        _box(
+        box(
             i * wide, 12 + HIGH * (1 - size / most), max(0.8 * wide, 0.8), HIGH * size / most, BLUE, f"{name}: {size:,}"
         )
         for i, (name, size) in enumerate(sizes.items())
     ]
     largest = max(sizes, key=sizes.get)
     at = (list(sizes).index(largest) + 0.5) * wide
-    parts.append(_words(at, 9, f"{largest or '(no layer)'}: {most:,}", _anchor(at)))
-    parts += [_words(0, HIGH + 24, "first layer"), _words(WIDTH, HIGH + 24, "last", "end")]
-    return _svg(HIGH + 28, "bytes of weights along the network", parts)
+    parts.append(words(at, 9, f"{largest or '(no layer)'}: {most:,}", _anchor(at)))
+    parts += [words(0, HIGH + 24, "first layer"), words(WIDTH, HIGH + 24, "last", "end")]
+    return svg(HIGH + 28, "bytes of weights along the network", parts)
 
 
 def errors_along(errors, names):
@@ -81,9 +84,9 @@ def errors_along(errors, names):
             f"{error.snr_db:.1f} dB</title></circle>"
         )
     for line, error in enumerate(errors[:NAMED]):
-        parts.append(_words(0, HIGH + 12 + 12 * line, f"{error.layer}: {error.snr_db:.1f} dB", colour=RED))
-    parts += [_words(WIDTH, 10, f"{high:.0f} dB", "end"), _words(WIDTH, HIGH + 12, f"{low:.0f} dB", "end")]
-    return _svg(HIGH + 16 + 12 * NAMED, "signal over error along the network", parts)
+        parts.append(words(0, HIGH + 12 + 12 * line, f"{error.layer}: {error.snr_db:.1f} dB", colour=RED))
+    parts += [words(WIDTH, 10, f"{high:.0f} dB", "end"), words(WIDTH, HIGH + 12, f"{low:.0f} dB", "end")]
+    return svg(HIGH + 16 + 12 * NAMED, "signal over error along the network", parts)
 
 
 def trials_against(trials, name, chosen):
@@ -113,12 +116,12 @@ def trials_against(trials, name, chosen):
         ):
             beside += 10 if y < HIGH / 2 else -10  # inwards, to where no other label stands
         labels.append((x, beside, label))
-        parts += [ring, _words(x + 9, beside, label, colour=colour)]
+        parts += [ring, words(x + 9, beside, label, colour=colour)]
     parts += [
-        _words(0, HIGH + 12, "0"),
-        _words(WIDTH - 82, HIGH + 12, f"{most:,.{0 if most > 100 else 2}f} {UNITS[name]}", "middle"),
+        words(0, HIGH + 12, "0"),
+        words(WIDTH - 82, HIGH + 12, f"{most:,.{0 if most > 100 else 2}f} {UNITS[name]}", "middle"),
     ]
-    return _svg(HIGH + 16, f"score against {name}", parts)
+    return svg(HIGH + 16, f"score against {name}", parts)
 
 
 def called(trial):

@@ -22,14 +22,14 @@ LARGER = 2
 UNKNOWN = "(no layer)"
 
 
-def _text(words, style=""):
+def text(words, style=""):
     """Words as they are: a name out of a file is no markup, and no command to the terminal."""
     return Text(printable(words), style=style)
 
 
 def verdict(proof):
     """The verdict's word in its colour."""
-    return _text(str(proof.verdict), style=COLOURS[proof.verdict])
+    return text(str(proof.verdict), style=COLOURS[proof.verdict])
 
 
 def number(value, form):
@@ -79,7 +79,7 @@ def _each_once(report, words_of):
     for proof in report.proofs:
         for words in words_of(proof):
             said.setdefault(words, []).append(proof.runtime)
-    return [_text(f"{', '.join(names)}: {words}") for words, names in said.items()]
+    return [text(f"{', '.join(names)}: {words}") for words, names in said.items()]
 
 
 def of_report(report):
@@ -90,7 +90,7 @@ def of_report(report):
     ]
     # Narrow, so that a terminal of 80 columns shows all.
     proofs = Table(
-        title=_text(f"{report.name}: {', '.join(about)}"),
+        title=text(f"{report.name}: {', '.join(about)}"),
         title_justify="left",
         title_style="bold",
         box=box.SIMPLE_HEAD,
@@ -104,7 +104,7 @@ def of_report(report):
         proofs.add_column(column, justify="right", no_wrap=True)
     for proof in report.proofs:
         proofs.add_row(
-            _text(proof.runtime),
+            text(proof.runtime),
             proof.arithmetic,
             verdict(proof),
             "/".join(str(part) for part in (proof.delegated, proof.operators) if part is not None) or "-",
@@ -114,59 +114,57 @@ def of_report(report):
             number(proof.agreement, ".1%"),
             number(proof.latency_ms, ".2f"),
         )
-    parts = [proofs, *(_text(str(each)) for each in report.latencies)]
+    parts = [proofs, *(text(str(each)) for each in report.latencies)]
     for side, tensors in (("input", report.inputs), ("output", report.outputs)):
         for tensor in tensors:
             quantized = ""
             if tensor["scale"] is not None:
                 quantized = f", real = {tensor['scale']:.6g} * (integer - {tensor['zero_point']})"
-            parts.append(_text(f"{side} {tensor['name']}: {tensor['dtype']} {list(tensor['shape'])}{quantized}"))
+            parts.append(text(f"{side} {tensor['name']}: {tensor['dtype']} {list(tensor['shape'])}{quantized}"))
     if len(report.signatures) > 1:
-        parts.append(_text(f"signatures, each run by itself: {', '.join(report.signatures)}"))
+        parts.append(text(f"signatures, each run by itself: {', '.join(report.signatures)}"))
     parts += [
-        _text(
-            f"{proof.runtime}: runs in {proof.arena_bytes:,} bytes of memory on this 64-bit host, weights not counted"
-        )
+        text(f"{proof.runtime}: runs in {proof.arena_bytes:,} bytes of memory on this 64-bit host, weights not counted")
         for proof in report.proofs
         if proof.arena_bytes is not None
     ]
     parts += _each_once(report, lambda proof: [left_out(proof)] if proof.left else [])
     if report.passes:
-        parts.append(_text(f"passes: {', '.join(f'{name} {changes(made)}x' for name, made in report.passes.items())}"))
+        parts.append(text(f"passes: {', '.join(f'{name} {changes(made)}x' for name, made in report.passes.items())}"))
     if report.rewrites:
-        parts.append(_text(f"rewrites: {'; '.join(rewritten(*item) for item in report.rewrites.items())}"))
+        parts.append(text(f"rewrites: {'; '.join(rewritten(*item) for item in report.rewrites.items())}"))
     if report.growth > LARGER:
-        parts.append(_text(f"rewriting made the file {report.growth:.1f} times as large"))
+        parts.append(text(f"rewriting made the file {report.growth:.1f} times as large"))
     if report.unrepaired:
-        parts.append(_text(f"left as it was: {report.unrepaired}"))
+        parts.append(text(f"left as it was: {report.unrepaired}"))
     if report.preprocessing:
-        parts.append(_text(f"preprocessing in the file: {report.preprocessing}"))
+        parts.append(text(f"preprocessing in the file: {report.preprocessing}"))
     parts += [
-        _text(f"offsets of {layer} are clipped to {pixels} pixels, the largest on the samples")
+        text(f"offsets of {layer} are clipped to {pixels} pixels, the largest on the samples")
         for layer, pixels in report.bounds.items()
     ]
     if report.largest:
-        parts.append(_text(str(report.largest)))
+        parts.append(text(str(report.largest)))
     if report.float_layers:
-        parts.append(_text(f"layers in floats: {', '.join(report.float_layers)}"))
+        parts.append(text(f"layers in floats: {', '.join(report.float_layers)}"))
     if report.trials:
-        parts.append(_text(f"tried: {'; '.join(tried(trial) for trial in report.trials)}"))
+        parts.append(text(f"tried: {'; '.join(tried(trial) for trial in report.trials)}"))
     if report.layer_errors:
         worst = [f"{error.layer} {error.snr_db:.1f} dB" for error in report.layer_errors[:5]]
         bits = report.precision
-        parts.append(_text(f"{bits} costs most in: {', '.join(worst)} (signal over error, that layer alone in {bits})"))
+        parts.append(text(f"{bits} costs most in: {', '.join(worst)} (signal over error, that layer alone in {bits})"))
     if report.layer_sizes:
         most = list(report.layer_sizes.items())[:5]
-        parts.append(_text(f"most bytes: {', '.join(f'{layer or UNKNOWN} {size:,}' for layer, size in most)}"))
+        parts.append(text(f"most bytes: {', '.join(f'{layer or UNKNOWN} {size:,}' for layer, size in most)}"))
     if report.float_operators:
-        parts.append(_text(f"in floats: {', '.join(f'{n} {count}x' for n, count in report.float_operators.items())}"))
+        parts.append(text(f"in floats: {', '.join(f'{n} {count}x' for n, count in report.float_operators.items())}"))
     off = "a probability is off by {:.2g} at most"
     parts += _each_once(report, lambda proof: [off.format(e)] if (e := proof.probability_error) is not None else [])
     references = dict.fromkeys(proof.reference for proof in report.proofs if proof.reference)
     reference = " or ".join(references) or "the reference"
     samples = " to ".join(str(n) for n in sorted({proof.samples for proof in report.proofs if proof.samples})) or "no"
     parts.append(
-        _text(
+        text(
             "arithmetic: what the runtime computes in. operators: taken by its accelerator, of all, in so many parts. "
             f"Errors and top-1 agreement: against {reference}, over {samples} samples. ms: one call on this host, or "
             "behind ssh, no phone's figure; emulated code has none, as its time means nothing.",
@@ -176,7 +174,7 @@ def of_report(report):
     parts += _each_once(report, lambda proof: [" ".join(w.split()) for w in (proof.reason, proof.note) if w])
     if report.absent:
         absent = "; ".join(f"{name} ({remedy})" for name, remedy in report.absent.items())
-        parts.append(_text(f"not on this machine: {absent}"))
+        parts.append(text(f"not on this machine: {absent}"))
     return Group(*parts)
 
 
@@ -194,7 +192,7 @@ def of_answers(answers):
             about = (answer.device, answer.browser, answer.gpu) if i == 0 else ("", "", "")
             exact = found.max_error is not None and found.snr_db is None
             made.add_row(
-                *map(_text, about),
+                *map(text, about),
                 found.runtime,
                 verdict(found),
                 "exact" if exact else number(found.snr_db, ".1f"),
@@ -210,7 +208,7 @@ def of_evaluation(evaluation):
     for column in ("", "Keras", evaluation.runtime):
         table.add_column(column, justify="right" if column else "left", no_wrap=True)
     for name, value in evaluation.keras.items():
-        table.add_row(_text(name), f"{value:.4f}", f"{evaluation.file[name]:.4f}")
+        table.add_row(text(name), f"{value:.4f}", f"{evaluation.file[name]:.4f}")
     told = [f"{evaluation.samples:,} samples"]
     if evaluation.agreement is not None:
         told.append(f"the same class in {evaluation.agreement:.2%}")
@@ -223,7 +221,7 @@ def of_comparison(comparison):
     """Two files side by side."""
     whole = Table(box=box.HORIZONTALS, show_edge=False, padding=(0, 1, 0, 0))
     for column in ("", *comparison.names):
-        whole.add_column(_text(column), justify="right" if column else "left")
+        whole.add_column(text(column), justify="right" if column else "left")
     whole.add_row("bytes", *(f"{size:,}" for size in comparison.sizes))
     whole.add_row("operators", *map(str, comparison.operators))
     whole.add_row("parts", *(str(count) if count else "-" for count in comparison.partitions))
@@ -237,13 +235,13 @@ def of_comparison(comparison):
         first, second = (" ".join(f"{name} {count}" for name, count in each.items()) for each in row.operators)
         kinds = first if first == second else f"{first or 'none'} / {second or 'none'}"
         table.add_row(
-            _text(row.layer), _text(kinds), *(number(size, ",") for size in row.sizes), number(row.snr_db, ".1f")
+            text(row.layer), text(kinds), *(number(size, ",") for size in row.sizes), number(row.snr_db, ".1f")
         )
     told = [f"`{name}` {snr:.1f} dB" for name, snr in comparison.outputs.items()]
     words = f"outputs of the second against the first, over {comparison.samples} samples: {', '.join(told)}"
     if comparison.agreement is not None:
         words += f"; the same class in {comparison.agreement:.1%}"
-    return Group(whole, Text(), table, _text(words))
+    return Group(whole, Text(), table, text(words))
 
 
 def to_text(renderable, width=88):

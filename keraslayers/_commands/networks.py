@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 
 from keraslayers import _arguments, _checks
-from keraslayers._commands.terminal import FORCE, JSON, NOT_PROVEN, PROVEN, out, print_json, wrote
+from keraslayers._commands.terminal import FORCE, JSON, NOT_PROVEN, PROVEN, out, page_path, print_json, wrote
 from keraslayers._quiet import quiet
 
 
@@ -71,8 +71,36 @@ def analyze(
     ] = None,
     json: JSON = False,
     plot: Annotated[Path | None, typer.Option(help="Draw them over the depth, too: .png, .svg or .pdf.")] = None,
+    profile: Annotated[
+        bool,
+        typer.Option(
+            "--profile",
+            help="Of a .tflite file: time each operator on this machine, beside the least that it can take here.",
+        ),
+    ] = False,
+    samples: Annotated[
+        Path | None, typer.Option(help="With --profile, inputs to run: .npy, or .npz by input name.")
+    ] = None,
+    html: Annotated[Path | None, typer.Option(help="With --profile, write it as a page, too: .html.")] = None,
+    node_data: Annotated[
+        Path | None,
+        typer.Option(
+            help="With --profile, write it for Model Explorer, too: of NAME.json NAME.ms.json and three others."
+        ),
+    ] = None,
 ):
     """Count what a model costs: multiply-adds, parameters, memory access, receptive field, layer by layer."""
+    if profile:
+        if not model.endswith(".tflite"):
+            raise ValueError(f"`analyze`: `profile` goes with a .tflite file, which can be timed; got {model!r}.")
+        for name, given in (("input_shape", input_shape), ("plot", plot)):
+            if given is not None:
+                raise ValueError(f"`analyze`: `{name}` does not go with `profile`; leave one away.")
+        _profile(Path(model), samples, html, node_data, json)
+        return
+    for name, given in (("samples", samples), ("html", html), ("node_data", node_data)):
+        if given is not None:
+            raise ValueError(f"`analyze`: `{name}` goes with `profile`; give that, too.")
     shape = None if input_shape is None else _arguments.shape("analyze", input_shape)
     if model.endswith(".tflite"):
         if shape is not None:
@@ -92,6 +120,30 @@ def analyze(
     if plot:
         found.plot(plot)
         wrote(plot)
+
+
+def _profile(file, samples, html, node_data, json):
+    """Where a file's time goes."""
+    with quiet():
+        from keraslayers.export import profile
+        from keraslayers.export.file import files
+        from keraslayers.export.report import node_data as written
+        from keraslayers.export.report import profile_table
+    read = {"MODEL": file, "samples": samples, "the report beside it": file.with_suffix(".json")}
+    html = page_path("analyze", html, read)
+    if node_data:
+        places = written.paths("analyze", "node_data", node_data, written.OF_PROFILE)
+        files.check_distinct("analyze", {f"node_data, {place.name}": place for place in places.values()}, read)
+    found = profile(file, _arguments.load_samples("analyze", samples))
+    if json:
+        print_json(dumps(found.to_dict()))
+    else:
+        out.print(profile_table.of_profile(found))
+    if html:
+        found.to_html(html)
+        wrote(html)
+    if node_data:
+        wrote(*found.save_node_data(node_data))
 
 
 def _analyze(model, shape):
