@@ -13,9 +13,9 @@ from keraslayers.export.file.analyze_file import analyze_file
 from keraslayers.export.pipeline import to_tflite
 from keraslayers.export.precisions import PRECISIONS
 from keraslayers.export.predict import Evaluation
+from keraslayers.export.profile_file import profile
 from keraslayers.export.proof.blame import Culprit, find_culprit
 from keraslayers.export.proof.proof import Proof, Verdict
-from keraslayers.export.profile_file import profile
 from keraslayers.export.prove_file import prove
 from keraslayers.export.repair import repair
 from keraslayers.export.report.latency import Latency

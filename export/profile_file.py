@@ -90,7 +90,7 @@ def profile(file: File, samples: Samples | None = None) -> Profile:
         except RuntimeError as error:
             raise RuntimeError(f"`{who}`: running {name!r} and each of its operators alone: {error}") from error
     if outcomes[WHOLE].reason:
-        raise RuntimeError(f"`{who}`: LiteRT does not run {name!r} on the CPU: {outcomes[WHOLE].reason}.")
+        raise RuntimeError(f"`{who}`: LiteRT does not run {name!r} on the CPU: {outcomes[WHOLE].reason.rstrip('. ')}.")
     peaks = peaks_of({key: outcomes[key] for key in tests})
     rows = []
     for operator, cost in zip(operators, analyze_file(whole.write()).layers, strict=True):
@@ -134,7 +134,7 @@ def _values(who, name, blob, graph, whole, operators, inputs):
     ]
     outcome = cpu.values(blob, graph, inputs, told)
     if outcome.outputs is None:
-        raise RuntimeError(f"`{who}`: LiteRT does not run {name!r} on the CPU: {outcome.reason}.")
+        raise RuntimeError(f"`{who}`: LiteRT does not run {name!r} on the CPU: {outcome.reason.rstrip('. ')}.")
     found = {tensor: outcome.outputs[str(numbers[tensor])] for tensor in kept}
     return {tensor: calls for tensor, calls in found.items() if isinstance(calls, np.ndarray)}
 
@@ -152,7 +152,7 @@ def _judged(operator, part, outcome, values):
     if outcome is None:
         return Verdict.UNTESTED, None, NO_ARRAY
     if outcome.reason:
-        return Verdict.UNTESTED, None, f"it does not run alone: {outcome.reason}"
+        return Verdict.UNTESTED, None, f"it does not run alone: {outcome.reason.rstrip('. ')}"
     graph = read_graph(part.blob)
     calls = max((len(given) for given in part.inputs), default=1)  # of constants alone one
     meant = [values[tensor][:calls] for tensor in operator.outputs]

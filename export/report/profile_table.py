@@ -13,6 +13,8 @@ from keraslayers.export.report.tables import number, text, verdict
 COSTLIEST = 20
 # So many kinds of operators have a sum.
 KINDS = 5
+# From so many times the whole file's time on the sum of its operators' is told to be more.
+MORE = 1.1
 
 
 def of_profile(profile):
@@ -48,17 +50,22 @@ def profiled(profile):
     rates = " and ".join(f"{rate / 1e9:.0f} billion in {kind}" for kind, rate in peaks.multiply_adds.items())
     moved = sorted(peaks.bandwidths)
     few, many = (peaks.bandwidth(size) / 1e9 for size in (moved[0], moved[-1]))
-    times = "" if profile.ratio is None else f", {profile.ratio:.1f} times less"
+    times = "" if profile.ratio is None else f", {profile.ratio:.1f} times less than the whole"
     yield (
         f"{profile.latency_ms:.3f} ms a call on one thread of {peaks.host}: this host's figure, no phone's. Its "
-        f"{len(profile.operators)} operators take {profile.ms:.3f} ms, each alone, and their floors are "
-        f"{profile.floor_ms:.3f} ms{times} than the whole."
+        f"{len(profile.operators)} operators take {profile.ms:.3f} ms, each alone, which is "
+        f"{100 * profile.ms / profile.latency_ms:.0f} % of that; their floors are {profile.floor_ms:.3f} ms{times}."
     )
+    if profile.ms > MORE * profile.latency_ms:
+        yield (
+            "Alone they take more than together: where XNNPACK makes one operator of several, as of a PAD and the "
+            "convolution behind it, here is what each takes by itself."
+        )
     yield (
         "The floor of an operator is the longer of its multiply-adds and its bytes at the best that LiteRT reached "
-        f"here on one thread: multiply-adds a second {rates}; {few:.0f} GB a second where few bytes are moved, {many:.0f} "
-        f"where {moved[-1] / 1e6:.0f} MB are. A call that does nothing takes {1000 * peaks.call_ms:.1f} microseconds, "
-        "which are taken off."
+        f"here on one thread: multiply-adds a second {rates}; {few:.0f} GB a second where few bytes are moved, "
+        f"{many:.0f} where {moved[-1] / 1e6:.0f} MB are. A call that does nothing takes {1000 * peaks.call_ms:.1f} "
+        "microseconds, which are taken off."
     )
     kinds = {}
     for row in profile.costliest:
