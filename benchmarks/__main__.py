@@ -13,6 +13,7 @@ from benchmarks import (
     drivers,
     dynamic,
     float16,
+    floors,
     hard_activations,
     integers,
     limits,
@@ -35,6 +36,7 @@ GROUPS = {
     "limits": (limits,),
     "float16": (float16,),
     "integers": (integers,),
+    "floors": (floors,),
     "drivers": (drivers,),
     "arm64": (arm64,),
 }

@@ -79,6 +79,9 @@ def files(model: keras.Model) -> None:
         print(culprit.layer, culprit.remedy)
     print(export.compare(path, made.tflite).layers[0].snr_db, export.benchmark(path).median_ms)
     print(export.analyze_file(path).multiply_adds)
+    profile: export.Profile = export.profile(path, samples=images)
+    profile.to_html("profile.html")
+    print(profile.costliest[0].ratio, profile.peaks.multiply_adds["int8"], *profile.save_node_data("app.nodes.json"))
     export.to_tflite(model, precision="int9")  # pyright: ignore[reportArgumentType]
     export.to_tflite(model, target="phone")  # pyright: ignore[reportArgumentType]
     export.to_tflite(model, samples="images")  # pyright: ignore[reportArgumentType]
