@@ -8,7 +8,7 @@ import numpy as np
 
 from keraslayers._hints import File, Samples
 from keraslayers.export.file import edit
-from keraslayers.export.file.alone import alike, alone, fed
+from keraslayers.export.file.alone import alike, alone, fed, made
 from keraslayers.export.file.analyze_file import analyze_file
 from keraslayers.export.file.graph import Tensor, read_graph
 from keraslayers.export.file.least_bytes import least_bytes
@@ -74,7 +74,7 @@ def profile(file: File, samples: Samples | None = None) -> Profile:
         values = _values(who, name, blob, graph, whole, operators, inputs)
     for tensor, calls in values.items():
         tensor.fix(calls.shape[1:])  # the file may leave sizes open
-    parts = {operator: part for operator in operators if (part := _part(operator, values))}
+    parts = {operator: part for operator in operators if (part := _part(operator, whole.main, values))}
     timed = {}
     for operator in parts:
         timed.setdefault(alike(operator), operator)
@@ -96,7 +96,8 @@ def profile(file: File, samples: Samples | None = None) -> Profile:
     for operator, cost in zip(operators, analyze_file(whole.write()).layers, strict=True):
         part, outcome = parts.get(operator), outcomes.get(operator)
         times = outcomes[timed[alike(operator)]].times_ms if part else ()
-        verdict, snr, reason = _judged(operator, part, outcome, values)
+        meant = [values[tensor] for tensor in made(operator, whole.main)] if part else []
+        verdict, snr, reason = _judged(part, outcome, meant)
         moved = least_bytes(operator)
         rows.append(
             OperatorTime(
@@ -127,7 +128,7 @@ def _in_order(whole, graph, inputs):
 def _values(who, name, blob, graph, whole, operators, inputs):
     """By tensor what LiteRT's built-in kernels give it: of all that operators are given, and of what they give."""
     numbers = {tensor: number for number, tensor in enumerate(whole.tensors)}
-    wanted = dict.fromkeys(tensor for operator in operators for tensor in (*fed(operator), *operator.outputs))
+    wanted = dict.fromkeys(tensor for operator in operators for tensor in (*fed(operator), *made(operator, whole.main)))
     kept = [t for t in wanted if t.dtype in FIELDS and t in numbers]
     told = [
         Tensor(str(numbers[t]), numbers[t], tuple(max(1, size) for size in t.shape), t.dtype, None, None) for t in kept
@@ -139,23 +140,23 @@ def _values(who, name, blob, graph, whole, operators, inputs):
     return {tensor: calls for tensor, calls in found.items() if isinstance(calls, np.ndarray)}
 
 
-def _part(operator, values):
-    """An operator as a file with what it is given; None where that is no array of numbers."""
-    tensors = fed(operator)
-    if not all(tensor in values for tensor in (*tensors, *operator.outputs)):
+def _part(operator, graph, values):
+    """An operator as a file with what it is given; None where that is no array of numbers, or nothing is made of it."""
+    tensors, given = fed(operator), made(operator, graph)
+    if not given or not all(tensor in values for tensor in (*tensors, *given)):
         return None
-    return Given(alone(operator), tuple(values[tensor] for tensor in tensors))
+    return Given(alone(operator, graph), tuple(values[tensor] for tensor in tensors))
 
 
-def _judged(operator, part, outcome, values):
-    """(Verdict, decibels, reason) of what an operator gave alone."""
+def _judged(part, outcome, meant):
+    """(Verdict, decibels, reason) of what an operator gave alone; `meant` is what LiteRT's built-in kernels give."""
     if outcome is None:
         return Verdict.UNTESTED, None, NO_ARRAY
     if outcome.reason:
         return Verdict.UNTESTED, None, f"it does not run alone: {outcome.reason.rstrip('. ')}"
     graph = read_graph(part.blob)
     calls = max((len(given) for given in part.inputs), default=1)  # of constants alone one
-    meant = [values[tensor][:calls] for tensor in operator.outputs]
+    meant = [values[:calls] for values in meant]
     if any(a.shape != b.shape for a, b in zip(outcome.outputs, meant, strict=True)):
         return Verdict.UNTESTED, None, "alone it gives another shape"
     names = [tensor.name for tensor in graph.outputs]

@@ -11,8 +11,11 @@ from keraslayers.__main__ import main
 from keraslayers.export import OperatorTime, Peaks, Profile, Verdict, profile, profile_file
 from keraslayers.export.file import edit
 from keraslayers.export.file.alone import alike, alone, fed
+from keraslayers.export.file.edit import Operator, Tensor
 from keraslayers.export.file.least_bytes import least_bytes
+from keraslayers.export.file.schema import new_table
 from keraslayers.export.report import profile_pictures
+from keraslayers.export.runtimes import peaks
 from tests.file_tools import Made, inputs_of, run
 
 FILES = Path(__file__).parent / "files"
@@ -67,7 +70,9 @@ def found(file):
 
 @pytest.fixture
 def hurried(monkeypatch):
-    """What is not about times needs few of them."""
+    """What is not about times needs few of them, and of the machine's peaks the small ones."""
+    monkeypatch.setattr(peaks, "MOVED", peaks.MOVED[:2])
+    monkeypatch.setattr(peaks, "PRODUCTS", peaks.PRODUCTS[:1])
     monkeypatch.setattr(profile_file, "SECONDS", 0.0)
     monkeypatch.setattr(profile_file, "ROUNDS", 1)
 
@@ -94,24 +99,24 @@ def test_the_large_cost_more_and_none_is_without_a_time(found):
 
 
 def test_floors_are_the_longer_of_products_and_bytes(found):
-    peaks = found.peaks
-    assert peaks.multiply_adds.keys() == {"float32", "int8"}
-    assert all(rate > 1e7 for rate in (*peaks.multiply_adds.values(), *peaks.bandwidths.values()))
-    assert 0 < peaks.call_ms < 10
+    best = found.peaks
+    assert best.multiply_adds.keys() == {"float32", "int8"}
+    assert all(rate > 1e7 for rate in (*best.multiply_adds.values(), *best.bandwidths.values()))
+    assert 0 < best.call_ms < 10
     for row in found.operators:
-        reached = [size for size in peaks.bandwidths if size <= row.moved_bytes]
-        fastest = max(rate for size, rate in peaks.bandwidths.items() if size >= max(reached, default=0))
-        longest = max(row.multiply_adds / peaks.multiply_adds["float32"], row.moved_bytes / fastest)
+        reached = [size for size in best.bandwidths if size <= row.moved_bytes]
+        fastest = max(rate for size, rate in best.bandwidths.items() if size >= max(reached, default=0))
+        longest = max(row.multiply_adds / best.multiply_adds["float32"], row.moved_bytes / fastest)
         assert row.floor_ms == pytest.approx(1000 * longest)
 
 
 def test_what_peaks_tell():
-    peaks = Peaks("a machine", {"float32": 1e9, "int8": 4e9}, {1000: 1e9, 4000: 1e8, 9000: 2e8}, 0.001)
-    assert peaks.floor_ms(10**6, "float32", 0) == 1
-    assert peaks.floor_ms(10**6, "int8", 0) == 0.25
-    assert peaks.floor_ms(0, "float32", 500) == pytest.approx(0.0005)  # as fast as the nearest cache, no faster
-    assert peaks.bandwidth(3999) == 1e9
-    assert peaks.bandwidth(5000) == 2e8  # what more bytes reach, fewer do
+    best = Peaks("a machine", {"float32": 1e9, "int8": 4e9}, {1000: 1e9, 4000: 1e8, 9000: 2e8}, 0.001)
+    assert best.floor_ms(10**6, "float32", 0) == 1
+    assert best.floor_ms(10**6, "int8", 0) == 0.25
+    assert best.floor_ms(0, "float32", 500) == pytest.approx(0.0005)  # as fast as the nearest cache, no faster
+    assert best.bandwidth(3999) == 1e9
+    assert best.bandwidth(5000) == 2e8  # what more bytes reach, fewer do
 
 
 def test_each_operator_is_judged(found):
@@ -176,8 +181,8 @@ def test_an_operator_alone_is_the_operator():
     (x,) = inputs_of(blob)
     values = {file.main.inputs[0]: x}
     for operator in file.main.operators:
-        made = run(alone(operator), *(values[tensor] for tensor in fed(operator)))
-        values.update(zip(operator.outputs, made, strict=True))
+        outputs = run(alone(operator, file.main), *(values[tensor] for tensor in fed(operator)))
+        values.update(zip(operator.outputs, outputs, strict=True))
     (wanted,) = run(blob, x)
     assert np.array_equal(values[file.main.outputs[0]], wanted)
     assert file.write() == before  # it is untouched
@@ -186,14 +191,37 @@ def test_an_operator_alone_is_the_operator():
     assert len(set(keys)) == len(keys) - 1
 
 
+def test_what_nobody_reads_is_not_asked_for():
+    """As of a loop some of what it makes, of which LiteRT keeps nothing."""
+    made = Made()
+    x = made.input((1, 4))
+    halves = [Tensor(f"half{i}", (1, 2), "float32") for i in range(2)]
+    split = Operator("SPLIT", [made.integers(1), x], halves, new_table("SplitOptions", numSplits=2))
+    made.graph.insert(split)
+    blob = made.done(made.new("ABS", [halves[1]], (1, 2)))
+    graph = edit.read(blob).main
+    (half,) = run(alone(graph.operators[0], graph), np.float32([[1, 2, 3, 4]]))
+    assert np.array_equal(half, [[3, 4]])
+
+
+def test_an_operator_of_unknown_cost_is_told_of(hurried):
+    made = Made()
+    x = made.input((1, 64))
+    found = profile(made.done(made.new("CUMSUM", [x, made.integers(1)], (1, 64))))
+    (row,) = found.operators
+    assert (row.multiply_adds, row.moved_bytes, row.verdict) == (None, 512, "PROVEN")
+    assert "Of CUMSUM 1x, " in " ".join(str(found).split())
+
+
 def test_constants_that_a_file_widens_go_along():
     made = Made()
     x = made.input((1, 8))
     kernel = made.constant(np.ones((4, 8), "float16"))
     wide = made.new("DEQUANTIZE", [kernel], (4, 8), "float32")
     blob = made.done(made.new("FULLY_CONNECTED", [x, wide, None], (1, 4)))
-    _, dense = edit.read(blob).main.operators
-    assert np.array_equal(run(alone(dense), np.full((1, 8), 2, "float32"))[0], [[16] * 4])
+    graph = edit.read(blob).main
+    _, dense = graph.operators
+    assert np.array_equal(run(alone(dense, graph), np.full((1, 8), 2, "float32"))[0], [[16] * 4])
     assert least_bytes(dense) == 4 * 8 + 2 * 32 + 4 * 4  # of the kernel what the file holds
 
 
@@ -269,7 +297,7 @@ def test_json_holds_everything(found):
     assert told["peaks"]["host"] == found.peaks.host
 
 
-def test_the_command(file, tmp_path, capfd, hurried):
+def test_the_command(file, found, tmp_path, capfd, hurried, monkeypatch):
     words = ["analyze", file, "--profile", "--html", tmp_path / "a.html", "--node-data", tmp_path / "a.json"]
     assert command(*words) == 0
     written = capfd.readouterr()
@@ -279,9 +307,10 @@ def test_the_command(file, tmp_path, capfd, hurried):
     assert {path.name for path in tmp_path.iterdir()} == {
         "a.html", "a.verdict.json", "a.dB.json", "a.ms.json", "a.floors.json"
     }  # fmt: skip
+    assert export.profile is profile
+    monkeypatch.setattr(export, "profile", lambda *given: found)
     assert command("analyze", file, "--profile", "--json") == 0
     assert len(json.loads(capfd.readouterr().out)["operators"]) == len(WORK)
-    assert export.profile is profile
 
 
 @pytest.mark.parametrize(

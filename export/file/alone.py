@@ -17,10 +17,15 @@ def fed(operator):
     return tuple(dict.fromkeys(t for t in read if not (t.constant or t.variable or _stored(t))))
 
 
-def alone(operator):
-    """The bytes of a file that holds one operator of another, its constants with it; the other stays as it is.
+def made(operator, graph):
+    """The tensors that an operator makes for others, or for who runs the graph; a loop makes some for nobody."""
+    return tuple(tensor for tensor in operator.outputs if tensor.readers or graph.given(tensor))
 
-    Its inputs are what `fed` gives, in that order, its outputs those of the operator.
+
+def alone(operator, graph):
+    """The bytes of a file that holds one operator of a graph, its constants with it; the graph stays as it is.
+
+    Its inputs are what `fed` gives, in that order, its outputs what `made` does.
     """
     twins, widened = {}, []
 
@@ -33,7 +38,10 @@ def alone(operator):
 
     inputs = [twin(tensor) for tensor in operator.inputs]
     outputs = [twin(tensor) for tensor in operator.outputs]
-    whole = Graph("main", [twins[t] for t in fed(operator)], outputs, [*widened, operator.twin(inputs, outputs)])
+    given = [twins[tensor] for tensor in made(operator, graph)]
+    whole = Graph(
+        "main", [twins[tensor] for tensor in fed(operator)], given, [*widened, operator.twin(inputs, outputs)]
+    )
     return File(called_by([whole])).write()
 
 

@@ -73,10 +73,16 @@ def profiled(profile):
     told = [_of_kind(*item) for item in sorted(kinds.items(), key=lambda item: -_ms(item[1]))[:KINDS]]
     yield f"Most time by kind: {'; '.join(told)}."
     if left := [row for row in profile.operators if not row.xnnpack and row.ms is not None]:
-        kinds = ", ".join(f"{name} {count}x" for name, count in Counter(row.operator for row in left).items())
-        yield f"Left to the built-in kernels: {kinds}, {_ms(left):.3f} ms."
+        yield f"Left to the built-in kernels: {_counts(left)}, {_ms(left):.3f} ms."
+    if unknown := [row for row in profile.operators if row.multiply_adds is None]:
+        told = f"{_counts(unknown)}, {_ms(unknown):.3f} ms"
+        yield f"Of {told}, no multiply-adds are known: their floors are of bytes alone."
     for reason, rows in _by_reason(profile).items():
         yield f"{', '.join(dict.fromkeys(rows))}: {reason}."
+
+
+def _counts(rows):
+    return ", ".join(f"{name} {count}x" for name, count in Counter(row.operator for row in rows).items())
 
 
 def _ms(rows):
