@@ -57,7 +57,10 @@ def roofline(profile):
     parts = []
     for power in range(left, right + 1):
         at = x(10**power)
-        parts += [_line(at, 8, at, HIGH - 16, LINE), words(at, HIGH - 4, f"{10.0**power:g}", "middle")]
+        parts += [
+            _line(at, 8, at, HIGH - 16, LINE),
+            words(at, HIGH - 4, f"{10.0**power:g}", "end" if power == right else "middle"),
+        ]
     for power in range(low, high + 1):
         at = y(10**power)
         parts += [_line(30, at, WIDTH - 4, at, LINE), words(27, at + 3, f"{10.0 ** (power - 9):g}", "end")]
