@@ -75,14 +75,12 @@ def profile(file: File, samples: Samples | None = None) -> Profile:
     for tensor, calls in values.items():
         tensor.fix(calls.shape[1:])  # the file may leave sizes open
     parts = {operator: part for operator in operators if (part := _part(operator, whole.main, values))}
-    timed = {}
-    for operator in parts:
-        timed.setdefault(alike(operator), operator)
+    kinds = list(dict.fromkeys(map(alike, parts)))
     tests = probes()
     given = {
         **tests,
         WHOLE: Given(blob, _in_order(whole, graph, inputs)),
-        **{operator: replace(part, timed=timed[alike(operator)] is operator) for operator, part in parts.items()},
+        **{operator: replace(part, kind=kinds.index(alike(operator))) for operator, part in parts.items()},
     }
     with step(f"timing {name}, whole and by its operators"):
         try:
@@ -95,7 +93,7 @@ def profile(file: File, samples: Samples | None = None) -> Profile:
     rows = []
     for operator, cost in zip(operators, analyze_file(whole.write()).layers, strict=True):
         part, outcome = parts.get(operator), outcomes.get(operator)
-        times = outcomes[timed[alike(operator)]].times_ms if part else ()
+        times = outcome.times_ms if outcome else ()
         meant = [values[tensor] for tensor in made(operator, whole.main)] if part else []
         verdict, snr, reason = _judged(part, outcome, meant)
         moved = least_bytes(operator)
@@ -163,7 +161,7 @@ def _judged(part, outcome, meant):
     got, wanted = (values_of(dict(zip(names, each, strict=True)), graph, None) for each in (outcome.outputs, meant))
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         snrs = [snr_db(wanted[key], got[key]) for key in wanted]
-        reason = wrong_numbers(got, wanted, graph, False)
+        reason = wrong_numbers(got, wanted, graph, plain=False)
     if DRAWN in reason:
         return Verdict.UNTESTED, None, "it draws random numbers of its own"
     snr = min((value for value in snrs if value is not None), default=float("inf"))

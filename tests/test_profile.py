@@ -15,7 +15,8 @@ from keraslayers.export.file.edit import Operator, Tensor
 from keraslayers.export.file.least_bytes import least_bytes
 from keraslayers.export.file.schema import new_table
 from keraslayers.export.report import profile_pictures
-from keraslayers.export.runtimes import peaks
+from keraslayers.export.runtimes import peaks, timed
+from keraslayers.export.runtimes.timed import Given
 from tests.file_tools import Made, inputs_of, run
 
 FILES = Path(__file__).parent / "files"
@@ -202,6 +203,20 @@ def test_what_nobody_reads_is_not_asked_for():
     graph = edit.read(blob).main
     (half,) = run(alone(graph.operators[0], graph), np.float32([[1, 2, 3, 4]]))
     assert np.array_equal(half, [[3, 4]])
+
+
+def test_files_of_one_kind_are_timed_once_unless_xnnpack_takes_one_alone():
+    """XNNPACK leaves an addition to the built-in kernels where the scales are too far apart."""
+    x, files = np.ones((1, 1, 64), "int8"), []
+    for scale in (0.1, 0.2, 1e-7):
+        made = Made()
+        left, right = made.input((1, 64), "int8", "x", scale), made.weights(np.ones((1, 64), "int8"), 0.1)
+        files.append(Given(made.done(made.new("ADD", [left, right], (1, 64), scale=0.2)), (x,), kind=0))
+    one, same, other = timed.run(files, seconds=0.0, rounds=9)
+    assert (one.taken, same.taken, other.taken) == (True, True, False)
+    assert np.array_equal(one.times_ms, same.times_ms)
+    assert not np.array_equal(one.times_ms, other.times_ms)
+    assert len(other.times_ms) == 9
 
 
 def test_an_operator_of_unknown_cost_is_told_of(hurried):

@@ -22,12 +22,13 @@ class Given:
     Attributes:
         blob: its bytes.
         inputs: arrays of (calls, *shape), in the order of its inputs.
-        timed: whether to time it, too.
+        kind: files of one kind take the same time: the first that XNNPACK takes is timed, and the first that it does
+            not. None is a kind of its own.
     """
 
     blob: bytes
     inputs: tuple[np.ndarray, ...]
-    timed: bool = True
+    kind: int | None = None
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Timed:
     """What came of a file.
 
     Attributes:
-        times_ms: milliseconds of each call that was timed.
+        times_ms: milliseconds of each call that was timed, of this file or of another of its kind.
         taken: whether XNNPACK took all operators.
         outputs: what the calls gave, in the order of the file's outputs: arrays of (calls, *shape).
         reason: why it did not run; empty if it did.
@@ -70,7 +71,9 @@ def run(files, *, seconds, rounds):
             (folder / f"{number}.tflite").write_bytes(file.blob)
             given.update({f"{number} {place}": values for place, values in enumerate(file.inputs)})
         np.savez(folder / "inputs.npz", **given)
-        told = [[len(file.inputs), file.timed] for file in files]
+        told = [
+            [len(file.inputs), number if file.kind is None else -1 - file.kind] for number, file in enumerate(files)
+        ]
         request = {"files": told, "seconds": seconds, "rounds": rounds}
         (folder / "request.json").write_text(json.dumps(request))
         size = sum(len(file.blob) for file in files) + sum(values.nbytes for values in given.values())
@@ -84,7 +87,7 @@ def run(files, *, seconds, rounds):
         with np.load(folder / "outputs.npz", allow_pickle=False) as stored:
             return [
                 Timed(
-                    stored[f"times {number}"] if f"times {number}" in stored else np.zeros(0),
+                    np.zeros(0) if answer["reason"] else stored[f"times {answer['timed']}"],
                     answer["taken"],
                     tuple(stored[f"{number} {place}"] for place in range(answer["outputs"])),
                     answer["reason"],
