@@ -198,6 +198,24 @@ def _name(axes, points):
         taken.append(box)
 
 
+def _floors(figure, rows):
+    """What each network takes, and the least that it can."""
+    figure.set_size_inches(WIDTH, 0.8 + 0.3 * len(rows))
+    axes = figure.subplots()
+    for place, row in enumerate(rows):
+        floor, took = float(row["floor, ms"]), float(row["ms"])
+        axes.plot((floor, took), (place, place), color=GREY, linewidth=1, zorder=1)
+        axes.plot(floor, place, "o", color=GREY, label="floor" if place == 0 else None)
+        axes.plot(took, place, "o", color=BLUE, label="the file" if place == 0 else None)
+        axes.annotate(f"{row['times']}x", (took, place), (6, 0), textcoords="offset points", va="center", fontsize=8)
+    labels = [row["network"].strip("`") for row in rows]
+    axes.set(title="Milliseconds", xscale="log", yticks=range(len(rows)), yticklabels=labels)
+    axes.margins(x=0.15)
+    axes.set_ylim(len(rows) - 0.4, -0.6)
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=8)
+
+
 # By the name of the block.
 PLOTS = {
     "silent": _silent,
@@ -208,6 +226,7 @@ PLOTS = {
     "stock": _stock,
     "optimize": _optimize,
     "peers": _peers,
+    "floors": _floors,
 }
 
 if __name__ == "__main__":

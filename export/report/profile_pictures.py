@@ -52,13 +52,13 @@ def roofline(profile):
         return 30 + (WIDTH - 34) * (math.log10(value) - left) / (right - left)
 
     def y(value):
-        return 8 + (HIGH - 24) * (high - math.log10(value)) / (high - low)
+        return 14 + (HIGH - 30) * (high - math.log10(value)) / (high - low)
 
     parts = []
     for power in range(left, right + 1):
         at = x(10**power)
         parts += [
-            _line(at, 8, at, HIGH - 16, LINE),
+            _line(at, 14, at, HIGH - 16, LINE),
             words(at, HIGH - 4, f"{10.0**power:g}", "end" if power == right else "middle"),
         ]
     for power in range(low, high + 1):

@@ -58,8 +58,8 @@ def profiled(profile):
     )
     if profile.ms > MORE * profile.latency_ms:
         yield (
-            "Alone they take more than together: where XNNPACK makes one operator of several, as of a PAD and the "
-            "convolution behind it, here is what each takes by itself."
+            "Alone they take more than together, as where XNNPACK makes one operator of several, of a PAD and the "
+            "convolution behind it: here is what each takes by itself."
         )
     yield (
         "The floor of an operator is the longer of its multiply-adds and its bytes at the best that LiteRT reached "
