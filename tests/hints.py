@@ -105,7 +105,7 @@ def unknown(symbols, modules=MODULES):
 
 def main():
     link(LINKS)
-    with tempfile.TemporaryDirectory(prefix="keraslayers_") as folder:
+    with tempfile.TemporaryDirectory(prefix="hints_") as folder:  # no run sweeps it away
         keras_of_any(Path(folder))
         checked = start()  # what pyproject.toml says
         complete = start("--verifytypes", "keraslayers", "--ignoreexternal", path=(LINKS, folder), folder=folder)
