@@ -20,7 +20,8 @@ def part_kernels(graph):
 
     Of 40x40 pixels and 96 channels XNNPACK took 40 times as long for a kernel of 7x7, as ConvNeXt has, as for one of
     5x5 in floats, and 100 times in integers. Parts lie around the middle of the kernel, so that they pad as it does.
-    Integers are convolved as floats: where each part was rounded, errors would add up.
+    Integers are convolved as floats: where each part was rounded, errors would add up. A convolution of as many groups
+    as channels, as Keras's own ConvNeXt has, is one of these.
 
     Given:   x -> DEPTHWISE_CONV_2D (7x7)
     Result:  x -> DEPTHWISE_CONV_2D (5x5), (2x7 with dilation 6 of rows), (5x2 with dilation 6 of columns) -> ADD, ADD
@@ -28,7 +29,7 @@ def part_kernels(graph):
     Given:   x -> DEPTHWISE_CONV_2D (7x7) in 8 bits
     Result:  x -> DEQUANTIZE -> the same in floats -> QUANTIZE
     """
-    return each(graph, ("DEPTHWISE_CONV_2D",), _part)
+    return each(graph, ("CONV_2D", "DEPTHWISE_CONV_2D"), _part)
 
 
 @dataclass(frozen=True)
@@ -66,18 +67,23 @@ def _parted(rows, columns):
 def _part(build, operator):
     x, kernel, *bias = operator.inputs
     output, types = operator.output, (x.dtype, kernel.dtype, operator.output.dtype)
-    if kernel.shape[1] * kernel.shape[2] <= MOST_TAPS or kernel.shape[3] != x.shape[3] or stored(kernel) is None:
+    axis = 3 if operator.name == "DEPTHWISE_CONV_2D" else 0  # of its filters
+    if kernel.shape[1] * kernel.shape[2] <= MOST_TAPS or kernel.shape[axis] != x.shape[3] or stored(kernel) is None:
         return False
     if types not in (("float32",) * 3, ("int8",) * 3) or len(bias) != 1 or bias[0] is None:
+        return False
+    # Scales that lie along filters would not lie there any more.
+    if axis == 0 and (kernel.shape[3] > 1 or (types[0] == "float32" and stored(kernel).channelwise)):
         return False
     x, lead = _before_padding(operator)
     if x.dtype == "int8":
         x = build.computed("DEQUANTIZE", (x,), x.shape, dtype="float32")
-        kernel, *bias = (build.constant(_real(constant)) for constant in (kernel, *bias))
-    none, total = build.constant(np.zeros(kernel.shape[3], "float32")), None
+        kernel, *bias = build.constant(_real(kernel, axis)), build.constant(_real(bias[0], 0))
+    none, total = build.constant(np.zeros(x.shape[3], "float32")), None
     parts = _parted(*(_Axis(0, 1, size) for size in kernel.shape[1:3]))
     for rows, columns in parts:
-        weights = remade(build, kernel, numbers(stored(kernel))[:, rows.places, columns.places])
+        values = np.swapaxes(numbers(stored(kernel)), axis, 3)
+        weights = remade(build, kernel, values[:, rows.places, columns.places])
         part = _convolved(build, operator, x, lead, (rows, columns), weights, none if total else bias[0])
         last = operator.options.fusedActivationFunction if (rows, columns) == parts[-1] else NONE
         total = build.computed("ADD", (total, part), output.shape, fusedActivationFunction=last) if total else part
@@ -92,10 +98,11 @@ def _before_padding(operator):
     return (x, lead) if padded is None else (x.maker.inputs[0], tuple(np.add(lead, padded).tolist()))
 
 
-def _real(constant):
-    """What the integers of a kernel or a bias stand for, by its last axis."""
-    points = 0 if constant.quantization.zeroPoint is None else constant.quantization.zeroPoint
-    return ((numbers(constant).astype("float64") - points) * constant.quantization.scale).astype("float32")
+def _real(constant, axis):
+    """What the integers of a kernel or a bias stand for, whose scales lie along an axis."""
+    quantization, values = constant.quantization, np.moveaxis(numbers(constant).astype("float64"), axis, -1)
+    points = 0 if quantization.zeroPoint is None else quantization.zeroPoint
+    return np.moveaxis((values - points) * quantization.scale, -1, axis).astype("float32")
 
 
 def _convolved(build, operator, x, lead, axes, kernel, bias):

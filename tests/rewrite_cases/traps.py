@@ -155,6 +155,12 @@ CASES = [
     Case("merge_groups", "one group", convolution((6, 7, 6), 6, (3, 3)), stays=True),
     Case("merge_groups", "4 in and out", convolution((6, 7, 8), 8, (3, 3), groups=2), stays=True),
     Case("merge_groups", "depthwise", convolution((6, 7, 8), 8, (3, 3), groups=8), stays=True),
+    Case("part_kernels", "groups", convolution((9, 8, 6), 6, (7, 7), groups=6), "PROVEN", exact=False),
+    Case(
+        "part_kernels", "groups in 16 bits", convolution((9, 8, 6), 6, (7, 7), "half", groups=6), "PROVEN", exact=False
+    ),
+    Case("part_kernels", "groups, int8", convolution((9, 8, 6), 6, (7, 7), "int8", groups=6), "PROVEN", steps=1),
+    Case("part_kernels", "groups of two", convolution((9, 8, 6), 6, (7, 7), groups=3), stays=True),
     Case("fill_groups", "of four", convolution((6, 7, 32), 32, (3, 3), "int8", groups=8), "PROVEN", steps=1),
     Case("fill_groups", "one group of two", convolution((6, 7, 8), 16, (3, 3), "int8", groups=2), "PROVEN", steps=1),
     Case("fill_groups", "pointwise", convolution((6, 7, 24), 48, (1, 1), "int8", groups=6), "WRONG", steps=1),
