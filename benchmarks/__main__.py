@@ -22,6 +22,7 @@ from benchmarks import (
     silent,
     stock,
     trained,
+    transformers,
 )
 from benchmarks.readme import machine, write_block
 
@@ -37,6 +38,7 @@ GROUPS = {
     "float16": (float16,),
     "integers": (integers,),
     "floors": (floors,),
+    "transformers": (transformers,),
     "drivers": (drivers,),
     "arm64": (arm64,),
 }

@@ -132,7 +132,9 @@ def settle(model, x):
 
     As Keras makes them, a deep network says nearly the same of every image, and what it says is lost in the rounding to
     8 bits: a proof of it would prove nothing. Here kernels keep the scale of what passes through, normalizations have
-    the averages of `x`, most units are on, and the classifier tells the images of `x` apart.
+    the averages of `x`, most units are on, and the classifier tells the images of `x` apart. No ReLU follows a layer
+    normalization, nor does it take averages off what images have in common: there, shifts would add up from block to
+    block until nothing else is left.
     """
     import keras
 
@@ -151,7 +153,8 @@ def settle(model, x):
             elif name == "gamma":
                 weight.assign(random.uniform(0.5, 1.5, weight.shape))
             elif name == "beta":
-                weight.assign(random.normal(1.5, 0.2, weight.shape))
+                middle = 0 if isinstance(layer, keras.layers.LayerNormalization) else 1.5
+                weight.assign(random.normal(middle, 0.2, weight.shape))
     norms = [layer for layer in found if isinstance(layer, keras.layers.BatchNormalization)]
     momenta = [norm.momentum for norm in norms]
     for norm in norms:

@@ -128,7 +128,7 @@ def test_a_softmax_at_the_end_goes_with_what_is_in_floats():
     model = enliven(keras.Model(image, layers.Conv2D(4, 1, activation="softmax", name="classes")(x), name="m"))
     for layer_errors in (False, True):  # which asks for another way to the same file
         made = to_tflite(model, target="gpu-fp32", precision="int8", samples=X, layer_errors=layer_errors)
-        assert made.report.require().float_operators == {"GELU": 1, "SOFTMAX": 1}
+        assert made.report.require().float_operators == {"GELU": 1, "MEAN": 1, "SOFTMAX": 1}
         proof = made.report.proof("cpu")
         assert (proof.delegated, proof.partitions) == (proof.operators, 1)
 
@@ -220,6 +220,35 @@ def test_a_normalization_is_found_whole_and_nothing_else():
     first, *normalization, last, gated = f.graph.operators
     assert in_floats(f.graph) == {first, *normalization}  # the sum is read in floats
     assert {last.name, gated.name} == {"LOGISTIC", "MUL"}
+
+
+def sums():
+    """Two residual branches, what is read in floats behind them, and the operators that are to be in floats."""
+    f = Made()
+    kernel = f.constant(np.eye(8, dtype="float32"))
+    x = f.input((1, 6, 8))
+    first = f.new("ADD", (x, f.new("FULLY_CONNECTED", (x, kernel), (1, 6, 8))), (1, 6, 8))
+    second = f.new("ADD", (first, f.new("FULLY_CONNECTED", (first, kernel), (1, 6, 8))), (1, 6, 8))
+    return f, first, second
+
+
+def test_sums_for_what_computes_in_floats_stay_in_floats():
+    f, first, second = sums()
+    moved = f.new("RESHAPE", (second, f.integers([1, 2, 3, 8])), (1, 2, 3, 8))
+    pooled = f.new("MEAN", (moved, f.integers([1, 2])), (1, 8))
+    gelu = f.new("GELU", (pooled,), (1, 8))
+    gated = f.new("MUL", (gelu, f.constant(np.ones(8, "float32"))), (1, 8))
+    f.done(f.new("FULLY_CONNECTED", (gated, f.constant(np.eye(8, dtype="float32"))), (1, 8)))
+    assert in_floats(f.graph) == {x.maker for x in (first, second, pooled, gelu, gated)}
+
+
+def test_sums_for_integers_are_integers():
+    f, _, second = sums()
+    gelu = f.new(
+        "GELU", (f.new("FULLY_CONNECTED", (second, f.constant(np.eye(8, dtype="float32"))), (1, 6, 8)),), (1, 6, 8)
+    )
+    f.done(f.new("ADD", (gelu, second), (1, 6, 8)))
+    assert in_floats(f.graph) == {gelu.maker}
 
 
 def test_masks_and_scores_stay_in_floats_and_what_is_only_moved_does_not():
