@@ -238,8 +238,10 @@ def test_sums_for_what_computes_in_floats_stay_in_floats():
     pooled = f.new("MEAN", (moved, f.integers([1, 2])), (1, 8))
     gelu = f.new("GELU", (pooled,), (1, 8))
     gated = f.new("MUL", (gelu, f.constant(np.ones(8, "float32"))), (1, 8))
-    f.done(f.new("FULLY_CONNECTED", (gated, f.constant(np.eye(8, dtype="float32"))), (1, 8)))
-    assert in_floats(f.graph) == {x.maker for x in (first, second, pooled, gelu, gated)}
+    last = f.new("RESHAPE", (gated, f.integers([8, 1])), (8, 1))
+    f.done(f.new("FULLY_CONNECTED", (last, f.constant(np.eye(1, dtype="float32"))), (8, 1)))
+    # What is moved from floats to floats stays so; what integers read is moved as integers.
+    assert in_floats(f.graph) == {x.maker for x in (first, second, moved, pooled, gelu, gated)}
 
 
 def test_sums_for_integers_are_integers():

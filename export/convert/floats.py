@@ -53,7 +53,7 @@ def _with_scores(graph, found, softmaxes):
 
 
 def _with_sums(graph, found):
-    """The same operators, and what adds and multiplies for these, or what these gave, number by number.
+    """The same operators, and what adds and multiplies for these, or what these gave; what is moved between them, too.
 
     Given:   x -> normalization -> FULLY_CONNECTED -> ADD x -> y; y -> normalization -> FULLY_CONNECTED -> ADD y -> ...
     Result:  the sums, too
@@ -65,9 +65,15 @@ def _with_sums(graph, found):
         if op.name in SUMS and op.output.dtype == "float32" and not found.isdisjoint(_readers(op.output)):
             found.add(op)
     for op in graph.operators:
-        if op.name in SUMS and found.issuperset(x.maker for x in op.inputs if not x.constant):
+        given = found.issuperset(x.maker for x in op.inputs if x is not None and not x.constant)
+        if given and (op.name in SUMS or (op.name in MOVES and _taken(op, found))):
             found.add(op)
     return found
+
+
+def _taken(op, found):
+    """Whether all that reads what an operator moves, as it is or moved again, is in floats."""
+    return all(found.issuperset(_readers(moved)) for moved in op.outputs)
 
 
 def _readers(tensor):
