@@ -19,7 +19,7 @@ COLUMNS = (
     "dB",
     "right",
     "stock's dB",
-    "right",
+    "stock's right",
     "cpu",
     "pieces, stock's",
     "of float32's time",
