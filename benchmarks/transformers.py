@@ -30,8 +30,7 @@ NOTE = (
     "64x64): 1,400 to learn, of which 64 are samples, and 397 to judge by. dB: signal over error against Keras, of "
     "logits. Right: digits, in parts of 100. Stock: a bare `TFLiteConverter` with `Optimize.DEFAULT` and the same "
     "samples. Pieces: into how many parts XNNPACK cuts the graph. Of float32's time: our int8 file's against ours in "
-    "float32, one thread, the files run in turn. Of `convnext` that is the time of 49 taps, for which XNNPACK's "
-    "depthwise convolution of integers has no quick way."
+    "float32, one thread, the files run in turn."
 )
 EPOCHS, LEARNING_RATE, BATCH, SAMPLES = 10, 1e-3, 32, 64
 SECONDS = 2.0
