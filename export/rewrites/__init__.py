@@ -25,6 +25,7 @@ from keraslayers.export.rewrites.drop_state import drop_state
 from keraslayers.export.rewrites.drop_terms import drop_terms
 from keraslayers.export.rewrites.fill_groups import fill_groups
 from keraslayers.export.rewrites.fold_constants import fold_constants
+from keraslayers.export.rewrites.fold_patches import fold_patches
 from keraslayers.export.rewrites.fold_reshapes import fold_reshapes
 from keraslayers.export.rewrites.inline_branches import inline_branches
 from keraslayers.export.rewrites.join_in_floats import join_in_floats
@@ -100,6 +101,7 @@ __all__ = [
     "each",
     "fill_groups",
     "fold_constants",
+    "fold_patches",
     "fold_reshapes",
     "inline_branches",
     "join_in_floats",
@@ -245,6 +247,7 @@ REWRITES = {
     "lower_arg_min": (lower_arg_min, _on_gpu),
     "pad_classes": (pad_classes, _on_gpu),
     "fill_groups": (fill_groups, _for_xnnpack),
+    "fold_patches": (fold_patches, _for_xnnpack),
     "part_kernels": (part_kernels, _for_xnnpack),
     "drop_clamps": (drop_clamps, _on_cpu),
     "lower_relu_0_to_1": (lower_relu_0_to_1, _on_gpu),
