@@ -1,7 +1,8 @@
 """Our int8 files beside those of the other tools: `make bench-peers`.
 
 Each network runs in a process of its own; results are kept in benchmarks/peers.json, and only what is missing there is
-run. `python -m benchmarks.peers NETWORK...` runs these anew.
+run. `python -m benchmarks.peers NETWORK...` runs these anew, `--part files` what is measured on the CPU alone,
+`--part gpus` the verdicts of GPUs alone.
 """
 
 import json
@@ -56,6 +57,7 @@ OURS, STOCK = "ours", "stock"
 WAYS = (OURS, STOCK, *ALGORITHMS)
 # Whose files are run on GPUs, and on which: drivers in software take minutes to compile a network for 16 bits.
 JUDGED, GPUS = (OURS, STOCK), ("gpu", "gpu-fp16")
+PARTS = FILES, VERDICTS = "files", "gpus"
 SIDE, SAMPLES, IMAGES = 160, 32, 64
 SECONDS = 6.0
 COLUMNS = (
@@ -86,43 +88,75 @@ NOTE = (
 )
 
 
-def main(chosen):
+def main(chosen, parts=PARTS):
     if unknown := set(chosen) - set(NETWORKS):
         sys.exit(f"no networks called {', '.join(sorted(unknown))}; there are {', '.join(NETWORKS)}")
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    for name in track([name for name in NETWORKS if name in chosen or (not chosen and name not in results)], TITLE):
-        results[name] = in_a_child("peers", name)
-        results[name]["on"] = f"{machine()}; {', '.join(f'{tool} {version(tool)}' for tool in TOOLS)}"
-        RESULTS.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n")
+    for name in track(chosen or NETWORKS, TITLE):
+        found = results.setdefault(name, {})
+        for part in parts:
+            if not chosen and part in found.get("parts", ()):
+                continue
+            for way, told in in_a_child("peers", name, part).items():
+                found[way] = found.get(way, {}) | told
+            found["parts"] = sorted({*found.get("parts", ()), part})
+            if part == FILES:
+                found["on"] = f"{machine()}; {', '.join(f'{tool} {version(tool)}' for tool in TOOLS)}"
+            RESULTS.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n")
     write_block("peers", table(results), PAGE)
     plots.write("peers", PAGE)
 
 
-def measure(name):
-    """What each tool makes of a network: by its name milliseconds, decibels, pieces, bytes and seconds."""
+def network(name):
+    """A network with weights, and its images."""
     import keras
 
-    from keraslayers import export, models
-    from keraslayers._quiet import quiet
-    from keraslayers.export.measures import snr_db
-    from keraslayers.export.predict import predicted
+    from keraslayers import models
 
     keras.utils.set_random_seed(0)
     side = 224 if name.startswith(("vit", "mixer")) else SIDE
     model = models.create(name, input_shape=(side, side, 3), classifier_activation=None)
     x = pictures((side, side, 3), IMAGES)
     settle(model, x[:8])
+    return model, x
+
+
+def made(way, model, x):
+    """What we or stock make of a network."""
+    if way == STOCK:
+        return stock(model, x[:SAMPLES])
+    with tempfile.NamedTemporaryFile(suffix=".tflite") as file:
+        ours(model, "int8", x[:SAMPLES], file.name)
+        return Path(file.name).read_bytes()
+
+
+def judge(name):
+    """What GPUs give, by the name of the tool."""
+    from keraslayers import export
+
+    model, x = network(name)
+    found = {}
+    for way in JUDGED:
+        report = export.prove(made(way, model, x), GPUS, samples=x[SAMPLES:][:8], model=model)
+        found[way] = {runtime: str(report.proof(runtime).verdict) for runtime in GPUS}
+    return found
+
+
+def measure(name):
+    """What each tool makes of a network: by its name milliseconds, decibels, pieces, bytes and seconds."""
+    from keraslayers import export
+    from keraslayers._quiet import quiet
+    from keraslayers.export.measures import snr_db
+    from keraslayers.export.predict import predicted
+
+    model, x = network(name)
     wanted = model.predict(x[SAMPLES:], batch_size=8, verbose=0)
     given, spent, files, found = None, 0, {}, {}
     for way in WAYS:
         start = time.perf_counter()
         try:
-            if way == OURS:
-                with tempfile.NamedTemporaryFile(suffix=".tflite") as file:
-                    ours(model, "int8", x[:SAMPLES], file.name)
-                    blob = Path(file.name).read_bytes()
-            elif way == STOCK:
-                blob = stock(model, x[:SAMPLES])
+            if way in JUDGED:
+                blob = made(way, model, x)
             else:
                 if given is None:
                     given, spent = stock(model), time.perf_counter() - start
@@ -144,9 +178,6 @@ def measure(name):
     for way in times:
         found[way]["ms"] = round(float(np.median(times[way])), 3)
         found[way]["ours_over_it"] = round(timing.ratio(times, OURS, way), 3)
-    for way in JUDGED:
-        report = export.prove(files[way], GPUS, samples=x[SAMPLES:][:8], model=model)
-        found[way] |= {runtime: str(report.proof(runtime).verdict) for runtime in GPUS}
     return found
 
 
@@ -164,7 +195,7 @@ def by_the_quantizer(given, algorithm, samples):
 def table(results):
     """The page's block, of all that was found so far."""
     rows = [COLUMNS, ["---"] * len(COLUMNS)]
-    measured = [name for name in NETWORKS if name in results]
+    measured = [name for name in NETWORKS if FILES in results.get(name, {}).get("parts", ())]
     for name in measured:
         found = results[name]
         three = [found[way] for way in (OURS, STOCK, ALGORITHMS[0])]
@@ -213,6 +244,8 @@ def _or_dash(each, key, form, part=1):
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--child"]:
-        Path(sys.argv[3]).write_text(json.dumps(measure(sys.argv[2])))
+        Path(sys.argv[4]).write_text(json.dumps({FILES: measure, VERDICTS: judge}[sys.argv[3]](sys.argv[2])))
+    elif sys.argv[1:2] == ["--part"]:
+        main(sys.argv[3:], (sys.argv[2],))
     else:
         main(sys.argv[1:])
