@@ -78,9 +78,9 @@ class Place:
     program: tuple = ()
     timed: bool = True
 
-    def work(self, folder, environment, memory, seconds, worker=WORKER):
+    def work(self, folder, environment, memory, seconds, worker=None):
         """Runs a worker on a folder: (its exit code, its error stream). `TimeoutExpired` if it takes longer."""
-        command = leashed(*self.program, worker, str(folder), memory=memory, seconds=seconds * os.cpu_count())
+        command = leashed(*self.program, worker or WORKER, str(folder), memory=memory, seconds=seconds * os.cpu_count())
         done = subprocess.run(
             command,
             env={**os.environ, **environment},
