@@ -1,6 +1,7 @@
 """What every test starts from: a quiet TensorFlow and the same random numbers."""
 
 import collections
+import functools
 import gc
 import importlib.util
 import os
@@ -93,6 +94,28 @@ def quick_proofs(request, monkeypatch):
     if backend.BACKEND == "tensorflow" and request.path.stem.removeprefix("test_") not in AS_SHIPPED:
         monkeypatch.setattr("keraslayers.export.pipeline.BLAME", False)
         monkeypatch.setattr("keraslayers.export.runtimes.child.TIMED", 0.0)
+
+
+def _distributed(model):
+    """Whether variables belong to a strategy, which has to make the optimizer's, too."""
+    return getattr(getattr(model, "distribute_strategy", None), "num_replicas_in_sync", 1) > 1
+
+
+@pytest.fixture(autouse=True, scope="session")
+def built_optimizers():
+    """Keras traces the first step twice where the optimizer has no variables yet: half of the time of a short `fit`."""
+    fit = keras.Model.fit
+
+    @functools.wraps(fit)
+    def fit_built(model, *args, **options):
+        optimizer = getattr(model, "optimizer", None)
+        if optimizer is not None and model.built and not optimizer.built and not _distributed(model):
+            optimizer.build(model.trainable_variables)
+        return fit(model, *args, **options)
+
+    keras.Model.fit = fit_built
+    yield
+    keras.Model.fit = fit
 
 
 @pytest.fixture
