@@ -40,8 +40,8 @@ class Calibrated:
         self._ask, self._precision, self._io, self._batch = ask, precision, io, batch
         made = ask("convert", types=None, io="float32", optimize=False)
         # The converter's quantizer dies of loops. What GPUs want comes after it, as it does in files of other tools.
-        # Of integers the parts of a kernel are summed as floats.
-        blob, self.rewrites = rewrite(made, TARGETS["cpu"], precision, but=("part_kernels",))
+        # Of integers the parts of a kernel are summed as floats, and channels are repeated as they are.
+        blob, self.rewrites = rewrite(made, TARGETS["cpu"], precision, but=("part_kernels", "repeat_channels"))
         self.growth = len(blob) / len(made)
         file, layer_of = _told_apart(edit.read(blob)), namer(model)
         self._merged = _merged(edit.read(made).main, file.main, layer_of)
