@@ -2,7 +2,7 @@
 
 from keraslayers.export.file.edit import File, Graph, called_by
 from keraslayers.export.file.nodes import EFFECTS, calls_of
-from keraslayers.export.file.tables_of_file import widens
+from keraslayers.export.file.tables_of_file import widened
 
 # Constants of so many bytes say where or how large: operators with others of these are not alike.
 PLACES = 256
@@ -14,7 +14,7 @@ def fed(operator):
     A constant that is stored in fewer bits and widened when the file is loaded is a constant.
     """
     read = (tensor for tensor in operator.inputs if tensor is not None)
-    return tuple(dict.fromkeys(t for t in read if not (t.constant or t.variable or _stored(t))))
+    return tuple(dict.fromkeys(t for t in read if not (t.constant or t.variable or widened(t))))
 
 
 def made(operator, graph):
@@ -27,20 +27,20 @@ def alone(operator, graph):
 
     Its inputs are what `fed` gives, in that order, its outputs what `made` does.
     """
-    twins, widened = {}, []
+    twins, widening = {}, []
 
     def twin(tensor):
         if tensor is not None and tensor not in twins:
             twins[tensor] = tensor.twin()
-            if (stored := _stored(tensor)) is not None:
-                widened.append(tensor.maker.twin([stored.twin()], [twins[tensor]]))
+            if (stored := widened(tensor)) is not None:
+                widening.append(tensor.maker.twin([stored.twin()], [twins[tensor]]))
         return tensor and twins[tensor]
 
     inputs = [twin(tensor) for tensor in operator.inputs]
     outputs = [twin(tensor) for tensor in operator.outputs]
     given = [twins[tensor] for tensor in made(operator, graph)]
     whole = Graph(
-        "main", [twins[tensor] for tensor in fed(operator)], given, [*widened, operator.twin(inputs, outputs)]
+        "main", [twins[tensor] for tensor in fed(operator)], given, [*widening, operator.twin(inputs, outputs)]
     )
     return File(called_by([whole])).write()
 
@@ -56,16 +56,11 @@ def alike(operator):
     return operator.name, options, *(map(_told, (*operator.inputs, None, *operator.outputs)))
 
 
-def _stored(tensor):
-    """The constant of fewer bits that a tensor is widened from when the file is loaded; None where it is not."""
-    return tensor.maker.inputs[0] if tensor.maker is not None and widens(tensor.maker) else None
-
-
 def _told(tensor):
     if tensor is None:
         return None
     small = tensor.constant and tensor.dtype in ("int32", "int64") and tensor.buffer.data.nbytes <= PLACES
-    kind = "constant" if tensor.constant or _stored(tensor) else "variable" if tensor.variable else "computed"
+    kind = "constant" if tensor.constant or widened(tensor) else "variable" if tensor.variable else "computed"
     return tensor.shape, tensor.dtype, kind, tensor.buffer.data.tobytes() if small else b"", tensor.channelwise
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from keraslayers.export.file.nodes import calls_of
 from keraslayers.export.file.schema import FIELDS
-from keraslayers.export.file.tables_of_file import widens
+from keraslayers.export.file.tables_of_file import widened
 
 # The bytes stay where they are.
 FREE = ("EXPAND_DIMS", "RESHAPE", "SQUEEZE")
@@ -56,7 +56,7 @@ def _needed(operator):
 
 
 def _bytes(tensor):
-    stored = tensor.maker.inputs[0] if tensor.maker is not None and widens(tensor.maker) else tensor
+    stored = widened(tensor) or tensor
     if stored.constant:
         return stored.buffer.data.nbytes
     return tensor.size * _width(tensor)

@@ -52,6 +52,11 @@ def widens(operator):
     return operator.name == "DEQUANTIZE" and operator.inputs[0].constant
 
 
+def widened(tensor):
+    """The constant of fewer bits that a tensor of `edit` is widened from; None where it is not."""
+    return tensor.maker.inputs[0] if tensor.maker is not None and widens(tensor.maker) else None
+
+
 def read_tables(blob):
     """Reads (inputs, operators) of the main graph of a file.
 
