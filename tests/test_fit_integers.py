@@ -10,6 +10,7 @@ from keras import layers
 
 from keraslayers.export import Verdict, to_tflite
 from keraslayers.export.convert import mixed, observe
+from keraslayers.export.convert.functions import function_behind
 from keraslayers.export.convert.narrow_ranges import narrow_ranges, narrowed_range
 from keraslayers.export.convert.observe import Observed
 from keraslayers.export.convert.observe_worker import TOGETHER, Powers, parted, repeats, rounded
@@ -242,6 +243,66 @@ def test_a_range_leaves_out_what_is_rare(relu):
     assert cost < 1.05 * best
     even = np.histogram(np.linspace(-1, 1, 4000), 2048, (-1, 1))[0]
     assert narrowed_range(even, -1.0, 1.0) == (-1.0, 1.0)
+
+
+FUNCTIONS = {
+    "hard-swish": (lambda f, x: f.new("HARD_SWISH", (x,), x.shape), lambda x: x * np.clip(x + 3, 0, 6) / 6),
+    "swish of two": (
+        lambda f, x: f.new("MUL", (x, f.new("LOGISTIC", (x,), x.shape)), x.shape),
+        lambda x: x / (1 + np.exp(-x)),
+    ),
+    "sums, products and limits": (
+        lambda f, x: f.new(
+            "MUL",
+            (f.new("ADD", (x, f.weights([3.0])), x.shape, fusedActivationFunction=3), f.weights([1 / 6])),
+            x.shape,
+        ),
+        lambda x: np.clip(x + 3, 0, 6) / 6,
+    ),
+    "gelu": (lambda f, x: f.new("GELU", (x,), x.shape), lambda x: np.asarray(keras.ops.gelu(x, approximate=False))),
+}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_range_is_that_of_what_becomes_of_numbers(name):
+    """The cost of a range is what an activation makes of its errors, number by number."""
+    layer, function = FUNCTIONS[name]
+    f = Made()
+    x = f.new("ABS", (f.input((1, 8)),), (1, 8))
+    y = layer(f, x)
+    f.done(f.new("SOFTMAX", (y,), (1, 8), beta=1.0))
+    numbers = np.random.default_rng(0).normal(size=100_000) * 4
+    np.testing.assert_allclose(function_behind(f.graph, x)(numbers), function(numbers), atol=1e-9)
+    x.quantize(ranged(numbers.min(), numbers.max()))
+    counts = np.histogram(numbers, 2048, (numbers.min(), numbers.max()))[0]
+    assert narrow_ranges(f.graph, {x.name: counts}, 0) == 1
+
+    def cost(low, high):
+        step = (high - low) / 255
+        rounded = np.clip(np.round((numbers - low) / step), 0, 255) * step + low
+        return np.mean((function(rounded) - function(numbers)) ** 2)
+
+    ends = [(low, high) for low in np.linspace(0.05, 1, 20) for high in np.linspace(0.05, 1, 20)]
+    best = min(cost(numbers.min() * low, numbers.max() * high) for low, high in ends)
+    found = cost(float(x.quantization.min[0]), float(x.quantization.max[0]))
+    plain = narrowed_range(counts, numbers.min(), numbers.max(), 0)
+    assert found < 1.1 * best
+    assert found < 0.8 * cost(*plain)
+
+
+def test_what_several_read_has_no_function():
+    """Nor what is multiplied by other numbers, by one for each channel, or is an output."""
+    f = Made()
+    x = f.new("ABS", (f.input((1, 8)),), (1, 8))
+    y = f.new("TANH", (x,), (1, 8))
+    z = f.new("LOGISTIC", (y,), (1, 8))
+    both = f.new("MUL", (y, z), (1, 8))
+    scaled = f.new("MUL", (both, f.weights(np.ones(8))), (1, 8))
+    last = f.new("TANH", (scaled,), (1, 8))
+    f.done(scaled, f.new("SOFTMAX", (last,), (1, 8), beta=1.0), f.new("SOFTMAX", (z,), (1, 8), beta=1.0))
+    assert function_behind(f.graph, x)(np.array([2.0])) == np.tanh(2.0)  # and ends where two read it
+    for tensor in (y, z, both, scaled, last):
+        assert function_behind(f.graph, tensor) is None
 
 
 def test_ranges_of_outputs_and_of_what_is_compared_stay():
