@@ -186,6 +186,17 @@ def test_a_page_that_dies_is_a_verdict(monkeypatch):
 
 
 @needs_browser
+def test_a_browser_that_does_not_come_up_is_no_verdict(monkeypatch):
+    """On a machine that is busy with other work it may take a minute: that is not the file's fault."""
+    monkeypatch.setattr(chromium.Chromium, "open", lambda self: self.call("Page.enable", seconds=0))
+    (proof,) = prove(to_tflite(dense()).tflite, "browser").proofs
+    assert (proof.verdict, proof.reason) == (
+        Verdict.UNTESTED,
+        "no page to run it in: the page did not finish within 0 s",
+    )
+
+
+@needs_browser
 def test_nothing_goes_out():
     script = b"<script>fetch('https://example.com/').catch(() => console.log('in vain'))</script>"
     with chromium.Chromium(files={"": script}) as page:

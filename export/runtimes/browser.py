@@ -81,13 +81,16 @@ def run_in_page(blob, graph, inputs, accelerator, *flags):
         "count": len(next(iter(inputs.values()))),
         "milliseconds": 1000 * TIMED,
     }
-    said = []
+    said, up = [], False
     try:
         with Chromium(*flags, files=_files(blob, graph, inputs)) as page:
             said, where = page.said, f"LiteRT.js {version()}, {page.version}"
             page.open()
+            up = True
             answer = page.evaluate(f"answer({json.dumps(request)})", seconds=TIME_LIMIT)
     except PageDied as error:
+        if not up:  # the file was not even read: that says nothing of it
+            return Outcome(reason=f"no page to run it in: {error}", missing=True, operators=graph.total)
         return Outcome(reason=str(error), died=True, operators=graph.total)
     except RuntimeError as error:
         # Of operators the console tells, in the words of the native runtime.
