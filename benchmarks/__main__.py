@@ -23,6 +23,7 @@ from benchmarks import (
     stock,
     trained,
     transformers,
+    whole_export,
 )
 from benchmarks.readme import machine, write_block
 
@@ -33,6 +34,7 @@ GROUPS = {
     "silent": (silent,),
     "layers": (deformable, dynamic, channel_shuffle, hard_activations),
     "export": (stock,),
+    "proof": (whole_export,),
     "optimize": (optimize, trained),
     "limits": (limits,),
     "float16": (float16,),

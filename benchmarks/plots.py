@@ -112,6 +112,11 @@ def _stock(figure, rows):
     _ratios(figure, panels)
 
 
+def _whole_export(figure, rows):
+    bars = {"Time over stock's": "of stock's", "Memory over stock's": "memory of stock's"}
+    _ratios(figure, {title: [(row["network"].strip("`"), row[of], "") for row in rows] for title, of in bars.items()})
+
+
 def _ratios(figure, panels):
     """One under the other horizontal bars, by title (label, ratio, verdict of the GPU or ""), and a line at 1."""
     figure.set_size_inches(WIDTH, sum(0.25 * len(bars) + 0.6 for bars in panels.values()))
@@ -224,6 +229,7 @@ PLOTS = {
     "channel_shuffle": _channel_shuffle,
     "hard_activations": _hard_activations,
     "stock": _stock,
+    "whole_export": _whole_export,
     "optimize": _optimize,
     "peers": _peers,
     "floors": _floors,

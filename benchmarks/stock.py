@@ -5,6 +5,7 @@ What has been made is kept in benchmarks/files, with what that took and the verd
 `python -m benchmarks.stock NETWORK...` makes that much of it.
 """
 
+import contextlib
 import json
 import os
 import re
@@ -150,7 +151,7 @@ def child(name, precision):
     took = {way: {"seconds": []} for way in ways}
     for _ in range(ROUNDS):
         for way, told in took.items():
-            memory = _Memory()
+            memory = Memory()
             start = time.perf_counter()
             WAYS[way](model, precision, x, str(file_of(name, way, precision)))
             told["seconds"].append(time.perf_counter() - start)
@@ -205,8 +206,11 @@ def keras_export(model, precision, samples, path):
 WAYS = {"ours": ours, "stock": stock, "keras": keras_export}
 
 
-class _Memory:
-    """The most megabytes that this process and its children hold at one time, looked at twenty times a second."""
+class Memory:
+    """The most megabytes that this process and its children hold at one time, looked at twenty times a second.
+
+    Pages that several share, such as TensorFlow's code, count once.
+    """
 
     def __init__(self):
         self._most, self._ended = 0, threading.Event()
@@ -221,9 +225,10 @@ class _Memory:
         children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
         total = 0
         for process in ("self", *children):
-            status = Path(f"/proc/{process}/status")
-            found = re.search(r"VmRSS:\s+(\d+)", status.read_text()) if status.exists() else None
-            total += int(found[1]) / 1024 if found else 0
+            # One that has just ended has none.
+            with contextlib.suppress(OSError):
+                told = Path(f"/proc/{process}/smaps_rollup").read_text()
+                total += int(re.search(r"^Pss:\s+(\d+)", told, re.MULTILINE)[1]) / 1024
         return total
 
     def most(self):
