@@ -24,6 +24,7 @@ from keraslayers.export.rewrites.drop_slopes import drop_slopes
 from keraslayers.export.rewrites.drop_state import drop_state
 from keraslayers.export.rewrites.drop_terms import drop_terms
 from keraslayers.export.rewrites.fill_groups import fill_groups
+from keraslayers.export.rewrites.fold_affine import fold_affine
 from keraslayers.export.rewrites.fold_constants import fold_constants
 from keraslayers.export.rewrites.fold_patches import fold_patches
 from keraslayers.export.rewrites.fold_reshapes import fold_reshapes
@@ -78,6 +79,7 @@ from keraslayers.export.rewrites.shift_exponentials import shift_exponentials
 from keraslayers.export.rewrites.split_transposed_relu import split_transposed_relu
 from keraslayers.export.rewrites.spread_slopes import spread_slopes
 from keraslayers.export.rewrites.subsample_pointwise import subsample_pointwise
+from keraslayers.export.rewrites.turn_products import turn_products
 from keraslayers.export.rewrites.unroll_loops import unroll_loops
 from keraslayers.export.rewrites.widen_pointwise import widen_pointwise
 
@@ -100,6 +102,7 @@ __all__ = [
     "drop_terms",
     "each",
     "fill_groups",
+    "fold_affine",
     "fold_constants",
     "fold_patches",
     "fold_reshapes",
@@ -154,6 +157,7 @@ __all__ = [
     "split_transposed_relu",
     "spread_slopes",
     "subsample_pointwise",
+    "turn_products",
     "unroll_loops",
     "widen_pointwise",
 ]
@@ -210,6 +214,8 @@ REWRITES = {
     "narrow_borders": (narrow_borders, _on_gpu),
     "fold_constants": (fold_constants, _without_loops),
     "merge_branches": (merge_branches, _on_all),
+    "turn_products": (turn_products, _on_all),
+    "fold_affine": (fold_affine, _on_all),
     "narrow_integers": (narrow_integers, _on_gpu),
     "lower_reshapes": (lower_reshapes, _on_gpu),
     "lower_indices": (lower_indices, _on_gpu),
