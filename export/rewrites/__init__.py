@@ -26,6 +26,7 @@ from keraslayers.export.rewrites.drop_terms import drop_terms
 from keraslayers.export.rewrites.fill_groups import fill_groups
 from keraslayers.export.rewrites.fold_affine import fold_affine
 from keraslayers.export.rewrites.fold_constants import fold_constants
+from keraslayers.export.rewrites.fold_gamma import fold_gamma
 from keraslayers.export.rewrites.fold_patches import fold_patches
 from keraslayers.export.rewrites.fold_reshapes import fold_reshapes
 from keraslayers.export.rewrites.inline_branches import inline_branches
@@ -104,6 +105,7 @@ __all__ = [
     "fill_groups",
     "fold_affine",
     "fold_constants",
+    "fold_gamma",
     "fold_patches",
     "fold_reshapes",
     "inline_branches",
@@ -262,7 +264,8 @@ REWRITES = {
     "lower_sums": (lower_sums, _on_gpu),
     "lower_normalization": (lower_normalization, _on_gpu),
     "average_sums": (average_sums, _in_16_bits),
-    "center_normalization": (center_normalization, _in_16_bits),
+    "center_normalization": (center_normalization, _on_all),
+    "fold_gamma": (fold_gamma, _on_all),
     "scale_squares": (scale_squares, _in_16_bits),
     "shift_exponentials": (shift_exponentials, _in_16_bits),
     "scale_before_product": (scale_before_product, _in_16_bits),

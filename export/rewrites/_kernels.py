@@ -2,6 +2,9 @@
 
 import numpy as np
 
+# So often each number stands in a kernel that has few of them.
+REPEATED = 4
+
 
 def stored(kernel):
     """The constant behind a kernel: itself, or what is widened when the file is loaded; None if there is none."""
@@ -54,6 +57,12 @@ def zero(constant, axis=0):
 def integer(operator):
     """Whether a convolution's kernel is of integers, in the file as it runs."""
     return operator.inputs[1].dtype.startswith(("int", "uint"))
+
+
+def clustered(values):
+    """Whether there are few numbers, many times each, as clustering leaves them: what zips well is to stay so."""
+    found = values[values != 0]
+    return len(np.unique(found)) * REPEATED <= len(found)
 
 
 def groups(operator):

@@ -41,3 +41,11 @@ def with_scalar(operator):
         if numbers_of(x) is None and (number := scalar(other)) is not None:
             return x, number
     return None, None
+
+
+def with_constant(operator):
+    """(The computed input, the constant) of an operator of two inputs of which one stands in the file; else Nones."""
+    for x, other in (operator.inputs, operator.inputs[::-1]):
+        if not x.constant and other.values is not None:
+            return x, other
+    return None, None

@@ -4,8 +4,8 @@ import numpy as np
 
 from keraslayers.export.file.build import Builder
 from keraslayers.export.rewrites._each import each
-from keraslayers.export.rewrites._kernels import moved
-from keraslayers.export.rewrites._ranges import with_scalar
+from keraslayers.export.rewrites._kernels import clustered, moved
+from keraslayers.export.rewrites._ranges import with_constant, with_scalar
 
 # By what has a kernel the axis of its output channels.
 LAYERS = {"FULLY_CONNECTED": 0, "CONV_2D": 0, "DEPTHWISE_CONV_2D": 3}
@@ -30,7 +30,7 @@ def fold_affine(graph):
 
 
 def _fold(build, operator):
-    x, term = _computed_and_constant(operator)
+    x, term = with_constant(operator)
     if x is None or x.dtype != "float32" or operator.output.shape != x.shape:
         return False
     _, factor = with_scalar(operator)
@@ -47,6 +47,8 @@ def _fold(build, operator):
     if operator.name == "MUL":
         if kernel.values is None or kernel.dtype != "float32" or len(kernel.readers) > 1:
             return False
+        if factor is None and clustered(kernel.values):
+            return False
         shape = [1] * len(kernel.shape)
         shape[LAYERS[layer.name]] = -1
         kernel = moved(early, kernel, lambda values: values * spread.reshape(shape))
@@ -58,13 +60,6 @@ def _fold(build, operator):
         layer.options.fusedActivationFunction = operator.options.fusedActivationFunction
     build.finish(x)
     return True
-
-
-def _computed_and_constant(operator):
-    for x, term in (operator.inputs, operator.inputs[::-1]):
-        if not x.constant and term.values is not None:
-            return x, term
-    return None, None
 
 
 def _layer_before(graph, x, through):

@@ -1,4 +1,4 @@
-"""Sums and products that become part of the layer before them, and products that are multiplied the other way round."""
+"""Sums and products that become part of layers, and products that are multiplied the other way round."""
 
 import numpy as np
 
@@ -7,6 +7,8 @@ from tests.rewrite_cases import Case
 
 RELU = 1
 ROWS, HEADS = (1, 6, 8), (1, 6, 2, 4)
+# As clustering leaves a kernel.
+FEW = np.random.default_rng(0).choice([-1.0, 0.5, 2.0], (8, 8)).astype("float32")
 
 
 def numbers(*shape, seed=0):
@@ -111,6 +113,9 @@ APART = {
     "an output": made(an_output),
     "two layers of one kernel": made(two_layers_of_one_kernel),
     "a kernel of 16 bits": made(half_a_kernel),
+    "few numbers in the kernel": made(
+        lambda f: f.new("MUL", (dense(f, f.input(ROWS), kernel=f.weights(FEW)), f.weights(numbers(8))), ROWS)
+    ),
     "scores made larger": made(lambda f: attention(f, 2.0)),
     "scores with an activation": made(lambda f: attention(f, fusedActivationFunction=RELU)),
 }
@@ -162,9 +167,60 @@ NOT_TURNED = {
     "an output": product(shapes=WIDE, kept=True),
 }
 
+
+def normalized(f, x, gamma=True, beta=True, swapped=False):
+    """A normalization over the last axis, as `center_normalization` leaves it; its scale and shift as asked for."""
+    axis, one = f.integers([-1]), (*x.shape[:-1], 1)
+    centered = f.new("SUB", (x, f.new("MEAN", (x, axis), one, keepDims=True)), x.shape)
+    variance = f.new("MEAN", (f.new("MUL", (centered, centered), x.shape), axis), one, keepDims=True)
+    root = f.new("RSQRT", (f.new("ADD", (variance, f.weights(np.float32(1e-3))), one),), one)
+    y = f.new("MUL", (root, centered) if swapped else (centered, root), x.shape)
+    for kind, wanted, seed in (("MUL", gamma, 7), ("ADD", beta, 8)):
+        if wanted:
+            y = f.new(kind, (y, f.weights(numbers(x.shape[-1], seed=seed))), x.shape)
+    return y
+
+
+def normalization(*, readers=1, bias=True, then=None, convolved=False, shape=ROWS, kernel=None, **options):
+    """A normalization that dense layers read, by default; `then` is called as then(f, n) for what else is given."""
+
+    def build(f):
+        n = normalized(f, f.input(shape), **options)
+        if convolved:
+            size = (4, convolved, convolved, shape[-1])
+            steps = {"strideH": 1, "strideW": 1, "dilationHFactor": 1, "dilationWFactor": 1}
+            y = f.new("CONV_2D", (n, f.weights(numbers(*size)), f.weights(numbers(4))), (*shape[:-1], 4), **steps)
+            return y
+        given = [dense(f, n, bias=bias, seed=3 * i + 1, kernel=kernel and kernel(f)) for i in range(readers)]
+        return (*given, *((then(f, n),) if then else ()))
+
+    return made(build)
+
+
+TAKEN = {
+    "one reader": normalization(),
+    "three readers": normalization(readers=3),
+    "without bias": normalization(bias=False, swapped=True),
+    "scale alone": normalization(beta=False),
+    "shift alone": normalization(gamma=False, bias=False),
+    "a convolution of one pixel": normalization(shape=(1, 3, 3, 8), convolved=1),
+}
+LEFT = {
+    "neither": normalization(gamma=False, beta=False),
+    "read by others, too": normalization(beta=False, then=lambda f, n: f.new("ABS", (n,), n.shape)),
+    "an output": normalization(beta=False, then=lambda f, n: n),
+    "a convolution of more": normalization(shape=(1, 3, 3, 8), convolved=3),
+    "few numbers in the kernel": normalization(beta=False, kernel=lambda f: f.weights(FEW)),
+    "no normalization": made(
+        lambda f: dense(f, f.new("MUL", (f.new("ABS", (f.input(ROWS),), ROWS), f.weights(numbers(8))), ROWS))
+    ),
+}
+
 CASES = [
     *(Case("fold_affine", name, make, "PROVEN", exact=False) for name, make in FOLDED.items()),
     *(Case("fold_affine", name, make, stays=True) for name, make in APART.items()),
     *(Case("turn_products", name, make, "PROVEN", exact=False) for name, make in TURNED.items()),
     *(Case("turn_products", name, make, stays=True) for name, make in NOT_TURNED.items()),
+    *(Case("fold_gamma", name, make, "PROVEN", exact=False) for name, make in TAKEN.items()),
+    *(Case("fold_gamma", name, make, stays=True) for name, make in LEFT.items()),
 ]
