@@ -72,7 +72,7 @@ def _layer_before(graph, x, through):
         known = bias is None or bias.values is not None
         plain = maker.activation == "NONE" and not getattr(maker.options, "weightsFormat", 0)
         return (maker, False) if known and plain and maker.inputs[0].dtype == "float32" else (None, False)
-    if maker.name not in through:
+    if maker.name not in through or len(set(maker.inputs)) < len(maker.inputs):  # what is squared counts twice
         return None, False
     for source in maker.inputs[: 2 if maker.name == "BATCH_MATMUL" else 1]:
         layer, crossed = _layer_before(graph, source, through)

@@ -69,6 +69,13 @@ def attention(f, factor=0.25, **options):
     return f.new("MUL", (scores, f.weights(np.float32(factor))), scores.shape, **options)
 
 
+def square(f):
+    """A matrix with itself: half the scores are not those of half the matrix."""
+    y = dense(f, f.input(ROWS))
+    scores = f.new("BATCH_MATMUL", (y, y), (1, 6, 6), adjX=False, adjY=True)
+    return f.new("MUL", (scores, f.weights(np.float32(0.5))), scores.shape)
+
+
 def read_twice(f):
     y = heads(f, dense(f, f.input(ROWS)))
     return f.new("ADD", (y, f.weights(numbers(2, 4))), HEADS), f.new("ABS", (y,), HEADS)
@@ -97,6 +104,9 @@ FOLDED = {
     "a number": behind("ADD", 1, 1),
     "constant first, and an activation": behind("ADD", 1, 1, 2, 4, swapped=True, activation=RELU),
     "nothing between": behind("ADD", 8, split=False),
+    "squeezed": made(
+        lambda f: f.new("ADD", (f.new("SQUEEZE", (dense(f, f.input(ROWS)),), (6, 8)), f.weights(numbers(8))), (6, 8))
+    ),
     "product": behind("MUL", 2, 4),
     "product without bias": behind("MUL", 2, 4, bias=False, activation=RELU),
     "product with a number above 1": behind("MUL"),
@@ -116,6 +126,7 @@ APART = {
     "few numbers in the kernel": made(
         lambda f: f.new("MUL", (dense(f, f.input(ROWS), kernel=f.weights(FEW)), f.weights(numbers(8))), ROWS)
     ),
+    "scores of a matrix with itself": made(square),
     "scores made larger": made(lambda f: attention(f, 2.0)),
     "scores with an activation": made(lambda f: attention(f, fusedActivationFunction=RELU)),
 }
