@@ -134,9 +134,9 @@ def settle(model, x):
     8 bits: a proof of it would prove nothing. Here kernels keep the scale of what passes through, normalizations have
     the averages of `x`, most units are on, and the classifier tells the images of `x` apart. No ReLU follows a layer
     normalization, nor does it take averages off what images have in common: there, shifts would add up from block to
-    block until nothing else is left. Gates say of every image nearly the same: gates that open and close make a deep
-    network chaotic, in which rounding decides. Where nothing is normalized, blocks add little to what they read, as
-    they do when training begins: it would grow beyond what 16-bit floats hold.
+    block until nothing else is left. Gates are nearly the same for every image: many that open and close make a network
+    chaotic, in which rounding decides. Where nothing is normalized, blocks add little to what they read, as they do
+    when training begins: it would grow beyond what 16-bit floats hold.
     """
     import keras
 
@@ -154,7 +154,7 @@ def settle(model, x):
                 fan = np.prod(weight.shape[:2] if "depthwise" in weight.path else weight.shape[:-1])
                 # The slope of a sigmoid is a quarter, ReLU lets half through.
                 gain = 4 if getattr(layer, "activation", None) is keras.activations.sigmoid else math.sqrt(2)
-                gain = 0.25 if "squeeze_excite" in weight.path else gain
+                gain = 0.1 if "squeeze_excite" in weight.path else gain
                 weight.assign(random.normal(0, gain / math.sqrt(fan), weight.shape))
             elif name == "bias":
                 weight.assign(random.normal(0, 0.1, weight.shape))
