@@ -60,6 +60,25 @@ def test_of_few_numbers_no_correlation_is_known(count, wrong):
     assert ("has nothing to do" in fault_of_part(wanted, got, -20.0, 10.0, rough=True)) == wrong
 
 
+@pytest.mark.parametrize(("size", "wrong"), [(0.08, False), (0.15, True)])
+def test_what_differs_by_less_than_the_others_are_off_is_not_seen_to_differ(size, wrong):
+    """However large it is: in 8 bits it may be a constant. One that differs by more may not."""
+    wanted = wanted_of(64, 40)
+    got = wanted + noise(20, 64, 40)
+    wanted[:, 3] = 20 + size * wanted[:, 3]
+    got[:, 3] = 20
+    said = fault_of_part(wanted, got, -20.0, 10.0, rough=True)
+    assert ("part 3 of 40 along axis 1 has nothing to do" in said) == bool(said) == wrong
+    assert fault_of_part(wanted, np.where(np.arange(40) == 3, 0, got), -20.0, 10.0, rough=True)
+
+
+def test_what_takes_the_place_of_one_of_two_does_not_hide_itself():
+    wanted = wanted_of(64, 2)
+    got = wanted + noise(30, 64, 2)
+    got[:, 1] = np.roll(wanted[:, 1], 1) / 3
+    assert "part 1 of 2 along axis 1 has nothing to do" in fault_of_part(wanted, got, -20.0, 10.0, rough=True)
+
+
 @pytest.mark.parametrize(("size", "wrong"), [(0.04, False), (0.06, True)])
 def test_a_class_that_is_never_likely_is_judged_with_the_others(size, wrong):
     wanted = np.abs(0.4 + 0.2 * wanted_of(64, 4)).clip(0, 1)

@@ -119,6 +119,9 @@ def fault_of_part(wanted, got, least, factor, *, rough, joined=False, drowns=Tru
                 f"the others: {SEVERAL_SCALES}. Give each an output of its own"
             )
         judged &= ~drowned
+        # What differs by less than the others are off cannot be seen to differ, however large it is.
+        others = (np.sum(f.noise) - f.noise) / max(len(f.noise) - 1, 1)
+        unlike &= (f.differing > others) | (len(f.noise) == 1) | (not drowns)
         ratio = 10 * np.log10(np.maximum(f.signal, 1e-200) / np.maximum(f.noise, 1e-200))
         needed = min(max(np.median(ratio) - BELOW, least), least + MORE)
         faint = ratio < needed
