@@ -132,13 +132,14 @@ def test_what_16_bits_lost_is_proven(case):
 
 
 @needs_browser
-def test_what_a_page_does_not_take_is_proven():
+@pytest.mark.parametrize("runtime", ["browser", "browser-gpu"])
+def test_what_a_page_does_not_take_is_proven(runtime):
     """Those of the browser in one file each: a browser is slow to start."""
-    for case in (case for case in CHANGED if case.runtime == "browser"):
+    for case in (case for case in CHANGED if case.runtime == runtime):
         before = case.make()
-        assert prove(before, runtimes="browser").proofs[0].verdict.name == case.without
-        after, _ = rewrite(before, TARGETS["browser"], "float32")
-        assert prove(after, runtimes="browser").ok
+        assert prove(before, runtimes=runtime).proofs[0].verdict.name == case.without
+        after, _ = rewrite(before, TARGETS[runtime], "float32")
+        assert prove(after, runtimes=runtime).ok
 
 
 @pytest.mark.sweep

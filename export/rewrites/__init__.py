@@ -67,6 +67,7 @@ from keraslayers.export.rewrites.narrow_reduction import narrow_reduction
 from keraslayers.export.rewrites.narrow_slice import narrow_slice
 from keraslayers.export.rewrites.narrow_transpose import narrow_transpose
 from keraslayers.export.rewrites.nest_concatenations import nest_concatenations
+from keraslayers.export.rewrites.nest_sums import nest_sums
 from keraslayers.export.rewrites.pad_classes import pad_classes
 from keraslayers.export.rewrites.pad_integers import pad_integers
 from keraslayers.export.rewrites.part_factors import part_factors
@@ -146,6 +147,7 @@ __all__ = [
     "narrow_slice",
     "narrow_transpose",
     "nest_concatenations",
+    "nest_sums",
     "pad_classes",
     "pad_integers",
     "part_factors",
@@ -188,6 +190,10 @@ def _in_16_bits(target, precision):
 
 def _in_pages(target, precision):
     return target.types is not None
+
+
+def _on_web_gpu(target, precision):
+    return "browser-gpu" in target.runtimes
 
 
 def _for_xnnpack(target, precision):
@@ -279,6 +285,7 @@ REWRITES = {
     "drop_terms": (drop_terms, _on_cpu),
     "drop_slopes": (drop_slopes, _on_all),
     "nest_concatenations": (nest_concatenations, _on_cpu),
+    "nest_sums": (nest_sums, _on_web_gpu),
     "multiply_matrices": (multiply_matrices, _on_gpu),
     "fold_reshapes": (fold_reshapes, _on_gpu),
     "copy_outputs": (copy_outputs, _on_gpu_or_in_pages),
