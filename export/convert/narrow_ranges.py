@@ -86,8 +86,12 @@ def narrowed_range(counts, low, high, part=1.0, function=None):
     counts = counts + part * (np.arange(len(counts)) % (len(counts) - 1) == 0)
     lows = low * PARTS if low < 0 else np.zeros(1)
     highs = high * PARTS if high > 0 else np.zeros(1)
-    below = np.array([_outside(counts, made, middles < end, end, function) for end in lows])
-    above = np.array([_outside(counts, made, middles > end, end, function) for end in highs])
+    below = np.array(
+        [_outside(counts, made, middles < end, becomes) for end, becomes in zip(lows, function(lows), strict=True)]
+    )
+    above = np.array(
+        [_outside(counts, made, middles > end, becomes) for end, becomes in zip(highs, function(highs), strict=True)]
+    )
     rounded = counts * slopes**2 * (np.abs(middles) > width)  # zeros are exact
     within = np.concatenate([[0], np.cumsum(rounded)])
     inside = within[np.searchsorted(middles, highs)][None] - within[np.searchsorted(middles, lows)][:, None]
@@ -99,9 +103,9 @@ def narrowed_range(counts, low, high, part=1.0, function=None):
     return float(lows[best[0]]), float(highs[best[1]])
 
 
-def _outside(counts, made, outside, end, function):
-    """What it costs that all numbers beyond an end become the end."""
-    return np.sum(counts[outside] * (made[outside] - function(np.array([end]))) ** 2)
+def _outside(counts, made, outside, becomes):
+    """What it costs that all numbers beyond an end become what the end does."""
+    return np.sum(counts[outside] * (made[outside] - becomes) ** 2)
 
 
 def _compared(graph, tensor):

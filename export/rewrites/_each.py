@@ -29,3 +29,8 @@ def each(graph, kinds, change):
             if change(Builder(graph, operator), operator):
                 places.append((operator.name, tensor))
     return places
+
+
+def alone(graph, tensor):
+    """Whether one operator alone reads a tensor, which is no output: both may become one."""
+    return len(tensor.readers) == 1 and not graph.given(tensor)

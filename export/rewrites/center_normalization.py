@@ -1,6 +1,6 @@
 """Normalizations that subtract the mean before they multiply."""
 
-from keraslayers.export.rewrites._each import each
+from keraslayers.export.rewrites._each import alone, each
 
 _TWO = ("ADD", "SUB")
 
@@ -46,7 +46,7 @@ def _parts(graph, operator):
     first, second = operator.inputs
     for scaled, shift in ((first, second), (second, first))[: 2 if operator.name == "ADD" else 1]:
         product = _made(scaled, "MUL")
-        if product is None or not _alone(graph, scaled):
+        if product is None or not alone(graph, scaled):
             continue
         for x, weight in (product.inputs, product.inputs[::-1]):
             mean, beta = _shift(graph, operator, shift, weight)
@@ -61,7 +61,7 @@ def _shift(graph, operator, shift, weight):
     if operator.name == "SUB":
         return _times(shift, weight), None
     maker = shift.maker
-    if not _alone(graph, shift) or maker is None:
+    if not alone(graph, shift) or maker is None:
         return None, None
     if maker.name == "SUB":  # beta - mean * w
         return _times(maker.inputs[1], weight), maker.inputs[0]
@@ -112,7 +112,3 @@ def _made(tensor, kind):
     """The operator of a kind that makes a tensor, with no activation; None if none does."""
     maker = tensor.maker
     return maker if maker is not None and maker.name == kind and maker.activation == "NONE" else None
-
-
-def _alone(graph, tensor):
-    return len(tensor.readers) == 1 and not graph.given(tensor)

@@ -3,9 +3,9 @@
 import numpy as np
 
 from keraslayers.export.file.build import Builder
-from keraslayers.export.rewrites._each import each
+from keraslayers.export.rewrites._each import alone, each
 from keraslayers.export.rewrites._kernels import clustered, moved
-from keraslayers.export.rewrites._ranges import with_constant, with_scalar
+from keraslayers.export.rewrites._ranges import scalar, with_constant
 
 # By what has a kernel the axis of its output channels.
 LAYERS = {"FULLY_CONNECTED": 0, "CONV_2D": 0, "DEPTHWISE_CONV_2D": 3}
@@ -33,7 +33,7 @@ def _fold(build, operator):
     x, term = with_constant(operator)
     if x is None or x.dtype != "float32" or operator.output.shape != x.shape:
         return False
-    _, factor = with_scalar(operator)
+    factor = scalar(term)
     through = LINEAR if operator.name == "MUL" and factor is not None and abs(factor) <= 1 else RESHAPES
     layer, crossed = _layer_before(build.graph, x, through)
     if layer is None or (crossed and operator.activation != "NONE"):
@@ -64,7 +64,7 @@ def _fold(build, operator):
 
 def _layer_before(graph, x, through):
     """(The layer that a tensor is made of by some operators alone, whether a product is among these); or Nones."""
-    if len(x.readers) != 1 or graph.given(x) or x.maker is None:
+    if x.maker is None or not alone(graph, x):
         return None, False
     maker = x.maker
     if maker.name in LAYERS:

@@ -1,6 +1,6 @@
 """Long sums, in pairs."""
 
-from keraslayers.export.rewrites._each import each
+from keraslayers.export.rewrites._each import alone, each
 
 # So many additions one after the other were right.
 MOST_IN_TURN = 16
@@ -30,7 +30,7 @@ def _nest(build, operator):
         adder, depth = waiting.pop()
         deepest = max(deepest, depth)
         for x in adder.inputs:
-            linked = x.maker is not None and _adds(x.maker) and len(x.readers) == 1 and not build.graph.given(x)
+            linked = x.maker is not None and _adds(x.maker) and alone(build.graph, x)
             if linked:
                 waiting.append((x.maker, depth + 1))
             else:

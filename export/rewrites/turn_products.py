@@ -2,7 +2,7 @@
 
 import math
 
-from keraslayers.export.rewrites._each import each
+from keraslayers.export.rewrites._each import alone, each
 from keraslayers.export.rewrites._kernels import stored
 
 
@@ -25,7 +25,7 @@ def _turn(build, operator):
         return False
     if order.values.tolist() != [*axes[:-2], axes[-1], axes[-2]]:
         return False
-    if len(scores.readers) > 1 or build.graph.given(scores):
+    if not alone(build.graph, scores):
         return False
     sides = tuple(zip(product.inputs, (product.options.adjX, product.options.adjY), strict=True))
     if any(stored(x) and x.values is None for x, _ in sides):
@@ -41,7 +41,7 @@ def _turn(build, operator):
 def _more(graph, x):
     """How many numbers are moved that were not before, if a matrix is turned."""
     moved = x.maker is not None and x.maker.name == "TRANSPOSE" and x.maker.inputs[1].values is not None
-    if x.values is not None or (moved and len(x.readers) == 1 and not graph.given(x)):
+    if x.values is not None or (moved and alone(graph, x)):
         return 0
     return math.prod(x.shape)
 

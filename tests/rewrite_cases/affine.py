@@ -173,6 +173,7 @@ TURNED = {
 }
 NOT_TURNED = {
     "larger than what they make": product(shapes=((2, 3, 9), (2, 9, 3))),
+    "in an order that the app gives": product(shapes=WIDE, asked=True),
     "of a batch": product(last=(1, 0, 2), shapes=WIDE),
     "read twice": product(shapes=WIDE, both=True),
     "an output": product(shapes=WIDE, kept=True),
