@@ -72,6 +72,7 @@ from keraslayers.export.rewrites.pad_classes import pad_classes
 from keraslayers.export.rewrites.pad_integers import pad_integers
 from keraslayers.export.rewrites.part_factors import part_factors
 from keraslayers.export.rewrites.part_kernels import part_kernels
+from keraslayers.export.rewrites.part_transposes import part_transposes
 from keraslayers.export.rewrites.part_twins import part_twins
 from keraslayers.export.rewrites.pool_maxima import pool_maxima
 from keraslayers.export.rewrites.repeat_channels import repeat_channels
@@ -152,6 +153,7 @@ __all__ = [
     "pad_integers",
     "part_factors",
     "part_kernels",
+    "part_transposes",
     "part_twins",
     "pool_maxima",
     "repeat_channels",
@@ -263,6 +265,7 @@ REWRITES = {
     "fill_groups": (fill_groups, _for_xnnpack),
     "fold_patches": (fold_patches, _for_xnnpack),
     "part_kernels": (part_kernels, _for_xnnpack),
+    "part_transposes": (part_transposes, _for_xnnpack),
     "drop_clamps": (drop_clamps, _on_cpu),
     "lower_relu_0_to_1": (lower_relu_0_to_1, _on_gpu),
     "lower_dense": (lower_dense, _on_gpu),

@@ -443,7 +443,25 @@ LEFT = [
     ("pad", four(take((0, 0, 0, 0), (1, 4, 5, 8)), pad((0, 0), (0, 0), (1, 0), (0, 0)))),
     ("products", four(dense(8))),
 ]
+SHUFFLED = {
+    "int8": wide((1, 20, 2, 12), transpose(0, 1, 3, 2), dtype="int8"),
+    "places on two axes": wide((4, 5, 3, 9), transpose(0, 1, 3, 2)),
+    "three axes": wide((16, 2, 8), transpose(0, 2, 1)),
+    "eight rows of bytes": wide((2, 9, 8, 10), transpose(0, 1, 3, 2), dtype="int8"),
+}
+NOT_SHUFFLED = {
+    "many rows": wide((1, 20, 4, 12), transpose(0, 1, 3, 2)),
+    "many rows of bytes": wide((1, 20, 9, 12), transpose(0, 1, 3, 2), dtype="int8"),
+    "one row": wide((1, 20, 1, 12), transpose(0, 1, 3, 2)),
+    "few columns": wide((1, 20, 2, 7), transpose(0, 1, 3, 2)),
+    "few places": wide((1, 15, 2, 12), transpose(0, 1, 3, 2)),
+    "other axes": wide((1, 20, 2, 12), transpose(0, 2, 1, 3)),
+    "whole numbers": wide((1, 20, 2, 12), transpose(0, 1, 3, 2), dtype="int32"),
+}
+
 CASES = [
+    *(Case("part_transposes", name, make, "PROVEN") for name, make in SHUFFLED.items()),
+    *(Case("part_transposes", name, make, stays=True) for name, make in NOT_SHUFFLED.items()),
     *(Case("merge_pixels", *row) for row in PIXELS),
     *(Case("merge_pixels", f"{name}_stay", make, stays=True) for name, make in PIXELS_LEFT),
     *(Case("narrow_transpose", *row) for row in TRANSPOSES),
