@@ -171,6 +171,8 @@ CASES = [
     Case("fill_groups", "of four", convolution((6, 7, 32), 32, (3, 3), "int8", groups=8), "PROVEN", steps=1),
     Case("fill_groups", "one group of two", convolution((6, 7, 8), 16, (3, 3), "int8", groups=2), "PROVEN", steps=1),
     Case("fill_groups", "pointwise", convolution((6, 7, 24), 48, (1, 1), "int8", groups=6), "WRONG", steps=1),
+    Case("fill_groups", "a prime count", convolution((4, 5, 56), 56, (3, 3), "int8", groups=7), stays=True),
+    Case("fill_groups", "12 each", convolution((6, 7, 24), 48, (3, 3), "int8", groups=4), stays=True),
     Case("fill_groups", "16 each", convolution((6, 7, 32), 32, (3, 3), "int8", groups=2), stays=True),
     Case("fill_groups", "floats", convolution((6, 7, 32), 32, (3, 3), groups=8), stays=True),
     Case("fill_groups", "hybrid", convolution((6, 7, 32), 32, (3, 3), "hybrid", groups=8), stays=True),
