@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # What the environment was made from: change it and the next command makes it anew.
 MADE := $(VENV)/.made
 
-.PHONY: demo docs test test-whole test-quick test-lowest test-backends test-zoo test-mediapipe readme table-layers table-models table-weights wheel lint format bench bench-foreign bench-models bench-peers bench-tasks mutate clean
+.PHONY: demo docs test test-whole test-quick test-lowest test-backends test-zoo test-mediapipe readme table-layers table-models table-weights wheel lint format bench bench-foreign bench-models bench-peers bench-tasks bench-torch mutate clean
 
 demo: $(MADE) driver
 	$(BIN)/keraslayers demo
@@ -62,6 +62,10 @@ $(OTHERS)/.made: setup.py pyproject.toml
 FOREIGN := .venv-torch .venv-onnx2tf .venv-onnx2tf_direct
 bench-foreign: $(MADE) driver $(FOREIGN:=/.made)
 	TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m benchmarks.foreign
+
+# Torchvision's networks by way of ours and of the tools for PyTorch.
+bench-torch: $(MADE) .venv-torch/.made .venv-onnx2tf/.made
+	TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m benchmarks.torch_peers
 
 .venv-torch/.made .venv-onnx2tf/.made: .venv-%/.made: benchmarks/foreign/%.txt
 	$(PYTHON) -m venv .venv-$*

@@ -161,24 +161,39 @@ def _optimize(figure, rows):
 
 def _peers(figure, rows):
     """How near each file is to Keras, and how long it takes of ours."""
+    best = ("litert-quantizer, its best", ("min-max", "MSE", "OCTAV"), "of litert-quantizer's", RED)
+    _beside(figure, rows, "Keras", [best, ("stock", ("stock",), "of stock's", GREY)], (0.25, 0.5, 1))
+
+
+def _torch_peers(figure, rows):
+    """The same of networks that are PyTorch's, by the tools for those."""
+    others = [(tool, (tool,), f"of {tool}'s", color) for tool, color in (("litert-torch", RED), ("onnx2tf", GREY))]
+    _beside(figure, rows, "PyTorch", others, (0.25, 0.5, 1))
+
+
+def _beside(figure, rows, truth, others, ticks):
+    """Decibels of our files and others', and our time of theirs.
+
+    Args:
+        figure: to draw on.
+        rows: of the table.
+        truth: what the decibels are against.
+        others: (name, its columns of decibels, of which the best counts, its column of time, a color) each.
+        ticks: of the times.
+    """
     figure.set_size_inches(WIDTH, 0.8 + 0.24 * len(rows))
     axes, times = figure.subplots(1, 2, sharey=True, width_ratios=(3, 2))
-    tools = ("min-max", "MSE", "OCTAV")
     for place, row in enumerate(rows):
-        best = max((float(row[tool]) for tool in tools if row[tool] != "-"), default=None)
-        if best is not None:
-            axes.plot(
-                best, place, "o", color=RED, markersize=4, label="litert-quantizer, its best" if place == 0 else None
-            )
-        if row["stock"] != "-":
-            axes.plot(float(row["stock"]), place, "o", color=GREY, markersize=4, label="stock" if place == 0 else None)
+        for name, decibels, ratio, color in others:
+            if told := [float(row[column]) for column in decibels if row[column] != "-"]:
+                axes.plot(max(told), place, "o", color=color, markersize=4, label=name if place == 0 else None)
+            if row[ratio] != "-":
+                times.plot(float(row[ratio]), place, "o", color=color, markersize=4)
         axes.plot(float(row["dB"]), place, "o", color=BLUE, markersize=5, label="ours" if place == 0 else None)
-        for column, color in (("of stock's", GREY), ("of litert-quantizer's", RED)):
-            if row[column] != "-":
-                times.plot(float(row[column]), place, "o", color=color, markersize=4)
-    axes.set(title="dB against Keras", yticks=range(len(rows)), yticklabels=[row["network"].strip("`") for row in rows])
+    labels = [row["network"].strip("`") for row in rows]
+    axes.set(title=f"dB against {truth}", yticks=range(len(rows)), yticklabels=labels)
     axes.set_ylim(len(rows) - 0.4, -0.6)
-    times.set(title="Our time of theirs", xscale="log", xticks=(0.25, 0.5, 1), xticklabels=("0.25", "0.5", "1"))
+    times.set(title="Our time of theirs", xscale="log", xticks=ticks, xticklabels=[f"{tick:g}" for tick in ticks])
     times.minorticks_off()
     times.axvline(1, color=GREY, linewidth=1, linestyle="--")
     figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=8)
@@ -205,6 +220,7 @@ def _name(axes, points):
 
 def _floors(figure, rows):
     """What each network takes, and the least that it can."""
+    rows = [row for row in rows if row["ms"]]  # the last is of all
     figure.set_size_inches(WIDTH, 0.8 + 0.3 * len(rows))
     axes = figure.subplots()
     for place, row in enumerate(rows):
@@ -232,6 +248,7 @@ PLOTS = {
     "whole_export": _whole_export,
     "optimize": _optimize,
     "peers": _peers,
+    "torch_peers": _torch_peers,
     "floors": _floors,
 }
 

@@ -94,9 +94,9 @@ def test_the_front_page_tells_what_the_table_of_exports_says():
 def test_every_benchmark_of_speed_has_its_picture_on_the_page():
     names = {benchmark.__name__.rpartition(".")[2] for group in command.GROUPS.values() for benchmark in group}
     of_verdicts = {"trained", "limits", "float16", "integers", "transformers", "drivers", "arm64"}
-    assert names - of_verdicts | {"peers"} == set(plots.PLOTS)
+    assert names - of_verdicts | {"peers", "torch_peers"} == set(plots.PLOTS)
     assert re.findall(r"\]\(plots/(\w+)\.svg\)", plots.PAGE.read_text()) == list(plots.PLOTS)
-    others = {"models", "foreign", "peers", *(["tasks"] if tasks.FOUND.exists() else [])}
+    others = {"models", "foreign", "peers", "torch", *(["tasks"] if tasks.FOUND.exists() else [])}
     assert set(re.findall(r"`make bench-(\w+)`", plots.PAGE.read_text())) == {*command.GROUPS, *others}
 
 

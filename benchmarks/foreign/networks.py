@@ -12,7 +12,7 @@ from torchvision import models
 from torchvision.models import convnext, densenet, efficientnet, maxvit, regnet, swin_transformer, vision_transformer
 from torchvision.models.detection import ssdlite
 from torchvision.models.segmentation import deeplabv3, lraspp
-from torchvision.ops import MLP, Conv2dNormActivation
+from torchvision.ops import MLP, Conv2dNormActivation, SqueezeExcitation
 
 SIDE = 96
 CLASSES = 10
@@ -482,11 +482,53 @@ def build(name, samples):
             weight.data.add_(0.1 * torch.randn_like(weight))
         elif weight.ndim > 1 and (told := weight.std() * weight[0].numel() ** 0.5) < 0.5:
             weight.data.div_(told)  # drawn so small that nothing would depend on what is attended to
+    return averaged(network, torch.from_numpy(samples))
+
+
+def averaged(network, samples):
+    """The network with the averages of samples in its normalizations."""
+    network.eval()  # nothing is dropped
     norms = [layer for layer in network.modules() if isinstance(layer, nn.modules.batchnorm._BatchNorm)]
     for norm in norms:
         norm.reset_running_stats()
         norm.momentum = None  # the average over all that it has seen
+        norm.train()
     if norms:
         with torch.no_grad():
-            network.train()(torch.from_numpy(samples))
+            network(samples)
     return network.eval()
+
+
+def published(name, samples):
+    """One of torchvision's networks, with weights as training leaves them: what `benchmarks.models.settle` does there.
+
+    Kernels keep the scale of what passes through, most units are on, gates are nearly the same for every image, and the
+    classifier tells the samples apart.
+    """
+    torch.manual_seed(0)
+    network, samples = models.get_model(name), torch.from_numpy(samples)
+    gates = {gate for each in network.modules() if isinstance(each, SqueezeExcitation) for gate in each.modules()}
+    for layer in network.modules():
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            gain = 0.1 if layer in gates else math.sqrt(2)
+            nn.init.normal_(layer.weight, 0, gain / math.sqrt(layer.weight[0].numel()))
+            if layer.bias is not None:
+                nn.init.normal_(layer.bias, 0, 0.1)
+        elif isinstance(layer, nn.BatchNorm2d | nn.LayerNorm):
+            nn.init.uniform_(layer.weight, 0.5, 1.5)
+            nn.init.normal_(layer.bias, 1.5 if isinstance(layer, nn.BatchNorm2d) else 0.0, 0.2)
+        elif hasattr(layer, "layer_scale"):
+            nn.init.uniform_(layer.layer_scale, 0.5, 1.5)
+    averaged(network, samples)
+    last = [layer for layer in network.modules() if isinstance(layer, nn.Conv2d | nn.Linear)][-1]
+    if isinstance(last, nn.Linear):
+        seen = []
+        watch = last.register_forward_pre_hook(lambda _, given: seen.append(given[0].double()))
+        with torch.no_grad():
+            network(samples)
+        watch.remove()
+        wanted = torch.randn(len(samples), last.out_features, dtype=torch.float64)
+        features, mean = seen[0] - seen[0].mean(0), seen[0].mean(0)
+        kernel = torch.linalg.pinv(features, rtol=1e-6) @ (wanted - wanted.mean(0))
+        last.weight.data, last.bias.data = kernel.T.float(), (wanted.mean(0) - mean @ kernel).float()
+    return network

@@ -1,6 +1,7 @@
-"""Converts a network by litert-torch, and to ONNX: `python with_torch.py FOLDER WORD NAME`, in its environment.
+"""Converts a network by litert-torch, and to ONNX: `python with_torch.py FOLDER WORD NAME [COUNT]`, in its environment.
 
-Makes WORD-NAME.tflite in floats, WORD-NAME-int8.tflite by litert-quantizer, and NAME.onnx, of the samples in NAME.npy.
+Makes WORD-NAME.tflite in floats, WORD-NAME-int8.tflite by litert-quantizer, and NAME.onnx, of the samples in NAME.npy,
+of which the first COUNT are calibrated with; NAME.pth, its weights, and NAME-given.npy, what PyTorch gives of them.
 """
 
 import sys
@@ -10,21 +11,25 @@ import litert_torch
 import numpy as np
 import torch
 from litert_quantizer import quantizer, recipe
-from networks import build
+from networks import NETWORKS, build, published
 
-# How many of the samples calibrate what is quantized.
 CALIBRATION = 8
 
 
-def main(folder, word, name):
+def main(folder, word, name, count=CALIBRATION):
     samples = np.load(folder / f"{name}.npy")
-    network = build(name, samples)
+    network = (build if name in NETWORKS else published)(name, samples[: int(count)])
+    with torch.no_grad():
+        given = network(torch.from_numpy(samples))
+    if isinstance(given, torch.Tensor):
+        np.save(folder / f"{name}-given.npy", given.numpy())
+    torch.save(network.state_dict(), folder / f"{name}.pth")
     one = (torch.from_numpy(samples[:1]),)
     torch.onnx.export(network, one, folder / f"{name}.onnx", input_names=["input"], dynamo=False, opset_version=17)
     path = folder / f"{word}-{name}.tflite"
     litert_torch.convert(network, one).export(str(path))
     work = quantizer.Quantizer(str(path), recipe.static_wi8_ai8())
-    calls = [{"args_0": sample[None]} for sample in samples[:CALIBRATION]]
+    calls = [{"args_0": sample[None]} for sample in samples[: int(count)]]
     found = work.calibrate({"serving_default": calls})
     work.quantize(found).export_model(str(folder / f"{word}-{name}-int8.tflite"))
 
