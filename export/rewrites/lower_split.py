@@ -9,6 +9,8 @@ from keraslayers.export.rewrites.align_ranks import KINDS as OF_TWO
 
 _JOINING = ("CONCATENATION", "PACK")
 _MOVING = ("EXPAND_DIMS", "RESHAPE", "SQUEEZE")
+# Tried up to here.
+MOST_CHANNELS = 3072
 
 
 def lower_split(graph):
@@ -16,7 +18,8 @@ def lower_split(graph):
 
     LiteRT's GPU runtime makes one operator of these and a concatenation of their parts: in another order it computes
     them wrongly, and does not start if they cut the graph's input. So it does of a part that meets what was computed of
-    another: GELU(a) * b. It refuses integers of 32 bits, true and false, and
+    another: GELU(a) * b. Channels are cut by a program that names each four of them: of 3,840, as Swin-L has 4,608, the
+    driver dies that has to compile it. It refuses integers of 32 bits, true and false, and
     tensors of more than four axes; it does not run with a part of no numbers, and dies where a part of 8 bits is read
     by nobody, as that of the forget gate in a first step.
 
@@ -35,7 +38,8 @@ def _lower(build, operator):
     taken = len(x.shape) <= MOST_AXES and x.dtype not in ("bool", "int32") and not empty
     # In integers of 8 bits what stands between keeps them apart; but a part that nobody reads kills the GPU there.
     wrong = _joined(operator) or _gates(operator) if x.scale is None else _unread(build.graph, operator)
-    if taken and not wrong:
+    wide = axis == len(x.shape) - 1 and x.shape[axis] > MOST_CHANNELS
+    if taken and not wrong and not wide:
         return False
     sizes = [1 if operator.name == "UNPACK" else output.shape[axis] for output in operator.outputs]
     begins = accumulate(sizes, initial=0)

@@ -413,8 +413,19 @@ def part_unread(dtype, scale):
     return f.done(*(f.new("RELU", (part,), (1, 2), scale=scale) for part in parts[1:]))
 
 
+def many_channels(count):
+    """As the queries, keys and values of a large transformer; split evenly in three."""
+    f = Made()
+    y = f.new("RELU", (f.input((1, count)),), (1, count))
+    parts = [Tensor(f"part_{i}", (1, count // 3), "float32", scales(None)) for i in range(3)]
+    several(f, "SPLIT", (f.integers(1), y), parts, numSplits=3)
+    return f.done(*(f.new("RELU", (part,), (1, count // 3)) for part in parts))
+
+
 CASES = [
     Case("lower_split", "part_unread", lambda: part_unread("int8", 0.1)),
+    Case("lower_split", "many_channels", lambda: many_channels(3840)),
+    Case("lower_split", "as_many_as_were_right", lambda: many_channels(3072), "PROVEN", stays=True),
     Case("lower_split", "part_unread_of_floats", lambda: part_unread("float32", None), "PROVEN", stays=True),
     Case("unroll_loops", "list_written", list_written),
     Case("unroll_loops", "many_steps", lambda: list_written(40)),
