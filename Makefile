@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # What the environment was made from: change it and the next command makes it anew.
 MADE := $(VENV)/.made
 
-.PHONY: demo docs test test-whole test-quick test-lowest test-backends test-zoo test-mediapipe readme table-layers table-models table-weights wheel lint format bench bench-foreign bench-models bench-peers bench-tasks bench-torch mutate clean
+.PHONY: demo docs test test-whole test-quick test-lowest test-backends test-zoo test-mediapipe readme table-layers table-models table-weights wheel lint format bench bench-foreign bench-models bench-peers bench-tasks bench-torch bench-deformable mutate clean
 
 demo: $(MADE) driver
 	$(BIN)/keraslayers demo
@@ -66,6 +66,10 @@ bench-foreign: $(MADE) driver $(FOREIGN:=/.made)
 # Torchvision's networks by way of ours and of the tools for PyTorch.
 bench-torch: $(MADE) .venv-torch/.made .venv-onnx2tf/.made
 	TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m benchmarks.torch_peers
+
+# Deformable convolution on JAX beside torchvision's operator, on a GPU where there is one.
+bench-deformable: .venv-torch/.made
+	PYTHONPATH=. .venv-torch/bin/python -m benchmarks.deformable_torch
 
 .venv-torch/.made .venv-onnx2tf/.made: .venv-%/.made: benchmarks/foreign/%.txt
 	$(PYTHON) -m venv .venv-$*

@@ -96,7 +96,7 @@ def test_every_benchmark_of_speed_has_its_picture_on_the_page():
     of_verdicts = {"trained", "limits", "float16", "integers", "transformers", "drivers", "arm64"}
     assert names - of_verdicts | {"peers", "torch_peers"} == set(plots.PLOTS)
     assert re.findall(r"\]\(plots/(\w+)\.svg\)", plots.PAGE.read_text()) == list(plots.PLOTS)
-    others = {"models", "foreign", "peers", "torch", *(["tasks"] if tasks.FOUND.exists() else [])}
+    others = {"models", "foreign", "peers", "torch", "deformable", *(["tasks"] if tasks.FOUND.exists() else [])}
     assert set(re.findall(r"`make bench-(\w+)`", plots.PAGE.read_text())) == {*command.GROUPS, *others}
 
 
