@@ -84,8 +84,9 @@ def measure(key, part):
     import keras
 
     from keraslayers import models
-    from keraslayers.export import Target, to_tflite
+    from keraslayers.export import Target, pipeline, to_tflite
 
+    pipeline.BLAME = False  # who is to blame takes many runs of networks that take minutes each
     keras.utils.set_random_seed(0)
     spec, reference = rows(models)[key]
     options = {**reference.options, "classifier_activation": None}
