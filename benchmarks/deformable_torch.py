@@ -81,7 +81,7 @@ def forward(given, dtype):
 
 
 def training(given, dtype):
-    """Outputs, and the gradients of their sum's to images, offsets and kernel."""
+    """The gradients of the outputs' sum to images, offsets and kernel."""
     gradients = jax.grad(lambda x: ours(*x, padding="same").astype("float32").sum())
     return _ours(jax.jit(lambda *x: tuple(gradients(x))), given, dtype), _theirs(
         lambda outputs, x: torch.autograd.grad(outputs.float().sum(), x), given, dtype

@@ -203,12 +203,12 @@ def table(results):
             [
                 f"`{name}`",
                 f"{found[OURS]['ms']:.2f}",
-                *(_or_dash(each, "ours_over_it", "{:.2f}") for each in three[1:]),
-                *(_or_dash(found[way], "snr_db", "{:.1f}") for way in WAYS),
-                ", ".join(_or_dash(each, "pieces", "{}") for each in three),
-                *(", ".join(_or_dash(found[way], runtime, "{}") for way in JUDGED) for runtime in GPUS),
-                ", ".join(_or_dash(each, "bytes", "{:,.0f}", 1000) for each in three),
-                ", ".join(_or_dash(each, "seconds", "{:.1f}") for each in three),
+                *(or_dash(each, "ours_over_it", "{:.2f}") for each in three[1:]),
+                *(or_dash(found[way], "snr_db", "{:.1f}") for way in WAYS),
+                ", ".join(or_dash(each, "pieces", "{}") for each in three),
+                *(", ".join(or_dash(found[way], runtime, "{}") for way in JUDGED) for runtime in GPUS),
+                ", ".join(or_dash(each, "bytes", "{:,.0f}", 1000) for each in three),
+                ", ".join(or_dash(each, "seconds", "{:.1f}") for each in three),
             ]
         )
     lines = "\n".join(f"| {' | '.join(row)} |" for row in rows)
@@ -238,7 +238,7 @@ def _peers(found):
     return [found[way] for way in WAYS if way != OURS]
 
 
-def _or_dash(each, key, form, part=1):
+def or_dash(each, key, form, part=1):
     return "-" if each.get(key) is None else form.format(each[key] / part if part != 1 else each[key])
 
 

@@ -20,6 +20,7 @@ from benchmarks.child import in_a_child
 from benchmarks.foreign import HERE as SCRIPTS
 from benchmarks.foreign import TOOLS
 from benchmarks.models import pictures
+from benchmarks.peers import IMAGES, SAMPLES, SECONDS, SIDE, or_dash
 from benchmarks.readme import machine, write_block
 from benchmarks.stock import ours
 
@@ -45,8 +46,6 @@ NETWORKS = (
 )
 OURS, TORCH, ONNX = "ours", "litert_torch", "onnx2tf"
 OTHERS = (TORCH, ONNX)
-SIDE, SAMPLES, IMAGES = 160, 32, 64
-SECONDS = 6.0
 TIME_LIMIT = 1800
 CALLED = {TORCH: "litert-torch", ONNX: "onnx2tf"}
 COLUMNS = ("network", "ms", "of litert-torch's", "of onnx2tf's", "dB", *CALLED.values(), "pieces", "KB")
@@ -172,10 +171,10 @@ def table(results):
             [
                 f"`{name}`",
                 f"{found[0]['ms']:.2f}",
-                *(_or_dash(each, "ours_over_it", "{:.2f}") for each in found[1:]),
-                *(_or_dash(each, "snr_db", "{:.1f}") for each in found),
-                ", ".join(_or_dash(each, "pieces", "{}") for each in found),
-                ", ".join(_or_dash(each, "bytes", "{:,.0f}", 1000) for each in found),
+                *(or_dash(each, "ours_over_it", "{:.2f}") for each in found[1:]),
+                *(or_dash(each, "snr_db", "{:.1f}") for each in found),
+                ", ".join(or_dash(each, "pieces", "{}") for each in found),
+                ", ".join(or_dash(each, "bytes", "{:,.0f}", 1000) for each in found),
             ]
         )
     lines = "\n".join(f"| {' | '.join(row)} |" for row in rows)
@@ -194,10 +193,6 @@ def _summary(found, way):
         f"Beside {CALLED[way]}, over {len(both)} networks: {ratio:.2f} of its files' time (geometric mean), "
         f"{statistics.mean(gains):+.1f} dB on the average, at worst {min(gains):+.1f} dB."
     )
-
-
-def _or_dash(each, key, form, part=1):
-    return "-" if each.get(key) is None else form.format(each[key] / part if part != 1 else each[key])
 
 
 if __name__ == "__main__":
