@@ -322,7 +322,7 @@ def _kept(plan, ready, made, proofs, tested, expected):
             return made, other
         ranked = plan.precision == "float16" and graph_of(plan.model) is not None
         errors = float16_errors(plan.interface, plan.samples) if ranked else ()
-        return made, _adding(proofs, advice(plan.precision, errors))
+        return made, _adding(proofs, advice(plan.precision, *(error.layer for error in errors[:1])))
     if plan.io != "float32" and any(SEVERAL_SCALES in proof.reason for proof in proofs):
         return made, _adding(proofs, f"An {plan.io} has one scale for all of them: io='float32' keeps each")
     with _calibrated(plan, ready) as again:
@@ -332,8 +332,9 @@ def _kept(plan, ready, made, proofs, tested, expected):
         if plan.precision == "int8" and "cpu" in plan.target.kinds:
             floats = keep_numbers(again, plan.floats, right)
         if floats is None:
-            errors = made.errors or (again.errors if plan.precision == "int8" else ())
-            return made, _adding(proofs, advice(plan.precision, errors))
+            known = made.errors and made.errors[0].layer
+            worst = known or (again.worst if plan.precision == "int8" else None)
+            return made, _adding(proofs, advice(plan.precision, worst))
         blob = again.file(set(floats))
         made = _finished(plan, blob, floats, again.rewrites, again.growth, again.kept, errors=made.errors)
     return made, _proven(plan, made, tested, expected)

@@ -16,6 +16,7 @@ from keraslayers.export import prove, to_tflite
 from keraslayers.export.convert import converter
 from keraslayers.export.convert.converter import ConverterDeathError
 from keraslayers.export.convert.deadly import deadly_layer
+from keraslayers.export.convert.mixed import MOST_GROUPS, Calibrated
 from keraslayers.export.convert.refusals import refused_node
 from keraslayers.export.file.graph import read_graph
 from keraslayers.export.proof import blame
@@ -145,6 +146,23 @@ def test_where_bits_are_too_few_the_reason_says_what_to_do(make, precision, targ
     (proof,) = to_tflite(model, target=target, precision=precision, samples=x).report.proofs
     assert proof.verdict == "WRONG"
     assert re.search(f"quantization that lost the numbers. {words}", proof.reason), proof.reason
+
+
+def test_of_many_layers_the_worst_is_found_in_the_worst_group(monkeypatch):
+    """A run of each of a thousand layers would take an hour, to name one."""
+    x = y = keras.Input((6,), name="x")
+    for i in range(70):
+        turned = keras.initializers.Orthogonal(seed=i)
+        y = layers.LeakyReLU(0.95)(layers.Dense(6, kernel_initializer=turned, name=f"dense_{i}")(y))
+        if i == 40:
+            y = layers.LeakyReLU(0.95, name="large")(layers.Rescaling([1e6] + [1.0] * 5, name="stretch")(y))
+            y = layers.Rescaling([1e-6] + [1.0] * 5, name="squeeze")(y)
+    model, measured = keras.Model(x, y), []
+    decibels = Calibrated._decibels
+    monkeypatch.setattr(Calibrated, "_decibels", lambda self, names: measured.append(names) or decibels(self, names))
+    (proof,) = to_tflite(model, target="micro", precision="int8", samples=samples(16, (6,))).report.proofs
+    assert re.search(r"Layer `(stretch|large|squeeze)` loses most", proof.reason), proof.reason
+    assert len(measured) <= MOST_GROUPS + 3
 
 
 class Code(keras.Model):

@@ -180,20 +180,37 @@ def test_what_is_long_goes_in_parts(monkeypatch):
 def test_a_page_that_dies_is_a_verdict(monkeypatch):
     tflite = to_tflite(dense()).tflite
     died = chromium.PageDied("the page crashed")
-    monkeypatch.setattr(chromium.Chromium, "evaluate", lambda *a, **k: (_ for _ in ()).throw(died))
+    evaluate = chromium.Chromium.evaluate
+
+    def dies(page, expression, **options):
+        if expression.startswith("answer("):
+            raise died
+        return evaluate(page, expression, **options)
+
+    monkeypatch.setattr(chromium.Chromium, "evaluate", dies)
     (proof,) = prove(tflite, "browser").proofs
     assert (proof.verdict, proof.reason) == (Verdict.REJECTED, "the page crashed")
 
 
+open_page = chromium.Chromium.open
+
+
 @needs_browser
-def test_a_browser_that_does_not_come_up_is_no_verdict(monkeypatch):
+@pytest.mark.parametrize(
+    ("fails", "words"),
+    [
+        (lambda self: self.call("Page.enable", seconds=0), "the page did not finish within 0 s"),
+        (lambda self: open_page(self, "https://elsewhere.invalid/"), "https://elsewhere.invalid/: net::ERR"),
+        (lambda self: open_page(self, "about:blank"), "ReferenceError: load is not defined"),
+    ],
+    ids=["busy", "address", "loader"],
+)
+def test_a_page_that_does_not_come_up_is_no_verdict(monkeypatch, fails, words):
     """On a machine that is busy with other work it may take a minute: that is not the file's fault."""
-    monkeypatch.setattr(chromium.Chromium, "open", lambda self: self.call("Page.enable", seconds=0))
+    monkeypatch.setattr(chromium.Chromium, "open", fails)
     (proof,) = prove(to_tflite(dense()).tflite, "browser").proofs
-    assert (proof.verdict, proof.reason) == (
-        Verdict.UNTESTED,
-        "no page to run it in: the page did not finish within 0 s",
-    )
+    assert proof.verdict == Verdict.UNTESTED
+    assert proof.reason.startswith(f"no page to run it in: {words}"), proof.reason
 
 
 @needs_browser

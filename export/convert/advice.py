@@ -1,17 +1,17 @@
 """What to do where quantization lost the numbers."""
 
 
-def advice(precision, errors=()):
+def advice(precision, worst=None):
     """What to do about a file whose numbers are lost, and right in float32, in words.
 
     Args:
         precision: of the file.
-        errors: what each layer loses, the worst first.
+        worst: name of the layer that loses most, where that is known.
     """
-    worst = f"Layer `{errors[0].layer}` loses most, `layer_errors=True` ranks them all. " if errors else ""
-    skip = f"Leave it in floats by `skip=[{errors[0].layer!r}]`, " if errors else "Leave layers in floats by `skip`, "
+    which = f"Layer `{worst}` loses most, `layer_errors=True` ranks them all. " if worst else ""
+    skip = f"Leave it in floats by `skip=[{worst!r}]`, " if worst else "Leave layers in floats by `skip`, "
     return (
-        worst
+        which
         + {
             "int8": f"{skip}let `precision='auto'` find which to leave there, or train with rounding: "
             "`optimize.quantize_aware`",

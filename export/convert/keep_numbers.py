@@ -2,9 +2,6 @@
 
 from keraslayers.export.convert.auto import fewest
 
-# What a layer costs takes a quantization and a run to know; of larger models several layers are measured together.
-MOST_GROUPS = 32
-
 
 def keep_numbers(calibrated, floats, right):
     """Finds the fewest layers in floats with which a file is right.
@@ -17,7 +14,7 @@ def keep_numbers(calibrated, floats, right):
     Returns:
         The names of all layers in floats; None if no file is right of which anything is in integers.
     """
-    groups = calibrated.ranked(MOST_GROUPS)
+    groups = calibrated.groups
 
     def chosen(count):
         return {*floats, *(layer for group in groups[:count] for layer in group)}

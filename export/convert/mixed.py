@@ -25,6 +25,9 @@ from keraslayers.export.rewrites.unroll_loops import MOST_STEPS
 from keraslayers.export.source.layer_names import labels_of, layers_of, namer, operations_of
 from keraslayers.export.targets import TARGETS
 
+# What a layer costs takes a quantization and a run to know; of larger models several layers are measured together.
+MOST_GROUPS = 32
+
 
 class Calibrated:
     """A file in floats, ready for the quantizer, from which files of integers are made in no time.
@@ -82,13 +85,21 @@ class Calibrated:
         )
         return tuple(sorted(found, key=lambda error: error.snr_db))
 
-    def ranked(self, most):
-        """Groups of layers that follow one another, so many at most, those that cost most first."""
+    @functools.cached_property
+    def groups(self):
+        """Groups of layers that follow one another, few enough to measure each, those that cost most first."""
         layers = list(self._nodes)
-        size = -(-len(layers) // most)
+        size = -(-len(layers) // MOST_GROUPS) or 1
         groups = [layers[start : start + size] for start in range(0, len(layers), size)]
         costs = [self._decibels(group) for group in each(groups, "what int8 costs, layer by layer")]
         return [groups[i] for i in sorted(range(len(groups)), key=costs.__getitem__)]
+
+    @functools.cached_property
+    def worst(self):
+        """The name of the layer that costs most, looked for in the group that does: `errors` takes a run of each."""
+        of_group = self.groups[0] if self.groups else ()
+        found = each(of_group, "what int8 costs, layer by layer")
+        return min(found, key=lambda layer: self._decibels([layer]), default=None)
 
     def _decibels(self, layers):
         """The signal over the error of these layers in int8, all others in floats; of the worst output."""

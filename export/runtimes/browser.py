@@ -86,17 +86,18 @@ def run_in_page(blob, graph, inputs, accelerator, *flags):
         with Chromium(*flags, files=_files(blob, graph, inputs)) as page:
             said, where = page.said, f"LiteRT.js {version()}, {page.version}"
             page.open()
+            page.evaluate(f"load({json.dumps(accelerator)})")
             up = True
             answer = page.evaluate(f"answer({json.dumps(request)})", seconds=TIME_LIMIT)
-    except PageDied as error:
-        if not up:  # the file was not even read: that says nothing of it
-            return Outcome(reason=f"no page to run it in: {error}", missing=True, operators=graph.total)
-        return Outcome(reason=str(error), died=True, operators=graph.total)
     except RuntimeError as error:
         # Of operators the console tells, in the words of the native runtime.
         words = own_words("\n".join(said)) or str(error).removeprefix("Error: ")
-        missing = any(each in words for each in NO_GPU)
-        return Outcome(reason=NO_WEBGPU if missing else words, missing=missing, operators=graph.total)
+        if any(each in words for each in NO_GPU):
+            return Outcome(reason=NO_WEBGPU, missing=True, operators=graph.total)
+        if not up:  # the file was not even read: that says nothing of it
+            return Outcome(reason=f"no page to run it in: {error}", missing=True, operators=graph.total)
+        died = isinstance(error, PageDied)
+        return Outcome(reason=str(error) if died else words, died=died, operators=graph.total)
     outputs = {
         tensor.name: _calls(answer["calls"], base64.b64decode(values), tensor)
         for tensor, values in zip(graph.outputs, answer["outputs"], strict=True)
