@@ -218,7 +218,7 @@ def test_a_normalization_is_found_whole_and_nothing_else():
     gate = f.new("LOGISTIC", (y,), (1, 6, 8))
     f.done(f.new("MUL", (y, gate), (1, 6, 8)))
     first, *normalization, last, gated = f.graph.operators
-    assert in_floats(f.graph) == {first, *normalization}  # the sum is read in floats
+    assert in_floats(f.graph, "float32") == {first, *normalization}  # the sum is read in floats
     assert {last.name, gated.name} == {"LOGISTIC", "MUL"}
 
 
@@ -241,7 +241,7 @@ def test_sums_for_what_computes_in_floats_stay_in_floats():
     last = f.new("RESHAPE", (gated, f.integers([8, 1])), (8, 1))
     f.done(f.new("FULLY_CONNECTED", (last, f.constant(np.eye(1, dtype="float32"))), (8, 1)))
     # What is moved from floats to floats stays so; what integers read is moved as integers.
-    assert in_floats(f.graph) == {x.maker for x in (first, second, moved, pooled, gelu, gated)}
+    assert in_floats(f.graph, "float32") == {x.maker for x in (first, second, moved, pooled, gelu, gated)}
 
 
 def test_sums_for_integers_are_integers():
@@ -250,7 +250,29 @@ def test_sums_for_integers_are_integers():
         "GELU", (f.new("FULLY_CONNECTED", (second, f.constant(np.eye(8, dtype="float32"))), (1, 6, 8)),), (1, 6, 8)
     )
     f.done(f.new("ADD", (gelu, second), (1, 6, 8)))
-    assert in_floats(f.graph) == {gelu.maker}
+    assert in_floats(f.graph, "float32") == {gelu.maker}
+
+
+@pytest.mark.parametrize(
+    ("activation", "channels", "filters", "io", "stays"),
+    [
+        ("swish", 3, 128, "float32", True),
+        ("swish", 1, 16, "float32", True),  # of one channel integers go one by one, too
+        ("swish", 3, 64, "float32", False),  # 4 per cent of the products
+        ("relu", 3, 128, "float32", False),  # rounded once
+        ("swish", 3, 128, "int8", False),
+    ],
+)
+def test_what_reads_the_image_stays_in_floats_with_the_curve_behind_it(activation, channels, filters, io, stays):
+    image = keras.Input((16, 16, channels), name="image")
+    x = layers.ZeroPadding2D(name="pad")(image)
+    x = layers.Conv2D(8, 3, 2, activation=activation, name="first")(x)
+    x = layers.Conv2D(filters, 3, padding="same", activation="swish", name="second")(x)
+    x = layers.Dense(4, name="out")(layers.GlobalAveragePooling2D(name="pool")(x))
+    made = to_tflite(enliven(keras.Model(image, x)), precision="int8", samples=samples(16, image.shape[1:]), io=io)
+    made.report.require()
+    floats = read_graph(made.tflite).float_operators
+    assert floats == ({"PAD": 1, "CONV_2D": 1, "LOGISTIC": 1, "MUL": 1} if stays else {}), floats
 
 
 def test_masks_and_scores_stay_in_floats_and_what_is_only_moved_does_not():
@@ -263,13 +285,13 @@ def test_masks_and_scores_stay_in_floats_and_what_is_only_moved_does_not():
     far = f.new("MUL", (none, f.constant(np.float32(-1e9))), (1, 1, 6))
     masked = f.new("ADD", (scores, far), (1, 6, 6))
     f.done(f.new("BATCH_MATMUL", (f.new("SOFTMAX", (masked,), (1, 6, 6), beta=1.0), q), (1, 6, 8)))
-    assert in_floats(f.graph) == {op for op in f.graph.operators if op.name != "RESHAPE"}
+    assert in_floats(f.graph, "float32") == {op for op in f.graph.operators if op.name != "RESHAPE"}
 
 
 def test_a_softmax_at_the_end_alone_is_in_integers():
     f = Made()
     f.done(f.new("SOFTMAX", (f.input((1, 6)),), (1, 6), beta=1.0))
-    assert in_floats(f.graph) == set()
+    assert in_floats(f.graph, "float32") == set()
 
 
 def test_a_file_of_integers_takes_one_conversion(monkeypatch):

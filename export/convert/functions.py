@@ -50,23 +50,29 @@ def function_behind(graph, tensor):
         A function of arrays: the longest that ends in one tensor. None where something else reads the tensor, too, or
         nothing is known of what does.
     """
+    steps = steps_behind(graph, tensor)
+    if not steps:
+        return None
+
+    def function(x):
+        values = {tensor: np.asarray(x, "float64")}
+        for operator in steps:
+            found = _FUNCTIONS[operator.name](*(values.get(x, x.values) for x in operator.inputs))
+            values[operator.output] = _ACTIVATIONS[operator.activation](found)
+        return values[steps[-1].output]
+
+    return function
+
+
+def steps_behind(graph, tensor):
+    """The operators of that function, in their order; none where there is none."""
     chain, steps, last = [tensor], [], 0
     while (operator := _next(chain)) is not None:
         steps.append(operator)
         chain.append(operator.output)
         if _ends_in_one(graph, chain):
             last = len(steps)
-    if not last:
-        return None
-
-    def function(x):
-        values = {tensor: np.asarray(x, "float64")}
-        for operator in steps[:last]:
-            found = _FUNCTIONS[operator.name](*(values.get(x, x.values) for x in operator.inputs))
-            values[operator.output] = _ACTIVATIONS[operator.activation](found)
-        return values[steps[last - 1].output]
-
-    return function
+    return steps[:last]
 
 
 def _next(chain):

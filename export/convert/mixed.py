@@ -67,7 +67,7 @@ class Calibrated:
             _forget_ranges(floats)
             self._ranged = file.write()
         if "cpu" in target.kinds:
-            floats |= in_floats(file.main)
+            floats |= in_floats(file.main, io)
         self._nodes, self._floats, self.kept = defaultdict(list), [], set()
         for operator in file.main.operators:
             for tensor in operator.outputs:
