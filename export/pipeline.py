@@ -6,22 +6,21 @@ import dataclasses
 import time
 import warnings
 from collections.abc import Callable, Iterable
-from functools import partial
 from typing import Any, Literal
 
 from keraslayers._hints import Model, Precision, Samples, TargetName
 from keraslayers.export.artifact import Artifact
 from keraslayers.export.file.graph import read_graph
-from keraslayers.export.precisions import INTEGER, check_kernels
+from keraslayers.export.made import converted, finished, measured, readied, rewritten
+from keraslayers.export.precisions import INTEGER
 from keraslayers.export.predict import Source
 from keraslayers.export.progress import step
 from keraslayers.export.proof.blame import all_blamed
 from keraslayers.export.proof.evidence import Evidence
 from keraslayers.export.proof.match import LOST
 from keraslayers.export.proof.parts import SEVERAL_SCALES
-from keraslayers.export.proof.proof import FEWEST_SAMPLES, Verdict, calls_of, chosen, prove_blob
+from keraslayers.export.proof.proof import FEWEST_SAMPLES, Verdict, chosen, prove_blob
 from keraslayers.export.report.report import describe
-from keraslayers.export.rewrites.rewrite import rewrite
 from keraslayers.export.source.fork import check_fork
 from keraslayers.export.targets import Target
 
@@ -61,10 +60,10 @@ def to_tflite(
             `"browser-gpu"` or `"micro"`, or a `Target`: the runtimes that the file is proven on.
         precision: `"float32"`; `"float16"` (weights of 16 bits); `"dynamic"` (weights of 8 bits, activations in
             floats); `"int4"` (weights of 4 bits, activations in floats; needs the extra `quantizer`); `"int8"` (all
-            integer, but for what XNNPACK computes in floats alone in files for phones, as products of two activations,
-            and, where the numbers are lost in 8 bits, for the layers that lose most, which the report lists; needs
-            samples); `"int16x8"` (integer, with activations of 16 bits); `"auto"` (int8, with as many layers left
-            in floats as it takes to keep the model's accuracy).
+            integer, but in files for phones for what XNNPACK computes in floats alone, as products of two activations,
+            for what reads an image where that is little of the work, and, where the numbers are lost in 8 bits, for the
+            layers that lose most, which the report lists; needs samples); `"int16x8"` (integer, with activations of 16
+            bits); `"auto"` (int8, with as many layers left in floats as it takes to keep the model's accuracy).
         samples: typical inputs, prepared as for training: an array of (samples, ...), a list of arrays for several
             inputs, a dict by input name, or a `tf.data.Dataset` (read up to 512 samples). Integer files take
             their ranges from all of them; the proof runs 64, spread over all. Without them the proof makes inputs up.
@@ -135,31 +134,6 @@ def to_tflite(
         return Artifact(made.blob, _described(plan, made, passes, proofs), evidence, source)
 
 
-@dataclasses.dataclass(frozen=True)
-class _Made:
-    """A file as the converter gave it.
-
-    Attributes:
-        blob: its bytes.
-        graph: what `read_graph` says of it.
-        floats: names of the layers that it leaves in floats.
-        errors: what each layer loses in int8, where that was measured.
-        trials: the files that were tried for precision "auto".
-        least: what each had to score.
-        rewrites: by name the places that each changed in it.
-        original_size: bytes before that.
-    """
-
-    blob: bytes
-    graph: object
-    floats: tuple = ()
-    errors: tuple = ()
-    trials: tuple = ()
-    least: float | None = None
-    rewrites: dict = dataclasses.field(default_factory=dict)
-    original_size: int | None = None
-
-
 def _expected(plan):
     """(The samples that prove the file, what the Keras model computes of them); it must be numbers."""
     from keraslayers.export.source.finite import check_finite
@@ -187,8 +161,8 @@ def _ways(plan):
     from keraslayers.export.convert.preferred import Way, ranked
 
     def way_of(plan):
-        ready, passes = _ready(plan)
-        return Way(plan, ready, passes, _converted(plan, ready))
+        ready, passes = readied(plan)
+        return Way(plan, ready, passes, converted(plan, ready))
 
     first = way_of(plan)
     return ranked(first, way_of) if plan.prefer else [first]
@@ -203,93 +177,6 @@ def _best(ways, tested, expected):
         if way is ways[0]:
             of_first = proofs
     return ways[0], of_first
-
-
-def _ready(plan):
-    """The model as the target wants it: (a Keras model, the count of changes by pass)."""
-    from keraslayers._rewrite import sized
-    from keraslayers.export.passes.prepare import prepare
-
-    with step(f"preparing {plan.model.name}"):
-        ready, passes = sized(plan.model, plan.shapes.values()), {}
-        if not plan.trained:  # the passes of a model that trained with rounding come before the training
-            measure = partial(plan.interface.largest, plan.samples) if plan.given else None
-            ready, passes = prepare(ready, plan.target, plan.precision, measure)
-    before = {"drop_auxiliary": plan.dropped, "in_float32": plan.others}
-    return ready, {**{name: count for name, count in before.items() if count}, **passes}
-
-
-def _converted(plan, ready):
-    """The file, and what was found out on the way; its kernels are what the precision says."""
-    from keraslayers.export.convert.auto import model_predictor, score_of, search
-    from keraslayers.export.convert.convert import convert
-    from keraslayers.export.optimize.deploy import deployed
-
-    who, precision, floats, errors, trials, least = plan.who, plan.precision, plan.floats, (), (), None
-    rewrites, growth, kept = {}, 1.0, set()
-    with step(f"converting {plan.model.name} to {precision}"):
-        if precision in INTEGER and not plan.trained:
-            with _calibrated(plan, ready) as made:
-                if plan.auto:
-                    score = score_of(who, plan.evaluate, model_predictor(who, plan.interface, plan.pixels))
-                    least = score - plan.max_drop
-                    blob, floats, trials = search(who, made, plan.evaluate, plan.max_drop, score)
-                else:
-                    blob = made.file(set(floats))
-                errors = made.errors if plan.auto or plan.layer_errors else ()
-                rewrites, growth, kept = made.rewrites, made.growth, made.kept
-        else:
-            with deployed(plan.model):
-                blob = convert(plan.interface, ready, plan.shapes, precision, plan.io)
-    return _finished(plan, blob, floats, rewrites, growth, kept, errors=errors, trials=trials, least=least)
-
-
-def _calibrated(plan, ready):
-    """The model in floats with its ranges, of which files of integers are made."""
-    from keraslayers.export.convert.mixed import calibrated
-    from keraslayers.export.source.preprocessing import span
-
-    samples = span(plan.samples) if plan.pixels else plan.samples
-    return calibrated(plan.interface, ready, plan.shapes, samples, plan.precision, plan.io, plan.target)
-
-
-def _finished(plan, blob, floats, rewrites, growth, kept, **found):
-    """A file as the target wants it.
-
-    Args:
-        plan: what was to be made.
-        blob: the file.
-        floats: names of the layers that it leaves in floats.
-        rewrites, growth: what was rewritten before it was quantized, and how many times larger that made it.
-        kept: names of the layers of which operators are in floats in every such file.
-        **found: further fields of `_Made`.
-    """
-    from keraslayers.export.convert.refusals import refuse_open_outputs
-    from keraslayers.export.optimize.deploy import check_integers
-    from keraslayers.export.source.layer_names import namer
-    from keraslayers.export.source.preprocessing import require_pixels
-
-    original, rewrites = round(len(blob) / growth), dict(rewrites)
-    graph = read_graph(blob)
-    if plan.trained:
-        floats = check_integers(plan.who, graph, plan.model)
-    else:
-        check_kernels(plan.who, graph, plan.precision, {*floats, *kept}, namer(plan.model))
-    with step(f"rewriting the file of {plan.model.name}"):
-        blob, more = _rewritten(plan, blob)
-        for name, places in more.items():
-            rewrites[name] = [*rewrites.get(name, ()), *places]
-    graph = read_graph(blob)
-    refuse_open_outputs(plan.who, blob, graph, plan.model)
-    if plan.pixels:
-        require_pixels(plan.who, graph)
-    return _Made(blob, graph, floats, rewrites=rewrites, original_size=original, **found)
-
-
-def _rewritten(plan, blob):
-    """A file rewritten for the target, which may look at what few of the samples make of it; see `rewrite`."""
-    few = calls_of(chosen(plan.samples, FEWEST_SAMPLES), read_graph(blob))[0] if plan.given else None
-    return rewrite(blob, plan.target, plan.precision, few)
 
 
 def _kept(plan, ready, made, proofs, tested, expected):
@@ -315,7 +202,7 @@ def _kept(plan, ready, made, proofs, tested, expected):
         return wrong and tuple(dataclasses.replace(p, reason=p.reason.replace(LOST, instead)) for p in proofs)
 
     def right(blob):  # as it will be: what is rewritten for the target rounds otherwise
-        return not fault(_rewritten(plan, blob)[0], plan.precision)
+        return not fault(rewritten(plan, blob)[0], plan.precision)
 
     if plan.precision not in INTEGER:
         if other := in_floats(convert(plan.interface, ready, plan.shapes, "float32", "float32")):
@@ -325,7 +212,7 @@ def _kept(plan, ready, made, proofs, tested, expected):
         return made, _adding(proofs, advice(plan.precision, *(error.layer for error in errors[:1])))
     if plan.io != "float32" and any(SEVERAL_SCALES in proof.reason for proof in proofs):
         return made, _adding(proofs, f"An {plan.io} has one scale for all of them: io='float32' keeps each")
-    with _calibrated(plan, ready) as again:
+    with measured(plan, ready) as again:
         if other := in_floats(again.given):
             return made, other
         floats = None
@@ -336,7 +223,7 @@ def _kept(plan, ready, made, proofs, tested, expected):
             worst = known or (again.worst if plan.precision == "int8" else None)
             return made, _adding(proofs, advice(plan.precision, worst))
         blob = again.file(set(floats))
-        made = _finished(plan, blob, floats, again.rewrites, again.growth, again.kept, errors=made.errors)
+        made = finished(plan, blob, floats, again.rewrites, again.growth, again.kept, errors=made.errors)
     return made, _proven(plan, made, tested, expected)
 
 

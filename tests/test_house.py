@@ -20,7 +20,7 @@ KERAS_PRIVATE = ROOT / "keraslayers" / "_keras.py"
 # From the way in down to what builds on nothing here. A room may import from its own floor, in no circle, and below.
 FLOORS = (
     {"pipeline"},
-    {"plan", "prove_file", "profile_file", "repair", "artifact", "predict", "compare", "benchmark"},
+    {"plan", "made", "prove_file", "profile_file", "repair", "artifact", "predict", "compare", "benchmark"},
     {"convert", "report", "optimize"},
     {"proof", "app"},
     {"source", "targets"},
