@@ -52,6 +52,27 @@ def test_where_others_are_exact_a_part_need_not_be(decibels, wrong):
     assert ("33 dB is the least here" in said) == wrong
 
 
+@pytest.mark.parametrize(
+    ("parts", "size", "error", "wrong"),
+    [
+        (200, 1e-3, 1.0, False),  # small by chance, and as right as the others
+        (200, 0.0, 1.0, False),  # a class behind a ReLU
+        (200, 0.0, 5.0, True),
+        (200, 1e-3, 5.0, True),  # more off than they are
+        (200, 1e-5, 1.0, True),  # smaller than chance explains
+        (20, 0.0, 1.0, True),
+        (20, 1e-3, 1.0, True),  # of few parts each counts, as boxes and scores do
+    ],
+)
+def test_of_many_parts_one_may_be_small_by_chance(parts, size, error, wrong):
+    """What a thousand classes say of samples that differ in one direction: 57 dB of one, 118 dB of all, was seen."""
+    wanted, off = wanted_of(64, parts), noise(110, 64, parts)
+    wanted[:, 3] *= size
+    off[:, 3] *= error
+    said = fault_of_part(wanted, wanted + off, 48.0, 0.2, rough=False, drowns=False)
+    assert ("is the least here" in said) == wrong, said
+
+
 @pytest.mark.parametrize(("count", "wrong"), [(7, False), (8, True)])
 def test_of_few_numbers_no_correlation_is_known(count, wrong):
     wanted, got = (np.tile(wanted_of(count, 1), (1, 4)) for _ in range(2))

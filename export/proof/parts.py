@@ -14,6 +14,9 @@ ROUNDING = 3e-7
 # A part may be so many decibels below half of the parts: 16 were seen. It need not reach more than so many above what a
 # part must reach in any file, since layers in floats may stand beside layers in integers.
 BELOW, MORE = 20.0, 10.0
+# Of so many parts, as of the classes of an image, the smallest is small by chance: of a thousand numbers it is about a
+# thousandth of the others. One that is off by at most so many times what half of the parts are is not wrong by that.
+MANY, ALIKE = 100, 2.0
 # What differs from sample to sample by less than this part of its size has no correlation to speak of.
 VARIES = 1e-3
 # Of so few numbers neither a correlation nor a factor is known.
@@ -124,7 +127,10 @@ def fault_of_part(wanted, got, least, factor, *, rough, joined=False, drowns=Tru
         unlike &= (f.differing > others) | (len(f.noise) == 1) | (not drowns)
         ratio = 10 * np.log10(np.maximum(f.signal, 1e-200) / np.maximum(f.noise, 1e-200))
         needed = min(max(np.median(ratio) - BELOW, least), least + MORE)
-        faint = ratio < needed
+        alike = (f.noise <= ALIKE**2 * np.median(f.noise)) & (len(f.noise) >= MANY)
+        # Of a part that is zero on every sample, a class behind a ReLU, there is no ratio at all.
+        by_chance = np.where(f.signal > 0, np.median(ratio) - BELOW - 20 * np.log10(len(ratio)), -np.inf)
+        faint = ratio < np.where(alike, np.minimum(needed, by_chance), needed)
         # A part of a file that is far off may be so by a factor.
         moved = _factors(f, max(factor, 10 ** (-np.median(ratio) / 20)))
         for place in np.flatnonzero(judged & (unlike | faint | moved))[:1]:
