@@ -73,6 +73,16 @@ def test_of_many_parts_one_may_be_small_by_chance(parts, size, error, wrong):
     assert ("is the least here" in said) == wrong, said
 
 
+@pytest.mark.parametrize(("parts", "size", "wrong"), [(200, 1.5, False), (200, 4.0, True), (20, 1.5, True)])
+def test_a_class_that_8_bits_make_a_constant_of_is_as_right_as_the_others(parts, size, wrong):
+    """It is off by its whole size, in parts of what the others are off."""
+    wanted, off = wanted_of(64, parts), noise(15, 64, parts)
+    wanted[:, 3] *= size * np.sqrt(np.mean(off**2) / np.mean(wanted[:, 3] ** 2))
+    off[:, 3] = -wanted[:, 3]
+    said = fault_of_part(wanted, wanted + off, -2.0, 0.2, rough=True)
+    assert ("nothing to do with" in said) == wrong, said
+
+
 @pytest.mark.parametrize(("count", "wrong"), [(7, False), (8, True)])
 def test_of_few_numbers_no_correlation_is_known(count, wrong):
     wanted, got = (np.tile(wanted_of(count, 1), (1, 4)) for _ in range(2))

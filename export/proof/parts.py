@@ -112,7 +112,10 @@ def fault_of_part(wanted, got, least, factor, *, rough, joined=False, drowns=Tru
         judged = f.largest > rounding
         if likely:
             judged &= f.differing >= f.count * UNLIKELY**2
+        usual = ALIKE**2 * np.median(f.noise)
+        alike = (f.noise <= usual) & (len(f.noise) >= MANY)
         drowned = judged & (f.signal <= np.mean(f.noise)) & (len(f.noise) > 1) & drowns
+        drowned |= judged & (f.signal <= usual) & alike
         unlike = (f.correlation < LEAST_CORRELATION) & f.varies & (f.count >= FEWEST)
         lost = drowned & unlike
         most = DROWNED_OF_JOINED if joined else DROWNED
@@ -127,10 +130,8 @@ def fault_of_part(wanted, got, least, factor, *, rough, joined=False, drowns=Tru
         unlike &= (f.differing > others) | (len(f.noise) == 1) | (not drowns)
         ratio = 10 * np.log10(np.maximum(f.signal, 1e-200) / np.maximum(f.noise, 1e-200))
         needed = min(max(np.median(ratio) - BELOW, least), least + MORE)
-        alike = (f.noise <= ALIKE**2 * np.median(f.noise)) & (len(f.noise) >= MANY)
-        # Of a part that is zero on every sample, a class behind a ReLU, there is no ratio at all.
-        by_chance = np.where(f.signal > 0, np.median(ratio) - BELOW - 20 * np.log10(len(ratio)), -np.inf)
-        faint = ratio < np.where(alike, np.minimum(needed, by_chance), needed)
+        by_chance = np.median(ratio) - BELOW - 20 * np.log10(len(ratio))
+        faint = ratio < np.where(alike, min(needed, by_chance), needed)
         # A part of a file that is far off may be so by a factor.
         moved = _factors(f, max(factor, 10 ** (-np.median(ratio) / 20)))
         for place in np.flatnonzero(judged & (unlike | faint | moved))[:1]:
