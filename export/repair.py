@@ -28,6 +28,8 @@ from keraslayers.export.targets import Target, find_target
 LEAST_DB = 90.0
 # The rewrite for files that say themselves what is wrong.
 MENDS = "join_in_floats"
+# The rewrite for files that say what they compute in a way that LiteRT does not load.
+SPELLS = "flatten_biases"
 
 
 def repair(
@@ -72,7 +74,7 @@ def repair(
     proofs = proven(blob, graph)
     whole = all(proof.verdict is Verdict.PROVEN for proof in proofs)
     if not whole or _pieces(proofs) > len(proofs) or (precision == "int8" and _rounds_away(blob)):
-        reference = _computed(blob, graph, given)
+        reference = _meant(blob, graph, given, target, precision)
         if reference.outputs is None:  # nor can an operator be blamed: its numbers are not known
             about["unrepaired"] = f"LiteRT's built-in kernels do not run it: {reference.reason}"
             return Artifact(blob, describe(blob, graph, without_cause(proofs), **about), evidence)
@@ -121,6 +123,15 @@ def _computed(blob, graph, samples):
     """What LiteRT's built-in kernels make of a file and samples."""
     with step("computing on LiteRT's built-in kernels"):
         return cpu.run_reference(blob, graph, calls_of(samples, graph)[0])
+
+
+def _meant(blob, graph, samples, target, precision):
+    """The same; of a file that they do not load, as it is to be spelled."""
+    found = _computed(blob, graph, samples)
+    if found.outputs is None:
+        spelled, done = rewrite(blob, target, precision, but=REWRITES.keys() - {SPELLS})
+        found = _computed(spelled, read_graph(spelled), samples) if done else found
+    return found
 
 
 def moved(reference, graph, made, after, samples):

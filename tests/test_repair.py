@@ -40,6 +40,78 @@ def test_a_refused_file_is_mended(tmp_path):
     assert np.array_equal(run(refused(), *given)[0], run(made.tflite, *given)[0])
 
 
+def biased(random, spread):
+    """A dense layer in int8 whose bias has four axes and a scale for each channel: the file, and what it is to give."""
+    f = Made()
+    kernel, steps = random.integers(-127, 128, (8, 6)).astype("int8"), random.uniform(0.01, 0.02, 8)
+    real = random.normal(size=8)
+    biases = f.weights(np.round(real / (0.1 * steps)).astype("int32").reshape(1, 1, 1, 8), 0.1 * steps)
+    if spread is not None:
+        biases.fill(np.round(spread * real / (0.1 * steps)[:, None]).astype("int32"))
+    dense = (f.input((1, 5, 4, 6), "int8", "x", 0.1, 4), f.weights(kernel, steps), biases)
+    blob = f.done(f.new("FULLY_CONNECTED", dense, (1, 5, 4, 8), scale=0.3, zero_point=-7, keepNumDims=True))
+    return blob, lambda x: np.round(
+        (0.1 * steps * ((x.astype("int64") - 4) @ kernel.T.astype("int64")) + real) / 0.3 - 7
+    )
+
+
+@pytest.mark.parametrize("spread", [None, 1.0], ids=["a number a channel", "in steps of every channel"])
+def test_scales_along_an_axis_of_one_are_mended(spread):
+    """litert-torch's ConvNeXt in int8: the scale behind a dense layer leaves its bias four axes, with a scale each."""
+    blob, meant = biased(np.random.default_rng(0), spread)
+    (proof,) = prove(blob, ["cpu"]).proofs
+    assert proof.verdict == "REJECTED"
+    assert "num_scales must be 1" in proof.reason
+    made = repair(blob, target="cpu")
+    assert made.report.require().proof("cpu").delegated == 1
+    assert list(made.report.rewrites) == ["flatten_biases"]
+    (given,) = inputs_of(made.tflite)
+    assert np.max(np.abs(run(made.tflite, given)[0] - np.clip(meant(given), -128, 127))) <= 1  # ties
+
+
+def test_numbers_that_are_too_many_are_no_bias():
+    """Rows of other numbers: nobody knows which are meant."""
+    blob, _ = biased(np.random.default_rng(0), np.arange(1, 9)[:, None])
+    made = repair(blob, target="cpu")
+    assert made.tflite == blob
+    assert made.report.proof("cpu").verdict == "REJECTED"
+    bias = edit.read(blob).main.operators[0].inputs[2]
+    with pytest.raises(ValueError, match=r"damaged: constant .* of int32 and \(1, 1, 1, 8\), and 64 numbers are there"):
+        _ = bias.values
+
+
+def test_a_bias_of_four_axes_is_no_reason_for_slow_kernels():
+    f, random = Made(), np.random.default_rng(0)
+    options = {"strideH": 1, "strideW": 1, "dilationHFactor": 1, "dilationWFactor": 1}
+
+    def convolved(x):
+        kernel, bias = (f.weights(random.normal(size=size).astype("float32")) for size in ((6, 3, 3, 6), (1, 1, 1, 6)))
+        return f.new("CONV_2D", (x, kernel, bias), (1, 5, 4, 6), **options)
+
+    x = f.input((1, 5, 4, 6))
+    blob = f.done(convolved(f.new("RELU", (convolved(f.new("RELU", (x,), x.shape)),), x.shape)))
+    assert prove(blob, ["cpu"]).proof("cpu").delegated == 2
+    proof = repair(blob, target="cpu").report.require().proof("cpu")
+    assert proof.delegated == proof.operators
+    assert proof.partitions == 1
+
+
+def test_a_bias_that_a_depthwise_convolution_refuses_is_mended():
+    f, random = Made(), np.random.default_rng(0)
+    kernel, bias = (
+        random.normal(size=(1, 1, 1, 6)).astype("float32"),
+        random.normal(size=(1, 1, 1, 6)).astype("float32"),
+    )
+    options = {"strideH": 1, "strideW": 1, "dilationHFactor": 1, "dilationWFactor": 1, "depthMultiplier": 1}
+    inputs = (f.input((1, 5, 4, 6)), f.weights(kernel), f.weights(bias))
+    blob = f.done(f.new("DEPTHWISE_CONV_2D", inputs, (1, 5, 4, 6), **options))
+    assert "NumDimensions(bias) != 1" in prove(blob, ["cpu"]).proof("cpu").reason
+    made = repair(blob, target="cpu")
+    made.report.require()
+    (given,) = inputs_of(made.tflite)
+    np.testing.assert_allclose(run(made.tflite, given)[0], given * kernel[0, 0] + bias[0, 0], rtol=1e-5, atol=1e-6)
+
+
 def test_a_proven_file_comes_back_as_it_was():
     made = repair(refused(), target="cpu")
     assert made.tflite == refused()

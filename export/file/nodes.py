@@ -110,9 +110,23 @@ class Tensor:
         """The values of a constant as an array that must not be written to.
 
         None of types that NumPy has not, and of constants of which the file leaves the zeros out.
+
+        Raises:
+            ValueError: if the file holds more of them, or fewer, than it says.
         """
+        numbers = self.held
+        if numbers is not None and numbers.size != self.size:
+            raise ValueError(
+                f"the file is damaged: constant {self.name!r} is of {self.dtype} and {self.shape}, and {numbers.size} "
+                f"numbers are there in place of {self.size}. Have the tool that wrote it make it anew"
+            )
+        return None if numbers is None else numbers.reshape(self.shape)
+
+    @property
+    def held(self):
+        """The numbers of a constant as they lie in the file, one after the other; None where `values` is."""
         if self.constant and self.dtype in FIELDS and self._table.sparsity is None:
-            return self.buffer.data.view(FIELDS[self.dtype]).reshape(self.shape)
+            return self.buffer.data.view(FIELDS[self.dtype])
         return None
 
     def fill(self, values):

@@ -24,6 +24,7 @@ from keraslayers.export.rewrites.drop_slopes import drop_slopes
 from keraslayers.export.rewrites.drop_state import drop_state
 from keraslayers.export.rewrites.drop_terms import drop_terms
 from keraslayers.export.rewrites.fill_groups import fill_groups
+from keraslayers.export.rewrites.flatten_biases import flatten_biases
 from keraslayers.export.rewrites.fold_affine import fold_affine
 from keraslayers.export.rewrites.fold_constants import fold_constants
 from keraslayers.export.rewrites.fold_gamma import fold_gamma
@@ -105,6 +106,7 @@ __all__ = [
     "drop_terms",
     "each",
     "fill_groups",
+    "flatten_biases",
     "fold_affine",
     "fold_constants",
     "fold_gamma",
@@ -215,6 +217,7 @@ def _without_loops(target, precision):
 # Name -> (function, whether a file of that precision for that target wants it), in the order in which they run: what
 # takes operators apart comes before what looks at the parts.
 REWRITES = {
+    "flatten_biases": (flatten_biases, _on_all),
     "inline_branches": (inline_branches, _without_loops),
     "unroll_loops": (unroll_loops, _without_loops),
     "drop_state": (drop_state, _on_all),
