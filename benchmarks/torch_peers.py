@@ -2,7 +2,7 @@
 
 Each network runs in a process of its own. The other tools' files are kept in benchmarks/files/torch, results in
 benchmarks/torch_peers.json; only what is missing there is made and run. `python -m benchmarks.torch_peers NETWORK...`
-measures these anew.
+measures these anew, `--part files` what is measured on the CPU alone, `--part gpus` the verdicts of GPUs alone.
 """
 
 import json
@@ -20,7 +20,8 @@ from benchmarks.child import in_a_child
 from benchmarks.foreign import HERE as SCRIPTS
 from benchmarks.foreign import TOOLS
 from benchmarks.models import pictures
-from benchmarks.peers import IMAGES, SAMPLES, SECONDS, SIDE, or_dash
+from benchmarks.peers import FILES as ON_CPU
+from benchmarks.peers import GPUS, IMAGES, PARTS, SAMPLES, SECONDS, SIDE, or_dash
 from benchmarks.readme import machine, write_block
 from benchmarks.stock import ours
 
@@ -48,28 +49,46 @@ OURS, TORCH, ONNX = "ours", "litert_torch", "onnx2tf"
 OTHERS = (TORCH, ONNX)
 TIME_LIMIT = 1800
 CALLED = {TORCH: "litert-torch", ONNX: "onnx2tf"}
-COLUMNS = ("network", "ms", "of litert-torch's", "of onnx2tf's", "dB", *CALLED.values(), "pieces", "KB")
+COLUMNS = (
+    "network",
+    "ms",
+    "of litert-torch's",
+    "of onnx2tf's",
+    "dB",
+    *CALLED.values(),
+    "pieces",
+    "gpu",
+    "in 16 bits",
+    "KB",
+)
 NOTE = (
     f"torchvision's own code, {SIDE}x{SIDE} pixels, with weights made as in the table of networks, of {SAMPLES} images "
     f"that are the samples, too; of {IMAGES - SAMPLES} others are the figures. Ours: the network of `models` with "
     "PyTorch's state dict, by `to_tflite`. litert-torch: its file in floats, quantized by litert-quantizer's "
     "`static_wi8_ai8`. onnx2tf: of PyTorch's ONNX file, `integer_quant`. ms: our file, one thread; of the others': the "
     "ratio of our time to theirs, the files run in turn. dB: signal over error against what PyTorch gives, ours first; "
-    "a dash where a tool makes no file that LiteRT runs. Pieces: into how many parts XNNPACK cuts the graph; KB: ours, "
-    "litert-torch's, onnx2tf's. No figure is a phone's."
+    "a dash where a tool makes no file that LiteRT runs. Pieces: into how many parts XNNPACK cuts the graph; gpu, in "
+    "16 bits: the verdicts against LiteRT's built-in kernels on the same file; KB: ours, litert-torch's, onnx2tf's. No "
+    "figure is a phone's."
 )
 
 
-def main(chosen):
+def main(chosen, parts=PARTS):
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     if unknown := set(chosen) - set(NETWORKS):
         sys.exit(f"no networks called {', '.join(sorted(unknown))}; there are {', '.join(NETWORKS)}")
     for name in track(chosen or NETWORKS, "networks"):
-        if chosen or name not in results:
+        found = results.setdefault(name, {})
+        for part in parts:
+            if not chosen and part in found.get("parts", ()):
+                continue
             convert(name)
-            tools = [f"{package} {version(package)}" for package in ("tensorflow", "keras", "ai-edge-litert")]
-            on = "; ".join((machine(), ", ".join([*tools, *_theirs()])))
-            results[name] = {"on": on} | in_a_child("torch_peers", name)
+            for way, told in in_a_child("torch_peers", name, part).items():
+                found[way] = found.get(way, {}) | told
+            found["parts"] = sorted({*found.get("parts", ()), part})
+            if part == ON_CPU:
+                tools = [f"{package} {version(package)}" for package in ("tensorflow", "keras", "ai-edge-litert")]
+                found["on"] = "; ".join((machine(), ", ".join([*tools, *_theirs()])))
             RESULTS.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n")
     write_block("torch_peers", table(results), PAGE)
     plots.write("torch_peers", PAGE)
@@ -104,6 +123,30 @@ def convert(name):
                 log.write(f"it took more than {TIME_LIMIT} s\n")
 
 
+def judge(name):
+    """What GPUs give, by the name of the way."""
+    from keraslayers import export
+    from keraslayers.export.file.graph import read_graph
+
+    found = {}
+    for way in (OURS, *OTHERS):
+        if (path := _path(way, name)).exists():
+            blob = path.read_bytes()
+            report = export.prove(blob, GPUS, samples=_images(name, *read_graph(blob).inputs)[SAMPLES:][:8])
+            found[way] = {runtime: str(report.proof(runtime).verdict) for runtime in GPUS}
+    return found
+
+
+def _path(way, name):
+    return FILES / f"{way}-{name}-int8.tflite"
+
+
+def _images(name, entrance=None):
+    """The images, as a file's input takes them; with channels last where none is given."""
+    images = np.load(FILES / f"{name}.npy")
+    return images if entrance is not None and entrance.shape[-1] != 3 else np.moveaxis(images, 1, -1)
+
+
 def measure(name):
     """What each way gives of a network: milliseconds, decibels, pieces and bytes."""
     from keraslayers import export
@@ -111,18 +154,16 @@ def measure(name):
     from keraslayers.export.measures import snr_db
     from keraslayers.export.predict import predicted
 
-    images = np.load(FILES / f"{name}.npy")
     wanted = np.load(FILES / f"{name}-given.npy")
-    paths = {way: FILES / f"{way}-{name}-int8.tflite" for way in (OURS, *OTHERS)}
+    paths = {way: _path(way, name) for way in (OURS, *OTHERS)}
     model = created(name)
-    channels_last = np.moveaxis(images, 1, -1)
+    channels_last = _images(name)
     ours(model, "int8", channels_last[:SAMPLES], paths[OURS])
     files = {way: path.read_bytes() for way, path in paths.items() if path.exists()}
     floats = model.predict(channels_last[SAMPLES:], batch_size=8, verbose=0)
     found = {OURS: {"floats_db": round(float(snr_db(wanted[SAMPLES:], floats)), 1)}}
     for way, blob in list(files.items()):
-        (entrance,) = read_graph(blob).inputs
-        x = images if entrance.shape[-1] != 3 else channels_last
+        x = _images(name, *read_graph(blob).inputs)
         told = found.setdefault(way, {})
         try:
             given = predicted("torch_peers", blob, x[SAMPLES:])
@@ -174,6 +215,7 @@ def table(results):
                 *(or_dash(each, "ours_over_it", "{:.2f}") for each in found[1:]),
                 *(or_dash(each, "snr_db", "{:.1f}") for each in found),
                 ", ".join(or_dash(each, "pieces", "{}") for each in found),
+                *(", ".join(or_dash(each, runtime, "{}") for each in found) for runtime in GPUS),
                 ", ".join(or_dash(each, "bytes", "{:,.0f}", 1000) for each in found),
             ]
         )
@@ -181,6 +223,7 @@ def table(results):
     on = "; ".join(dict.fromkeys(results[name]["on"] for name in measured))
     picture = f"![{TITLE}, drawn](plots/torch_peers.svg)"
     summaries = " ".join(_summary([results[name] for name in measured], way) for way in OTHERS)
+    summaries += " " + _judged([results[name] for name in measured])
     return "\n" + "\n\n".join([f"## {TITLE}", f"`make bench-torch` on {on}.", picture, summaries, lines, NOTE]) + "\n\n"
 
 
@@ -195,8 +238,21 @@ def _summary(found, way):
     )
 
 
+def _judged(found):
+    """On how many networks GPUs compute the files right, in words."""
+    proven = {
+        way: " and ".join(str(sum(each.get(way, {}).get(runtime) == "PROVEN" for each in found)) for runtime in GPUS)
+        for way in (OURS, *OTHERS)
+    }
+    theirs = ", ".join(f"{CALLED[way]}'s on {proven[way]}" for way in OTHERS)
+    return f"On the GPU ours are PROVEN on {proven[OURS]} of {len(found)}, in 32 and in 16 bits, {theirs}."
+
+
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--child"]:
-        Path(sys.argv[3]).write_text(json.dumps(measure(sys.argv[2])))
+        name, part, path = sys.argv[2:]
+        Path(path).write_text(json.dumps((measure if part == ON_CPU else judge)(name)))
+    elif sys.argv[1:2] == ["--part"]:
+        main(sys.argv[3:], sys.argv[2:3])
     else:
         main(sys.argv[1:])
