@@ -8,7 +8,7 @@ from keras import layers
 from keraslayers.export import to_tflite
 from keraslayers.export.convert import converter
 from keraslayers.export.convert.floats import in_floats
-from keraslayers.export.convert.mixed import torn
+from keraslayers.export.convert.mixed import Calibrated, torn
 from keraslayers.export.file import edit
 from keraslayers.export.file.graph import read_graph
 from keraslayers.export.proof.match import LOST
@@ -317,6 +317,19 @@ def test_numbers_that_8_bits_lose_come_back_with_the_layers_that_lose_them_in_fl
     assert "stretch" in report.float_layers
     assert not {"second", "classes"} & set(report.float_layers)
     assert "layers in floats: " in str(report)
+
+
+def test_a_classifier_of_what_is_nearly_alike_is_seen_at_once(monkeypatch):
+    """Averages of 10 that differ by 0.002: 8 bits of them say nothing, those of the numbers that are averaged do."""
+    image = keras.Input((16, 16, 2), name="image")
+    x = layers.Conv2D(2, 1, activation="relu", name="first")(image)
+    x = layers.Dense(3, name="classes")(layers.GlobalAveragePooling2D(name="pool")(x))
+    model = keras.Model(image, x)
+    kernel = np.random.default_rng(0).normal(size=(2, 3)) * 100
+    model.set_weights([0.03 * np.eye(2)[None, None], np.full(2, 10.0), kernel, -10 * kernel.sum(0)])
+    monkeypatch.setattr(Calibrated, "_decibels", lambda *args: pytest.fail("no layer need be measured"))
+    report = to_tflite(model, precision="int8", samples=samples(24, (16, 16, 2))).report.require()
+    assert report.float_layers == ("classes", "pool")
 
 
 def test_microcontrollers_are_told_that_the_numbers_are_lost():

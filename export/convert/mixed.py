@@ -37,6 +37,8 @@ class Calibrated:
         rewrites: what was rewritten in it, by name the places, as `rewrite` tells.
         growth: how many times larger that made it.
         kept: names of the layers of which operators stay in floats, whatever else is asked for.
+        tail: names of the last layer with a kernel that does not, the classifier as a rule, and of what comes before it
+            behind the last but one; empty where no two have one.
     """
 
     def __init__(self, ask, model, precision, io, batch, target, samples):
@@ -69,12 +71,17 @@ class Calibrated:
         if "cpu" in target.kinds:
             floats |= in_floats(file.main, io)
         self._nodes, self._floats, self.kept = defaultdict(list), [], set()
+        kernels = []
         for operator in file.main.operators:
             for tensor in operator.outputs:
                 layer = layer_of(tensor.name) or tensor.name
                 (self._floats if operator in floats else self._nodes[layer]).append(tensor.name)
                 if operator in floats:
                     self.kept.add(layer)
+                elif operator.name in WITH_KERNEL:
+                    kernels.append(layer)
+        before, layers = [layer for layer in kernels if layer != kernels[-1]], list(self._nodes)
+        self.tail = layers[layers.index(before[-1]) + 1 :] if before else []
 
     @functools.cached_property
     def errors(self):
