@@ -4,10 +4,8 @@ import numpy as np
 
 from keraslayers.export.convert.observe import KERNELS
 from keraslayers.export.file import edit
-from keraslayers.export.file.graph import ENDS
+from keraslayers.export.file.graph import BIASED, ENDS
 
-# Which input of an operator is its bias.
-BIASED = {"CONV_2D": 2, "DEPTHWISE_CONV_2D": 2, "FULLY_CONNECTED": 2, "TRANSPOSE_CONV": 3}
 # What operators read, and what their biases are then.
 BIASES = {"int8": "int32", "int16": "int64"}
 # Of either kind: kernels of 16 bits sum in 40.

@@ -52,8 +52,9 @@ def _first(graph, found):
     first, longer = set(), 0
     for op in graph.operators:
         if op.name == "CONV_2D":
-            pads = [op.inputs[0].maker] if op.inputs[0] not in graph.inputs else []
-            image = pads[0].inputs[0] if pads and pads[0] and pads[0].name == "PAD" else op.inputs[0]
+            maker = op.inputs[0].maker
+            pads = {maker} if maker is not None and maker.name == "PAD" else set()
+            image = maker.inputs[0] if pads else op.inputs[0]
             curve = steps_behind(graph, op.output)
             if image in graph.inputs and (curve or not found.isdisjoint(op.output.readers)):
                 first |= {*pads, op, *curve}

@@ -14,8 +14,9 @@ from keraslayers.export.file.borders import domain, joined
 
 # Calibration gives a tensor that is always zero a scale near 1e-8.
 FLAT = 1e-7
-# Operators whose second input is a kernel.
-WITH_KERNEL = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV")
+# Operators with a kernel, and which of their inputs is the bias, if there is one.
+BIASED = {"CONV_2D": 2, "DEPTHWISE_CONV_2D": 2, "FULLY_CONNECTED": 2, "TRANSPOSE_CONV": 3}
+WITH_KERNEL = tuple(BIASED)
 # From floats to integers, between integers, and back.
 ENDS = ("QUANTIZE", "DEQUANTIZE")
 

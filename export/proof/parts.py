@@ -129,9 +129,10 @@ def fault_of_part(wanted, got, least, factor, *, rough, joined=False, drowns=Tru
         others = (np.sum(f.noise) - f.noise) / max(len(f.noise) - 1, 1)
         unlike &= (f.differing > others) | (len(f.noise) == 1) | (not drowns)
         ratio = 10 * np.log10(np.maximum(f.signal, 1e-200) / np.maximum(f.noise, 1e-200))
-        needed = min(max(np.median(ratio) - BELOW, least), least + MORE)
-        by_chance = np.median(ratio) - BELOW - 20 * np.log10(len(ratio))
-        faint = ratio < np.where(alike, min(needed, by_chance), needed)
+        below = np.median(ratio) - BELOW
+        needed = np.full(len(ratio), min(max(below, least), least + MORE))
+        needed[alike] = np.minimum(needed[alike], below - 20 * np.log10(len(ratio)))
+        faint = ratio < needed
         # A part of a file that is far off may be so by a factor.
         moved = _factors(f, max(factor, 10 ** (-np.median(ratio) / 20)))
         for place in np.flatnonzero(judged & (unlike | faint | moved))[:1]:
@@ -139,7 +140,7 @@ def fault_of_part(wanted, got, least, factor, *, rough, joined=False, drowns=Tru
             if unlike[place]:
                 return f"{where} has nothing to do with that of {{}} (correlation {f.correlation[place]:.2f})"
             if faint[place]:
-                against = f"over its error against that of {{}}; {needed:.0f} dB is the least here"
+                against = f"over its error against that of {{}}; {needed[place]:.0f} dB is the least here"
                 return f"{where} is {ratio[place]:.1f} dB {against}"
             return f"{where} is {f.factor[place]:.3f} times that of {{}}"
     return _samples(wanted, got, least, likely)

@@ -2,12 +2,10 @@
 
 import numpy as np
 
+from keraslayers.export.file.graph import BIASED
 from keraslayers.export.file.quantized import quantization
 from keraslayers.export.rewrites._each import each
 from keraslayers.export.rewrites._kernels import moved, stored
-
-# Which input is the bias.
-BIASES = {"CONV_2D": 2, "DEPTHWISE_CONV_2D": 2, "FULLY_CONNECTED": 2, "TRANSPOSE_CONV": 3}
 
 
 def flatten_biases(graph):
@@ -20,11 +18,11 @@ def flatten_biases(graph):
     axis of one, LiteRT does not even load the file: litert-torch and litert-quantizer write them where a scale follows
     a dense layer, with each of the 96 numbers in steps of each of the 96 scales.
     """
-    return each(graph, BIASES, _flatten)
+    return each(graph, BIASED, _flatten)
 
 
 def _flatten(build, operator):
-    place = BIASES[operator.name]
+    place = BIASED[operator.name]
     bias = operator.inputs[place] if len(operator.inputs) > place else None
     if bias is None or len(bias.shape) < 2 or bias.size != max(bias.shape):
         return False
